@@ -1,0 +1,130 @@
+package remote
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"time"
+)
+
+// A Config says how to reach one host. It is plain data but for the questions
+// that only a person or a secret store can answer.
+type Config struct {
+	Name    string // for messages; Address when empty
+	Address string // host name or IP address, without port
+	Port    int    // 0 means 22
+	User    string
+
+	Identities     []string // private key files, tried in this order
+	IdentitiesOnly bool     // use the agent for Identities only
+	Certificates   []string // user certificates that go with Identities
+	AgentSocket    string   // path of the agent's socket, or empty
+
+	// Jumps are the hosts in between, first hop first. Each one's key is
+	// checked; one that names no KnownHosts is held against ours.
+	Jumps []Config
+
+	// KnownHosts are our own files in OpenSSH's format, in which every line must
+	// be readable; UserKnownHosts are the user's, in which a line that is not is
+	// left out, as OpenSSH does. A file that is not there holds no keys.
+	KnownHosts, UserKnownHosts []string
+
+	// Known, when set, is shared by the clients of many hosts, so that each file is
+	// read once.
+	Known *KnownFiles
+
+	// Warn, when set, is told of what was left out, at each connection.
+	Warn func(sentence string)
+
+	Sudo Sudo
+
+	// Passphrase is asked for the passphrase of an encrypted key file, when the
+	// host has said that it would accept that key.
+	Passphrase func(ctx context.Context, keyFile string) ([]byte, error)
+
+	ConnectTimeout   time.Duration // of the TCP connection; 0 means 10 s
+	HandshakeTimeout time.Duration // of the key exchange; 0 means 20 s
+	KeepAlive        time.Duration // between probes, three of which may go unanswered; 0 means 15 s
+}
+
+// SudoMode says how a command with Root set becomes root.
+type SudoMode int
+
+// The modes. With SudoNone a command runs as the login, which is root or does
+// not need to be.
+const (
+	SudoNone SudoMode = iota
+	SudoNoPassword
+	SudoPassword
+)
+
+// Sudo says how to become root.
+type Sudo struct {
+	Mode SudoMode
+	// Password is asked only when sudo has asked us, at most once per command.
+	Password func(ctx context.Context) ([]byte, error)
+}
+
+// Limits that are not worth a field.
+const (
+	defaultConnectTimeout   = 10 * time.Second
+	defaultHandshakeTimeout = 20 * time.Second
+	defaultKeepAlive        = 15 * time.Second
+	authTimeout             = 30 * time.Second
+	startTimeout            = 30 * time.Second // from the exec request to the opening marker
+	defaultCommandTimeout   = 60 * time.Second
+	maxChannels             = 4 // sshd allows 10 sessions by default; others may want some
+	maxAuthTries            = 2 // a fleet of tries is how a laptop gets banned
+)
+
+func (c Config) withDefaults() Config {
+	if c.Port == 0 {
+		c.Port = 22
+	}
+	if c.Name == "" {
+		c.Name = c.Address
+	}
+	if c.ConnectTimeout <= 0 {
+		c.ConnectTimeout = defaultConnectTimeout
+	}
+	if c.HandshakeTimeout <= 0 {
+		c.HandshakeTimeout = defaultHandshakeTimeout
+	}
+	if c.KeepAlive <= 0 {
+		c.KeepAlive = defaultKeepAlive
+	}
+	return c
+}
+
+// endpoint is the address in the form that dialling and known_hosts share.
+func (c Config) endpoint() string {
+	return net.JoinHostPort(c.Address, strconv.Itoa(c.Port))
+}
+
+// hops returns the way to the host, the host itself last.
+func (c Config) hops() []Config {
+	hops := make([]Config, 0, len(c.Jumps)+1)
+	for _, j := range c.Jumps {
+		j = j.withDefaults()
+		j.Jumps = nil
+		if len(j.KnownHosts) == 0 {
+			j.KnownHosts, j.UserKnownHosts = c.KnownHosts, c.UserKnownHosts
+		}
+		if j.Known == nil {
+			j.Known = c.Known
+		}
+		if j.Warn == nil {
+			j.Warn = c.Warn
+		}
+		if j.AgentSocket == "" {
+			j.AgentSocket = c.AgentSocket
+		}
+		if j.Passphrase == nil {
+			j.Passphrase = c.Passphrase
+		}
+		hops = append(hops, j)
+	}
+	last := c.withDefaults()
+	last.Jumps = nil
+	return append(hops, last)
+}

@@ -1,0 +1,13 @@
+package remote
+
+import "time"
+
+// WithoutSFTP is NewClient for a host that has no sftp-server.
+func WithoutSFTP(cfg Config) *Client {
+	c := NewClient(cfg)
+	c.noSFTP = true
+	return c
+}
+
+// SetStartTimeout shortens the wait for a command to begin.
+func (c *Client) SetStartTimeout(d time.Duration) { c.startTimeout = d }

@@ -1,0 +1,97 @@
+package remote_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"liftalot/remote"
+	"liftalot/remote/remotetest"
+)
+
+// TestConformance puts a real OpenSSH server to the test, as the logins that
+// are found on real servers.
+func TestConformance(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		acc    account
+		sudo   remote.Sudo
+		client func(remote.Config) *remote.Client
+		noise  string // what the login's profile says on both streams
+	}{
+		{name: "root", acc: account{name: "root"}},
+		{name: "root without sftp", acc: account{name: "root"}, client: remote.WithoutSFTP},
+		{
+			name: "nopasswd", acc: account{shell: "/bin/bash", sudoers: []string{"NAME ALL=(ALL) NOPASSWD: ALL"}},
+			sudo: remote.Sudo{Mode: remote.SudoNoPassword}, noise: "echo welcome; echo welcome >&2\nalias cat=false\n",
+		},
+		{
+			name: "password", acc: account{password: "s3cr$t'\\", sudoers: []string{"NAME ALL=(ALL) ALL"}},
+			sudo: remote.Sudo{Mode: remote.SudoPassword, Password: secret("s3cr$t'\\")},
+		},
+		{
+			name: "password asked for, none needed", acc: account{shell: "/usr/bin/zsh", sudoers: []string{"NAME ALL=(ALL) NOPASSWD: ALL"}},
+			sudo: remote.Sudo{Mode: remote.SudoPassword, Password: secret("never-to-be-sent")}, client: remote.WithoutSFTP,
+		},
+		{
+			name: "fish", acc: account{shell: "/usr/bin/fish", sudoers: []string{"NAME ALL=(ALL) NOPASSWD: ALL", "Defaults:NAME use_pty"}},
+			sudo: remote.Sudo{Mode: remote.SudoNoPassword},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() && c.name != "nopasswd" {
+				t.Skip("NOT RUN: -short")
+			}
+			if os.Getenv("LIFTALOT_REQUIRE_DOCKER") == "1" && (c.name == "root" || c.name == "password") {
+				t.Skip("on a whole server instead: TestConformanceOnVPS has the same login")
+			}
+			s := startSSHD(t)
+			acc := c.acc
+			if acc.name == "" {
+				if _, err := exec.LookPath(acc.shell); acc.shell != "" && err != nil {
+					t.Skipf("NOT RUN: no %s here", acc.shell)
+				}
+				acc = s.add(acc)
+				if c.noise != "" {
+					must(t, os.WriteFile(filepath.Join("/home", acc.name, ".bashrc"), []byte(c.noise), 0o644))
+				}
+			}
+			remotetest.Run(t, func(t *testing.T) remotetest.Fixture {
+				cfg := s.config(acc.name)
+				cfg.Sudo = c.sudo
+				return remotetest.Fixture{Config: cfg, Dir: rootFolder(t), Client: c.client, Cut: s.cut}
+			})
+		})
+	}
+}
+
+// rootFolder makes a folder that only root may look into.
+func rootFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/root", "remotetest-")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// cut ends every connection to the server, and leaves the server: the process
+// that holds the connection is a child of sshd, or of the monitor between.
+func (s *sshd) cut() {
+	pids := childrenNamed(s.pid(), "sshd")
+	for _, monitor := range pids {
+		pids = append(pids, childrenNamed(monitor, "sshd")...)
+	}
+	if len(pids) > 0 {
+		_ = exec.Command("kill", append([]string{"-KILL"}, pids...)...).Run()
+	}
+}
+
+func childrenNamed(pid, name string) []string {
+	out, err := exec.Command("pgrep", "-P", pid, "-x", name).Output()
+	if err != nil {
+		return nil // there is none
+	}
+	return strings.Fields(string(out))
+}

@@ -1,0 +1,159 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+)
+
+// A HostKey is a key that a host has shown. Nothing vouches for it until a
+// person has compared its fingerprint.
+type HostKey struct {
+	Type        string
+	Fingerprint string // "SHA256:…"
+	Key         ssh.PublicKey
+}
+
+// Scan asks a host for its keys, one kind at a time, without logging in. Jump
+// hosts on the way are held against the known keys as ever.
+func Scan(ctx context.Context, cfg Config) ([]HostKey, error) {
+	var keys []HostKey
+	var problem error
+	for _, algorithms := range [][]string{
+		{ssh.KeyAlgoED25519},
+		{ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521},
+		{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256},
+	} {
+		key, err := scanOne(ctx, cfg, algorithms)
+		var negotiation *ssh.AlgorithmNegotiationError
+		switch {
+		case err == nil:
+			keys = append(keys, HostKey{Type: key.Type(), Fingerprint: ssh.FingerprintSHA256(key), Key: key})
+		case errors.As(err, &negotiation): // it has no key of this kind
+			problem = errors.Join(problem, err)
+		default:
+			return nil, err
+		}
+	}
+	if len(keys) == 0 {
+		return nil, &UnreachableError{Host: cfg.withDefaults().Name, Op: "handshake", Err: problem}
+	}
+	return keys, nil
+}
+
+// errSeen ends a handshake whose only purpose was the key.
+var errSeen = errors.New("host key seen")
+
+func scanOne(ctx context.Context, cfg Config, algorithms []string) (ssh.PublicKey, error) {
+	c := new(chain)
+	defer c.close()
+	stop := context.AfterFunc(ctx, c.close)
+	defer stop()
+	hops := cfg.hops()
+	for _, jump := range hops[:len(hops)-1] {
+		if err := c.extend(ctx, jump); err != nil {
+			return nil, err
+		}
+	}
+	hop := hops[len(hops)-1]
+	conn, err := c.reach(ctx, hop)
+	if err != nil {
+		return nil, err
+	}
+	watch := newWatch(hop.HandshakeTimeout, c.close)
+	defer watch.stop()
+	var key ssh.PublicKey
+	_, _, _, err = ssh.NewClientConn(conn, hop.endpoint(), &ssh.ClientConfig{
+		Config:            ssh.Config{Ciphers: ciphers(), KeyExchanges: keyExchanges(), MACs: macs()},
+		User:              hop.User,
+		HostKeyAlgorithms: algorithms,
+		HostKeyCallback: func(_ string, _ net.Addr, k ssh.PublicKey) error {
+			key = k
+			return errSeen
+		},
+	})
+	switch {
+	case errors.Is(err, errSeen):
+		return key, nil
+	case watch.fired.Load():
+		err = os.ErrDeadlineExceeded
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	}
+	return nil, &UnreachableError{Host: hop.Name, Op: "handshake", Timeout: hop.HandshakeTimeout, Err: brief(err)}
+}
+
+// Trust adds a host's key to a known_hosts file of our own, in OpenSSH's
+// format, creating file and folder for their owner alone. A key that is there
+// already is left alone; a second one of the same kind is refused with a
+// [*HostKeyError], because replacing a key is a decision of its own.
+func Trust(file, host string, port int, key ssh.PublicKey) error {
+	cfg := Config{Address: host, Port: port, KnownHosts: []string{file}}.withDefaults()
+	check, err := newHostKeyCheck(cfg)
+	if err != nil {
+		return err
+	}
+	err = check.callback(cfg.endpoint(), &net.TCPAddr{IP: net.IPv4zero, Port: cfg.Port}, key)
+	if err == nil {
+		return nil
+	}
+	if check.refused.Kind == HostKeyRevoked {
+		return check.refused
+	}
+	for _, k := range check.refused.Want {
+		if k.Type == key.Type() {
+			return check.refused
+		}
+	}
+	line := knownhosts.Line([]string{net.JoinHostPort(host, strconv.Itoa(cfg.Port))}, key)
+	if err := appendLine(file, line); err != nil {
+		return fmt.Errorf("trust %s: %w", host, err)
+	}
+	return nil
+}
+
+// appendLine replaces a file by itself and one more line, so that a crash
+// leaves the old one or the new one.
+func appendLine(file, line string) (err error) {
+	folder := filepath.Dir(file)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	content, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if len(content) > 0 && !bytes.HasSuffix(content, []byte{'\n'}) {
+		content = append(content, '\n')
+	}
+	content = append(content, line+"\n"...)
+	temp, err := os.CreateTemp(folder, ".known_hosts-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(temp.Name()))
+		}
+	}()
+	_, err = temp.Write(content)
+	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(temp.Name(), file); err != nil {
+		return err
+	}
+	if dir, err := os.Open(folder); err == nil { // Windows cannot, and need not
+		_ = dir.Sync()
+		_ = dir.Close()
+	}
+	return nil
+}
