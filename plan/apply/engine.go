@@ -1,0 +1,377 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"liftalot/plan"
+	"liftalot/plan/journal"
+	"liftalot/remote"
+)
+
+// A Runner runs a command on a host.
+type Runner interface {
+	Run(ctx context.Context, cmd remote.Command) (remote.Result, error)
+}
+
+// An Engine carries out one plan on one host.
+type Engine struct {
+	Host Host
+	// Watch runs what only looks at a job under way: it must not wait for a lock
+	// that the job itself may hold.
+	Watch   Runner
+	Plan    *plan.Plan
+	Hash    string // of the plan file
+	Journal *journal.Journal
+	Desk    Desk
+	// Handover is the folder on the host that keeps what another machine needs to
+	// go on with the run; "" keeps nothing.
+	Handover string
+	// Stop is closed to ask for an end after the step under way; cancelling the
+	// context ends that step too.
+	Stop <-chan struct{}
+	// Pause is how long after a break in the line the engine looks again, twice as
+	// long each time; 0 means 2 seconds.
+	Pause time.Duration
+
+	state    journal.RunState
+	result   Result
+	again    bool // the operation under way was tried before and seen to fail
+	planLeft bool // for another machine, by this start
+}
+
+// Run carries the plan out, or carries on with it.
+func (e *Engine) Run(ctx context.Context) (Result, error) {
+	e.state = journal.Summarise(e.Journal.Records())
+	resumed := e.state.Run == e.Plan.ID && e.state.Interrupted()
+	if !resumed {
+		e.state = journal.RunState{}
+	}
+	e.result = Result{Outcome: NotBegun, Changed: e.changed(), Swapped: e.begun("swap") || e.begun("restore")}
+	facts, err := e.Desk.Look(ctx)
+	if err != nil {
+		return e.ended(err)
+	}
+	if moved := plan.Moved(e.Plan, facts, e.touched); len(moved) > 0 {
+		return e.ended(&StaleError{Host: e.Plan.Host, Moved: moved})
+	}
+	if !resumed {
+		if err := e.write(journal.Record{Kind: journal.RunBegun, Action: e.action(), Undoes: e.Plan.Undoes, Plan: e.Hash}); err != nil {
+			return e.result, err
+		}
+	}
+	if s, ok := e.takingBack(); ok {
+		e.result.Failed = s.ID
+		return e.takeBack(ctx, &StepError{Host: e.Plan.Host, Step: s, Err: ErrFailedBefore})
+	}
+	for _, s := range e.Plan.Steps {
+		if err := e.step(ctx, s); err != nil {
+			return e.failed(ctx, s, err)
+		}
+	}
+	if err := e.tidy(ctx); err != nil {
+		e.result.Outcome = Interrupted
+		return e.result, err
+	}
+	return e.endAs(ctx, Completed, journal.Completed, nil)
+}
+
+// endAs ends a run that has come to its end. One whose end is not in the journal
+// has not: the next start finds it interrupted, and this one says the same.
+func (e *Engine) endAs(ctx context.Context, outcome Outcome, written journal.Outcome, err error) (Result, error) {
+	e.result.Outcome = outcome
+	werr := e.end(ctx, written)
+	if werr != nil {
+		e.result.Outcome = Interrupted
+	}
+	return e.result, errors.Join(err, werr)
+}
+
+// end writes down how the run ended, here and then on the host. Another machine
+// that does not hear of it finds it out by looking.
+func (e *Engine) end(ctx context.Context, outcome journal.Outcome) error {
+	if err := e.write(journal.Record{Kind: journal.RunEnded, Outcome: outcome}); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(e.Plan.Steps, func(s plan.Step) bool { return changes(s.Op) && e.touched(s.ID) }) {
+		if err := e.handOver(ctx); err != nil {
+			e.tell(Event{Kind: Output, Text: fmt.Sprintf("the end of the run is not written down on the host: %v", err)})
+		}
+	}
+	return nil
+}
+
+// Abandon ends a run that was interrupted before it changed anything: what its
+// jobs left on the host goes, and nothing waits for it any more.
+func (e *Engine) Abandon(ctx context.Context) error {
+	if err := e.tidy(ctx); err != nil {
+		return err
+	}
+	return e.write(journal.Record{Kind: journal.RunEnded, Outcome: journal.Abandoned})
+}
+
+// ended is an end before this start has done anything: with nothing begun the
+// host is untouched, else the run stays where it was.
+func (e *Engine) ended(err error) (Result, error) {
+	if e.result.Changed {
+		e.result.Outcome = Interrupted
+	}
+	return e.result, err
+}
+
+func (e *Engine) action() journal.Action {
+	switch e.Plan.Kind {
+	case plan.Rollback:
+		return journal.Rollback
+	case plan.Restoration:
+		return journal.Restore
+	}
+	return journal.Apply
+}
+
+// begun reports whether a step was begun by this run, now or at an earlier start.
+func (e *Engine) begun(id string) bool {
+	s := e.state.Step(id)
+	return s.Do != "" && s.Undo != journal.UndoDone
+}
+
+// touched reports whether a step was ever begun by this run. One that was taken
+// back may have left other containers than there were.
+func (e *Engine) touched(id string) bool { return e.state.Step(id).Do != "" }
+
+// changed reports whether a step that changes the host was begun.
+func (e *Engine) changed() bool {
+	for _, s := range e.Plan.Steps {
+		if s.Undo != nil && e.begun(s.ID) {
+			return true
+		}
+	}
+	return false
+}
+
+// step does one step: intent, act, outcome.
+func (e *Engine) step(ctx context.Context, s plan.Step) error {
+	if e.state.Step(s.ID).InEffect() && !volatile(s.Op) {
+		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepSkipped})
+		return nil
+	}
+	if err := e.interrupted(ctx); err != nil {
+		return err
+	}
+	if err := e.unmoved(ctx, s); err != nil {
+		return err
+	}
+	e.again = e.state.Step(s.ID).Do == journal.Failed
+	if err := e.write(journal.Record{Kind: journal.Intent, Step: s.ID}); err != nil {
+		return err
+	}
+	if s.Undo != nil {
+		e.result.Changed = true
+	}
+	if s.Op.Swap != nil || s.Op.Restore != nil {
+		e.result.Swapped = true
+	}
+	e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepBegun})
+	began := e.Desk.Now()
+	data, err := e.act(ctx, s.ID, s.Op, e.Plan.Kind == plan.Upgrade)
+	if err != nil {
+		kind := journal.Failed
+		if errors.Is(err, remote.ErrUnknownOutcome) {
+			kind = journal.Unknown
+		}
+		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepFailed, Err: err, Took: e.Desk.Now().Sub(began)})
+		return errors.Join(&StepError{Host: e.Plan.Host, Step: s, Err: err}, e.write(journal.Record{Kind: kind, Step: s.ID}))
+	}
+	if err := e.write(journal.Record{Kind: journal.Done, Step: s.ID, Data: data}); err != nil {
+		return err
+	}
+	e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepDone, Took: e.Desk.Now().Sub(began)})
+	return nil
+}
+
+// unmoved looks again before the client's things are changed: minutes may have
+// passed since the run began, with a backup and a download, and the client is not
+// kept from working. A way back is not held up.
+func (e *Engine) unmoved(ctx context.Context, s plan.Step) error {
+	if e.Plan.Kind != plan.Upgrade || !e.opens(s) {
+		return nil
+	}
+	return e.overBreaks(ctx, s.ID, func() error {
+		facts, err := e.Desk.Look(ctx)
+		if err != nil {
+			return err
+		}
+		if moved := plan.Moved(e.Plan, facts, e.touched); len(moved) > 0 {
+			return &StepError{Host: e.Plan.Host, Step: s, Err: &StaleError{Host: e.Plan.Host, Moved: moved}}
+		}
+		return nil
+	})
+}
+
+// opens reports whether a step is the first of this run to change its kind of
+// thing: the secrets, a file, the sidecar's containers, the server's.
+func (e *Engine) opens(s plan.Step) bool {
+	kinds := []string{s.Op.Kind()}
+	switch {
+	case s.Op.Mode != nil, s.Op.Secret != nil:
+		kinds = []string{"mode", "secret"}
+	case s.Op.Edit == nil && s.Op.Up == nil && s.Op.Swap == nil:
+		return false
+	}
+	return !slices.ContainsFunc(e.Plan.Steps, func(other plan.Step) bool {
+		return slices.Contains(kinds, other.Op.Kind()) && e.touched(other.ID)
+	})
+}
+
+// volatile reports whether "done" says nothing about now: what runs may have
+// stopped since, and looking again costs little.
+func volatile(op plan.Op) bool { return op.Gate != nil || op.Verify != nil || op.Up != nil }
+
+// ErrStopped reports an end between two steps at the operator's request.
+var ErrStopped = errors.New("stopped before the next step")
+
+func (e *Engine) interrupted(ctx context.Context) error {
+	select {
+	case <-e.Stop:
+		return ErrStopped
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	default:
+		return nil
+	}
+}
+
+// Breaks in the line within one step that are worth another look.
+const (
+	maxBreaks  = 5
+	breakPause = 2 * time.Second
+)
+
+// act does an operation. Every operation looks before it acts, so it may be
+// asked again after a break in the line. Before a change another machine is told
+// of it; where that cannot be done a new change is not made, but a way back goes
+// on.
+func (e *Engine) act(ctx context.Context, id string, op plan.Op, forward bool) (data json.RawMessage, err error) {
+	err = e.overBreaks(ctx, id, func() (err error) {
+		if changes(op) {
+			switch err := e.handOver(ctx); {
+			case err == nil:
+			case forward, lineBroke(err):
+				return err
+			default:
+				e.tell(Event{Step: id, Kind: Output, Text: fmt.Sprintf("no other machine could go on from here: %v", err)})
+			}
+		}
+		data, err = e.do(ctx, id, op)
+		return err
+	})
+	return data, err
+}
+
+// overBreaks asks again after a break in the line.
+func (e *Engine) overBreaks(ctx context.Context, id string, ask func() error) error {
+	pause := cmp.Or(e.Pause, breakPause)
+	for broken := 0; ; broken++ {
+		err := ask()
+		var lost *AdoptedError
+		if err == nil || !lineBroke(err) || broken == maxBreaks || ctx.Err() != nil || errors.As(err, &lost) {
+			return err
+		}
+		e.tell(Event{Step: id, Kind: Output, Text: fmt.Sprintf("the line broke, looking again: %v", err)})
+		if remote.Pause(ctx, pause) != nil {
+			return err
+		}
+		pause *= 2
+	}
+}
+
+// lineBroke reports whether an error is about the connection rather than about
+// what was asked of the host.
+func lineBroke(err error) bool {
+	var auth *remote.AuthError
+	var sudo *remote.SudoError
+	var key *remote.HostKeyError
+	var large *remote.TooLargeError
+	if errors.As(err, &auth) || errors.As(err, &sudo) || errors.As(err, &key) || errors.As(err, &large) {
+		return false
+	}
+	return errors.Is(err, remote.ErrUnknownOutcome) || errors.Is(err, remote.ErrNotStarted)
+}
+
+// tidy removes the folders of the run's jobs and the temporary files of its
+// writes, and those of a run that it took back: nothing of ours stays on a host
+// but the backup. What cannot be removed now does no harm and is named. It
+// returns an error only when nobody is left to try.
+func (e *Engine) tidy(ctx context.Context) error {
+	runs := []string{e.Plan.ID}
+	if e.Plan.Undoes != "" {
+		runs = append(runs, e.Plan.Undoes)
+	}
+	for _, c := range []remote.Command{
+		remote.SweepTemps(runs, written(e.Plan.Steps)),
+		{
+			Name: "remove the run's folder", Root: true, Args: append([]string{plan.RunRoot}, runs...),
+			Script: `root=$1
+shift
+for run; do rm -rf -- "$root/$run"; done
+rmdir -- "$root" 2>/dev/null || true`,
+		},
+	} {
+		err := e.overBreaks(ctx, "", func() error {
+			_, err := e.Host.Run(ctx, c)
+			return err
+		})
+		if ctx.Err() != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
+		if err != nil {
+			e.tell(Event{Kind: Output, Text: fmt.Sprintf("something of this run stays on the host: %s: %v", c.Name, err)})
+		}
+	}
+	return nil
+}
+
+// written are the files that steps write, and those that their undoing writes.
+func written(steps []plan.Step) (files []string) {
+	add := func(op plan.Op) {
+		switch {
+		case op.Edit != nil:
+			files = append(files, op.Edit.Path)
+		case op.Unedit != nil:
+			files = append(files, op.Unedit.Path)
+		case op.Secret != nil:
+			files = append(files, op.Secret.Path)
+		case op.Unsecret != nil:
+			files = append(files, op.Unsecret.Path)
+		}
+	}
+	for _, s := range steps {
+		add(s.Op)
+		if s.Undo != nil {
+			add(*s.Undo)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+// write adds a record and keeps the state in step with it.
+func (e *Engine) write(r journal.Record) error {
+	r.Run, r.Time = e.Plan.ID, e.Desk.Now().UTC()
+	if err := e.Journal.Append(r); err != nil {
+		return err
+	}
+	e.state = journal.Summarise(e.Journal.Records())
+	return nil
+}
+
+func (e *Engine) tell(ev Event) {
+	if e.Desk.Tell != nil {
+		e.Desk.Tell(ev)
+	}
+}

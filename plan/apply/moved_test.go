@@ -1,0 +1,73 @@
+package apply
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"liftalot/plan"
+	"liftalot/plan/journal"
+)
+
+// Whatever the plan rests on moves while the run is under way, it is noticed
+// before the next thing of its kind is changed, and the run is taken back.
+func TestWhatMovesDuringTheRunStopsIt(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		during string // the step in which it moves
+		before string // the step that must not begin
+		move   func(*plan.Facts)
+	}{
+		{"a secret's mode", "pull", "secrets-folder", func(f *plan.Facts) { f.Secrets[0].Mode ^= 0o007 }},
+		{"a secret's owner", "tag", "secrets-folder", func(f *plan.Facts) { f.Secrets[0].UID++ }},
+		{"docker", "tag", "secrets-folder", func(f *plan.Facts) { f.Docker.Version = "99" }},
+		{"the file's owner", "db-login", "edit", func(f *plan.Facts) { f.Files[0].UID++ }},
+		{"the file's mode", "db-login", "edit", func(f *plan.Facts) { f.Files[0].Mode ^= 0o007 }},
+		{".env", "db-login", "edit", func(f *plan.Facts) { f.Files[1].SHA256 = digest("x") }},
+		{"compose", "edit", "sidecar", func(f *plan.Facts) { f.Compose = "99" }},
+		{".env, after the edit", "edit", "sidecar", func(f *plan.Facts) { f.Files[1].SHA256 = digest("x") }},
+		{"the server's container", "gate", "swap", func(f *plan.Facts) { f.Services[serverOf(f)].ID = "theirs" }},
+		{"the server's image", "gate", "swap", func(f *plan.Facts) { f.Services[serverOf(f)].ImageID = "sha256:theirs" }},
+		{"the migrations", "gate", "swap", func(f *plan.Facts) {
+			f.Database.Migrated = append(slices.Clone(f.Database.Migrated), plan.Migration{Version: 9999, Success: true})
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t)
+			before := b.host.world.client()
+			moved := false
+			b.host.fault = func(string, bool) error {
+				moved = moved || b.step == tt.during
+				return nil
+			}
+			look := b.look
+			b.look = func() (*plan.Facts, error) {
+				f, err := look()
+				if moved {
+					tt.move(f)
+				}
+				return f, err
+			}
+			res, err := b.run(t.Context())
+			var stale *StaleError
+			if !errors.As(err, &stale) || len(stale.Moved) != 1 || res.Failed != tt.before || b.state().Step(tt.before).Do != "" {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			if res.Swapped || b.host.jobs > 0 {
+				t.Error("the server was touched")
+			}
+			if res.Changed && (res.Outcome != Undone || b.state().Outcome != journal.RolledBack) {
+				t.Errorf("%+v", res)
+			}
+			if diff := cmp.Diff(before, b.host.world.client()); diff != "" {
+				t.Errorf("(-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+func serverOf(f *plan.Facts) int {
+	return slices.IndexFunc(f.Services, func(c plan.Container) bool { return c.Service == "chatalot" })
+}

@@ -1,0 +1,262 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"liftalot/plan"
+	"liftalot/remote"
+)
+
+// do carries out one operation. It returns what the journal should keep of it.
+// Each operation first looks whether the host is already as it should be.
+func (e *Engine) do(ctx context.Context, id string, op plan.Op) (json.RawMessage, error) {
+	switch {
+	case op.Backup != nil:
+		return e.backup(ctx, *op.Backup)
+	case op.Tag != nil:
+		return nil, e.tag(ctx, *op.Tag)
+	case op.Pull != nil:
+		return nil, e.pull(ctx, id, *op.Pull)
+	case op.Mode != nil:
+		return nil, e.mode(ctx, *op.Mode)
+	case op.Secret != nil:
+		return nil, e.secret(ctx, *op.Secret)
+	case op.Unsecret != nil:
+		return nil, e.unsecret(ctx, *op.Unsecret)
+	case op.Login != nil:
+		return nil, e.login(ctx, *op.Login)
+	case op.Edit != nil:
+		return nil, e.edit(ctx, *op.Edit)
+	case op.Unedit != nil:
+		return nil, e.unedit(ctx, *op.Unedit)
+	case op.Up != nil:
+		return nil, e.up(ctx, id, *op.Up)
+	case op.Down != nil:
+		return nil, e.down(ctx, id, *op.Down)
+	case op.Gate != nil:
+		return nil, e.gate(ctx, *op.Gate)
+	case op.Swap != nil:
+		return e.swap(ctx, id, *op.Swap)
+	case op.Restore != nil:
+		return nil, e.restore(ctx, id, *op.Restore)
+	case op.Send != nil:
+		return nil, e.Desk.Send(ctx, *op.Send)
+	case op.Return != nil:
+		return nil, e.giveBack(ctx, id, *op.Return)
+	case op.Start != nil:
+		return nil, e.start(ctx, id, *op.Start)
+	case op.Verify != nil:
+		return nil, e.Desk.Verify(ctx, *op.Verify)
+	}
+	return nil, fmt.Errorf("an operation this program does not know")
+}
+
+// say runs a script as root and turns a refusal of the host into a sentence.
+func (e *Engine) say(ctx context.Context, cmd remote.Command) (remote.Result, error) {
+	cmd.Root = true
+	res, err := e.Host.Run(ctx, cmd)
+	var exit *remote.ExitError
+	if errors.As(err, &exit) {
+		return res, &HostError{What: cmd.Name, Said: complaint(res.Stderr), Err: err}
+	}
+	return res, err
+}
+
+// HostError is a command that the host ran and that failed.
+type HostError struct {
+	What string
+	Said string // its last words: foreign text, bounded
+	Err  error
+}
+
+func (e *HostError) Error() string {
+	if e.Said == "" {
+		return e.Err.Error()
+	}
+	return e.What + ": " + e.Said
+}
+
+func (e *HostError) Unwrap() error { return e.Err }
+
+// complaint is what a command said last, without the log lines behind it.
+func complaint(stderr []byte) string {
+	var last string
+	for l := range strings.SplitSeq(string(stderr), "\n") {
+		l = strings.TrimSpace(l)
+		if l == "" || strings.HasPrefix(l, "log ") {
+			continue
+		}
+		last = l
+	}
+	return last[:min(len(last), 400)]
+}
+
+func (e *Engine) backup(ctx context.Context, op plan.Backup) (json.RawMessage, error) {
+	note, err := e.Desk.Backup(ctx, op)
+	if err != nil {
+		return nil, err
+	}
+	e.result.Backup = &note
+	return json.Marshal(note)
+}
+
+func (e *Engine) tag(ctx context.Context, op plan.Tag) error {
+	_, err := e.say(ctx, remote.Command{Name: "tag the running image", Script: `docker tag "$1" "$2"`, Args: []string{op.ImageID, op.Name}})
+	return err
+}
+
+// Time for work whose length depends on the line of the host.
+const (
+	pullTimeout = 30 * time.Minute
+	upTimeout   = 5 * time.Minute
+)
+
+// settledScript asks compose whether it would recreate services that must stay
+// as they are, and stops if it would. A host that was just restarted takes a while
+// to have them back.
+//
+//	$1 project  $2 services, separated by blanks  $3… compose arguments
+const settledScript = `set -eu
+project=$1 services=$2
+shift 2
+for s in $services; do
+	want=$(docker compose "$@" --profile '*' config --hash "$s" </dev/null 2>/dev/null)
+	c= tries=0
+	while [ -z "$c" ]; do
+		[ "$tries" -lt 60 ] || { echo "service $s does not run" >&2; exit 1; }
+		[ "$tries" -eq 0 ] || sleep 2
+		tries=$((tries + 1))
+		c=$(docker ps -q --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=$s" --filter label=com.docker.compose.oneoff=False 2>/dev/null | head -n 1)
+	done
+	[ "${want##* }" = "$(docker inspect -f '{{index .Config.Labels "com.docker.compose.config-hash"}}' "$c")" ] ||
+		{ echo "compose would recreate service $s, which must not be touched" >&2; exit 1; }
+done
+`
+
+// settled makes sure that starting a service will not touch what it depends on.
+func (e *Engine) settled(ctx context.Context, p plan.Project, services []string, noDeps bool) error {
+	if noDeps || len(services) == 0 {
+		return nil
+	}
+	_, err := e.say(ctx, remote.Command{
+		Name: "ask compose what it would recreate", Script: settledScript, Timeout: upTimeout,
+		Args: append([]string{p.Name, strings.Join(services, " ")}, p.Args()...),
+	})
+	return err
+}
+
+// up starts services and only them. Starting what runs already is no change.
+func (e *Engine) up(ctx context.Context, id string, op plan.Up) error {
+	if err := e.settled(ctx, op.Project, op.Settled, op.NoDeps); err != nil {
+		return err
+	}
+	args := append(op.Project.Args(), "--profile", op.Profile, "up", "-d", "--no-build", "--pull", "never")
+	if op.NoDeps {
+		args = append(args, "--no-deps")
+	}
+	_, err := e.say(ctx, remote.Command{
+		Name: "start " + strings.Join(op.Services, " and "), Script: `docker compose "$@"`, Args: append(args, op.Services...),
+		Timeout: upTimeout, OnLine: e.output(id),
+	})
+	return err
+}
+
+// output passes live output on to the screen.
+func (e *Engine) output(id string) func(int, string) {
+	return func(_ int, line string) { e.tell(Event{Step: id, Kind: Output, Text: line}) }
+}
+
+// downScript stops and removes the containers of services by their labels, so
+// that it works whatever the compose file says by now, and then networks that
+// nothing uses any more. "docker compose down SERVICE" took the whole project
+// down in some versions, and it has no business with volumes.
+const downScript = `set -eu
+project=$1
+shift
+while [ "$1" != -- ]; do
+	for c in $(docker ps -aq --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=$1"); do
+		docker stop -t 10 "$c" >/dev/null
+		docker rm -f "$c" >/dev/null
+	done
+	shift
+done
+shift
+for key; do
+	for n in $(docker network ls -q --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.network=$key"); do
+		docker network rm "$n" >/dev/null || true
+	done
+done
+`
+
+func (e *Engine) down(ctx context.Context, id string, op plan.Down) error {
+	if len(op.Services) > 0 {
+		args := append([]string{op.Project.Name}, op.Services...)
+		args = append(append(args, "--"), op.Networks...)
+		_, err := e.say(ctx, remote.Command{Name: "remove " + strings.Join(op.Services, " and "), Script: downScript, Args: args, Timeout: upTimeout})
+		if err != nil {
+			return err
+		}
+	}
+	if len(op.Back) == 0 {
+		return nil
+	}
+	return e.up(ctx, id, plan.Up{Project: op.Project, Profile: "updater", Services: op.Back, Settled: op.Settled, NoDeps: op.NoDeps})
+}
+
+func (e *Engine) gate(ctx context.Context, op plan.Gate) error {
+	_, err := e.say(ctx, remote.Command{
+		Name: "hold the updater against all it needs", Script: gateScript, Timeout: 3 * time.Minute, MaxStderr: 16 << 10,
+		Args: []string{op.Project.Name, op.Updater, op.Proxy, op.Server, strings.Join(op.Secrets, " "), op.Images[op.Updater], op.Images[op.Proxy]},
+	})
+	var bad *HostError
+	if errors.As(err, &bad) {
+		return diagnose(bad, err)
+	}
+	return err
+}
+
+// symptoms are the known reasons for which a sidecar does not come up, by what
+// its log says.
+var symptoms = []struct{ text, cause string }{
+	{"Read-only file system", `the socket proxy cannot run with a read-only root (a known flaw of its release 0.3.0): accept it without, by name: allow: [` + plan.AllowWritableProxy + `]`},
+	{"cannot create pidfile", `the socket proxy cannot run with a read-only root (a known flaw of its release 0.3.0): accept it without, by name: allow: [` + plan.AllowWritableProxy + `]`},
+	{"cannot create listening socket", "the socket proxy cannot listen on IPv6 here"},
+	{"password authentication failed", "the database does not accept the password in secrets/db_password"},
+	{"permission denied", "a secret cannot be read by the user inside the container"},
+}
+
+// diagnose names the cause of a failed gate from the log behind it.
+func diagnose(bad *HostError, err error) error {
+	var exit *remote.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	for _, s := range symptoms {
+		if strings.Contains(strings.ToLower(string(exit.Stderr)), strings.ToLower(s.text)) {
+			return &HostError{What: bad.What, Said: bad.Said + ": " + s.cause, Err: err}
+		}
+	}
+	return err
+}
+
+// loginScript logs in over the database's own network address: the official
+// image trusts everybody on the loopback one. The password goes in by standard
+// input and stays in the container's shell.
+const loginScript = `docker exec -i "$1" sh -c '
+	IFS= read -r PGPASSWORD || [ -n "$PGPASSWORD" ]
+	export PGPASSWORD
+	PGCONNECT_TIMEOUT=10 psql -X -q -A -t -w -h "$(hostname -i | cut -d" " -f1)" -U "$1" -d "$2" -c "select 1" </dev/null' sh "$2" "$3" <"$4"`
+
+func (e *Engine) login(ctx context.Context, op plan.Login) error {
+	_, err := e.say(ctx, remote.Command{Name: "log in to the database", Script: loginScript, Args: []string{op.Container, op.User, op.Database, op.File}})
+	var bad *HostError
+	if errors.As(err, &bad) {
+		return &HostError{What: bad.What, Said: "the database does not accept the password in " + op.File + ": " + bad.Said, Err: err}
+	}
+	return err
+}

@@ -1,0 +1,112 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"liftalot/plan"
+	"liftalot/remote"
+	"liftalot/remote/job"
+)
+
+// RegistryError reports that the registry did not let the host in.
+type RegistryError struct {
+	Registry string
+	Err      error
+}
+
+func (e *RegistryError) Error() string {
+	return fmt.Sprintf("registry %s refused the host: %v", e.Registry, e.Err)
+}
+
+func (e *RegistryError) Unwrap() error { return e.Err }
+
+// pull fetches images by digest, as a job on the host. An image that is there
+// already is not fetched again, and of one that was under way docker keeps the
+// parts that are whole.
+func (e *Engine) pull(ctx context.Context, id string, op plan.Pull) error {
+	spec := job.Spec{Dir: e.jobFolder(id), Script: pullScript, Args: op.Refs, Timeout: pullTimeout}
+	if op.Login {
+		user, password, err := e.Desk.Credentials(ctx)
+		if err != nil {
+			return fmt.Errorf("registry credentials: %w", err)
+		}
+		if spec.Input, err = dockerConfig(op.Registry, user, password); err != nil {
+			return err
+		}
+	}
+	found := e.state.Step(id).Tries > 1 && !e.again
+	for tries := 1; ; tries++ {
+		said := words{tell: func(line string) { e.tell(Event{Step: id, Kind: Output, Text: line}) }}
+		st, err := e.detached(ctx, spec, said.add)
+		switch {
+		case err != nil:
+			return err
+		case st.State == job.Ended && st.ExitCode == 0:
+			return nil
+		case tries > 1, !found && st.State != job.Lost:
+			return pullFailed(op.Registry, st, said.last())
+		}
+		// It ended with the host, as in a reboot, or under an earlier start: docker
+		// keeps what it has, and only the rest is fetched.
+		e.again = true
+	}
+}
+
+// pullFailed tells from a job's end and its last words why it fetched nothing.
+func pullFailed(registry string, st job.Status, last string) error {
+	err := &HostError{What: "pull images", Said: complaint([]byte(last)), Err: &remote.ExitError{Name: "pull images", Code: st.ExitCode}}
+	switch {
+	case st.State != job.Ended:
+		err.Said = "the job on the host ended without a word, twice"
+	case st.Overdue:
+		err.Said = fmt.Sprintf("the images did not arrive within %v: %s", pullTimeout, err.Said)
+	case refusedLogin(err.Said):
+		return &RegistryError{Registry: registry, Err: err}
+	}
+	return err
+}
+
+// words passes lines on and keeps the last one.
+type words struct {
+	lines
+	tell func(string)
+	kept string
+}
+
+func (w *words) add(chunk []byte) {
+	for _, line := range w.cut(chunk) {
+		w.tell(line)
+		if strings.TrimSpace(line) != "" {
+			w.kept = line
+		}
+	}
+}
+
+func (w *words) last() string { return cmp.Or(w.flush(), w.kept) }
+
+// dockerConfig is a docker client's configuration that holds one login, so that
+// "docker login" with its trace in root's home is not needed at all.
+func dockerConfig(registry, user string, password []byte) ([]byte, error) {
+	type auth struct {
+		Auth []byte `json:"auth"` // base64 of USER:PASSWORD, which is what JSON makes of bytes
+	}
+	return json.Marshal(map[string]map[string]auth{
+		"auths": {registry: {Auth: append([]byte(user+":"), password...)}},
+	})
+}
+
+// refusedLogin reads docker's own words, since it has no status for it: "no
+// basic auth credentials" without a login, "unauthorized" and "401" with a bad
+// one, "denied" with one that may not (Engine 20.10 to 26.1).
+func refusedLogin(said string) bool {
+	for _, w := range []string{"no basic auth credentials", "unauthorized", "401", "denied"} {
+		if strings.Contains(strings.ToLower(said), w) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,64 @@
+package apply
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"liftalot/plan"
+	"liftalot/remote"
+	"liftalot/remote/job"
+)
+
+// restoreTimeout is for the largest database that is put back in an evening.
+const restoreTimeout = 4 * time.Hour
+
+// restore puts the database back from a dump.
+func (e *Engine) restore(ctx context.Context, id string, op plan.Restore) error {
+	return e.work(ctx, id, "put the database back", job.Spec{
+		Script: restoreScript, Timeout: restoreTimeout,
+		Args: []string{op.Container, op.User, op.Database, op.Dump, op.Fallback, op.Keep, op.Server, op.Final},
+	})
+}
+
+// giveBack takes a restore back.
+func (e *Engine) giveBack(ctx context.Context, id string, op plan.Return) error {
+	again := e.again
+	err := e.work(ctx, id, "give the former database its name back", job.Spec{
+		Script: returnScript, Timeout: upTimeout,
+		Args: []string{op.Container, op.User, op.Database, op.Keep, op.Aside, op.Server},
+	})
+	if err != nil {
+		return err
+	}
+	e.again = again // both jobs were tried before, or none
+	return e.start(ctx, id+"-start", plan.Start{Container: op.Server, Port: op.Port, Limit: int(upTimeout / time.Second)})
+}
+
+// start starts the server and waits until it is well.
+func (e *Engine) start(ctx context.Context, id string, op plan.Start) error {
+	return e.work(ctx, id, "start the server", job.Spec{
+		Script: startScript, Timeout: time.Duration(op.Limit)*time.Second + time.Minute,
+		Args: []string{op.Container, strconv.Itoa(op.Port), strconv.Itoa(op.Limit)},
+	})
+}
+
+// work runs a script that may be run again at any point, as a job on the host
+// that a broken line does not end. One that ended with the host, as in a reboot,
+// is run again.
+func (e *Engine) work(ctx context.Context, id, what string, spec job.Spec) error {
+	spec.Dir = e.jobFolder(id)
+	for tries := 1; ; tries++ {
+		said := words{tell: func(line string) { e.tell(Event{Step: id, Kind: Output, Text: line}) }}
+		st, err := e.detached(ctx, spec, said.add)
+		switch {
+		case err != nil:
+			return err
+		case st.State == job.Ended && st.ExitCode == 0:
+			return nil
+		case st.State == job.Ended || tries > 1:
+			return &HostError{What: what, Said: complaint([]byte(said.last())), Err: &remote.ExitError{Name: what, Code: st.ExitCode}}
+		}
+		e.again = true
+	}
+}

@@ -1,0 +1,20 @@
+package apply
+
+import _ "embed"
+
+// The scripts that run on a host. Each is POSIX sh, takes everything by its
+// arguments and leaves nothing behind but what its comment says.
+var (
+	//go:embed scripts/swap.sh
+	swapScript string
+	//go:embed scripts/gate.sh
+	gateScript string
+	//go:embed scripts/restore.sh
+	restoreScript string
+	//go:embed scripts/return.sh
+	returnScript string
+	//go:embed scripts/start.sh
+	startScript string
+	//go:embed scripts/pull.sh
+	pullScript string
+)

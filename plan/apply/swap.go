@@ -1,0 +1,225 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"liftalot/plan"
+	"liftalot/remote"
+	"liftalot/remote/job"
+)
+
+// Downtime is how long the server did not answer, as the host saw it.
+type Downtime struct {
+	Millis int64   `json:"millis"`
+	How    string  `json:"how"`    // "probe" or "script"
+	Probes int     `json:"probes"` // answers asked for
+	Rate   float64 `json:"rate"`   // a second
+}
+
+// MigratedError reports that the new version failed after it had changed the
+// database: going back takes the database too, and a person decides that.
+type MigratedError struct{}
+
+func (e *MigratedError) Error() string {
+	return "the new version changed the database and then did not become healthy; " +
+		"the old one cannot run on it. Both are stopped, the dump taken with the server stopped is safe"
+}
+
+// SwapError reports a swap that did not end healthy.
+type SwapError struct {
+	Result string   // kept, back, lost or died
+	Notes  []string // what the job said: foreign text
+}
+
+func (e *SwapError) Error() string {
+	what := map[string]string{
+		"kept": "nothing was changed, the old server serves",
+		"back": "the job on the host went back by itself and the old server serves again",
+		"lost": "the job on the host could not bring the old server back",
+		"died": "the job on the host ended without a word",
+	}[e.Result]
+	if len(e.Notes) == 0 {
+		return what
+	}
+	return strings.Join(e.Notes, "; ") + ": " + what
+}
+
+// swap runs the job on the host that replaces the server or goes back by itself.
+func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMessage, error) {
+	if err := e.settled(ctx, op.Project, op.Settled, op.NoDeps); err != nil {
+		return nil, err
+	}
+	dir := e.jobFolder(id)
+	// Room for the dump, the limit, the soak, and a way back with its own wait.
+	deadline := time.Duration(op.Limit+op.Soak)*time.Second + 15*time.Minute
+	spec := job.Spec{Dir: dir, Script: swapScript, Args: swapArgs(op, dir, e.Plan.ID), Timeout: deadline}
+	var log swapLog
+	st, err := e.detached(ctx, spec, func(chunk []byte) {
+		for _, line := range log.add(chunk) {
+			e.tell(Event{Step: id, Kind: Output, Text: line})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	log.close()
+	e.result.Downtime = e.result.Downtime.plus(log.downtime())
+	if st.State != job.Ended {
+		return nil, &SwapError{Result: "died", Notes: log.notes}
+	}
+	switch log.end {
+	case "healthy":
+		if e.result.Downtime == nil { // the server was never seen away
+			return nil, nil
+		}
+		return json.Marshal(e.result.Downtime)
+	case "migrated":
+		return nil, &MigratedError{}
+	case "":
+		return nil, &SwapError{Result: "died", Notes: log.notes}
+	}
+	return nil, &SwapError{Result: log.end, Notes: log.notes}
+}
+
+func swapArgs(op plan.Swap, dir, run string) []string {
+	back := "0"
+	if op.Back {
+		back = "1"
+	}
+	noDeps := ""
+	if op.NoDeps {
+		noDeps = "--no-deps"
+	}
+	args := []string{
+		"container=" + op.Container, "service=" + op.Project.Service, "port=" + strconv.Itoa(op.Port), "version=" + op.Version,
+		"image=" + op.ImageRef, "oldimage=" + op.OldImage, "oldref=" + op.OldRef,
+		"limit=" + strconv.Itoa(op.Limit), "soak=" + strconv.Itoa(op.Soak),
+		"db=" + op.Database.Container, "dbuser=" + op.Database.User, "dbname=" + op.Database.Database,
+		"dump=" + op.Dump, "prober=" + op.Prober, "back=" + back, "work=" + dir, "nodeps=" + noDeps, "temp=" + remote.TempPrefix(run) + "swap",
+		"migration=" + strconv.FormatInt(op.Migration, 10), "--",
+	}
+	for _, f := range op.Files {
+		args = append(args, f.Copy, f.Path, f.Before, f.After)
+	}
+	return append(append(args, "--"), op.Project.Args()...)
+}
+
+// swapLog reads what the job says, line by line.
+type swapLog struct {
+	lines
+	notes []string
+	end   string
+
+	probes      int
+	from, to    float64 // of the probe, seconds since boot
+	lastUp      float64 // the last answer before the first silence
+	firstBack   float64 // the first answer after the last silence
+	gone, here  float64 // the job's own marks
+	sawSilence  bool
+	unrecovered bool
+}
+
+// add takes a piece of the log and returns what of its lines is for the screen.
+func (l *swapLog) add(chunk []byte) []string {
+	var shown []string
+	for _, line := range l.cut(chunk) {
+		if s := l.line(line); s != "" {
+			shown = append(shown, s)
+		}
+	}
+	return shown
+}
+
+func (l *swapLog) close() {
+	if l.rest != "" {
+		l.line(l.rest)
+	}
+}
+
+// stages are the job's steps in words.
+var stages = map[string]string{
+	"stop": "stopping the old server", "dump": "final dump, server stopped", "start": "starting the new server",
+	"soak": "healthy, watching that it stays so", "back": "going back to the old server",
+}
+
+func (l *swapLog) line(line string) string {
+	word, rest, _ := strings.Cut(line, " ")
+	switch word {
+	case "stage":
+		return stages[rest]
+	case "note":
+		l.notes = append(l.notes, rest)
+		return rest
+	case "log":
+		return rest
+	case "end":
+		l.end = rest
+	case "probe":
+		var before, at float64
+		var up int
+		if _, err := fmt.Sscanf(rest, "%g %g %d", &before, &at, &up); err == nil {
+			l.change(before, at, up == 1)
+		}
+	case "probes":
+		_, _ = fmt.Sscanf(rest, "%d %g %g", &l.probes, &l.from, &l.to)
+	case "away":
+		var gone, here float64
+		if _, err := fmt.Sscanf(rest, "%g %g", &gone, &here); err == nil {
+			l.gone, l.here = gone/100, here/100
+		}
+	}
+	return ""
+}
+
+func (l *swapLog) change(before, at float64, up bool) {
+	switch {
+	case !up && !l.sawSilence:
+		l.sawSilence, l.unrecovered, l.lastUp = true, true, before
+	case !up:
+		l.unrecovered = true
+	case l.sawSilence:
+		l.unrecovered, l.firstBack = false, at
+	}
+}
+
+// plus joins what two jobs of one run saw, such as a swap that failed and the
+// way back after it.
+func (d *Downtime) plus(more *Downtime) *Downtime {
+	if d == nil || more == nil {
+		return cmp.Or(d, more)
+	}
+	sum := *d
+	sum.Millis += more.Millis
+	sum.Probes += more.Probes
+	return &sum
+}
+
+// shortestWatch, in seconds, keeps a host that says nonsense from an endless
+// number of probes a second.
+const shortestWatch = 0.01
+
+// downtime is what the probe saw, from the last answer before the silence to the
+// first one after it; without a probe, what the job's own marks say. A probe that
+// was answered all the time saw none: the job found nothing to replace.
+func (l *swapLog) downtime() *Downtime {
+	if l.probes > 0 && !l.sawSilence {
+		return nil
+	}
+	if l.sawSilence && !l.unrecovered && l.to-l.from >= shortestWatch {
+		return &Downtime{
+			Millis: int64(math.Round((l.firstBack - l.lastUp) * 1000)), How: "probe", Probes: l.probes,
+			Rate: math.Round(float64(l.probes)/(l.to-l.from)*10) / 10,
+		}
+	}
+	if l.here > l.gone && l.gone > 0 {
+		return &Downtime{Millis: int64(math.Round((l.here - l.gone) * 1000)), How: "script"}
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"liftalot/plan"
+	"liftalot/plan/journal"
+	"liftalot/remote"
+)
+
+// failed ends a run whose step did not succeed: an interruption stays where it
+// is, everything else is taken back.
+func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, error) {
+	e.result.Failed = s.ID
+	var write *journal.WriteError
+	if errors.As(err, &write) {
+		// What is on the disk is in doubt: not another step.
+		e.result.Outcome = Interrupted
+		return e.result, err
+	}
+	if errors.Is(err, ErrStopped) || ctx.Err() != nil || lineBroke(err) {
+		e.result.Outcome = Interrupted
+		return e.result, err
+	}
+	if e.Plan.Kind == plan.Rollback {
+		// There is no way back from a way back but to go on with it.
+		e.result.Outcome = NeedsPerson
+		return e.result, err
+	}
+	var moved *MigratedError
+	if errors.As(err, &moved) {
+		// The run ends here: carried on with, it would find the new container and
+		// put the old server on a database it refuses.
+		e.result.Outcome = NeedsPerson
+		return e.result, errors.Join(err, e.end(ctx, journal.NeedsPerson))
+	}
+	if !e.result.Changed {
+		return e.result, errors.Join(err, e.Abandon(ctx))
+	}
+	return e.takeBack(ctx, err)
+}
+
+// ErrFailedBefore stands for a failure that an earlier start saw: it had begun to
+// take the run back and was interrupted at that.
+var ErrFailedBefore = errors.New("failed at an earlier start, and the run was being taken back")
+
+// takingBack reports whether an earlier start was taking the run back, and which
+// step had failed. Such a run is not carried on forward: what of it is still on
+// the host is not what its journal says was done.
+func (e *Engine) takingBack() (plan.Step, bool) {
+	var failed plan.Step
+	undoing := false
+	for _, s := range e.Plan.Steps {
+		st := e.state.Step(s.ID)
+		undoing = undoing || st.Undo != ""
+		if st.Do != "" {
+			failed = s // the last one that was begun
+		}
+	}
+	return failed, undoing
+}
+
+// takeBack ends a failed run by undoing what it began.
+func (e *Engine) takeBack(ctx context.Context, err error) (Result, error) {
+	if uerr := e.undoAll(ctx); uerr != nil {
+		e.result.Outcome, e.result.Undo = NeedsPerson, uerr
+		var moved *MigratedError
+		if errors.As(uerr, &moved) {
+			return e.result, errors.Join(err, uerr, e.end(ctx, journal.NeedsPerson))
+		}
+		var write *journal.WriteError
+		if ctx.Err() != nil || lineBroke(uerr) || errors.As(uerr, &write) {
+			e.result.Outcome = Interrupted
+		}
+		return e.result, errors.Join(err, uerr)
+	}
+	if terr := e.tidy(ctx); terr != nil {
+		e.result.Outcome = Interrupted
+		return e.result, errors.Join(err, terr)
+	}
+	return e.endAs(ctx, Undone, journal.RolledBack, err)
+}
+
+// undoAll takes back every step that was begun. It goes on past a step that
+// cannot be taken back, so that the host is as near to what it was as can be; but
+// not past a database that moved on: what is left of the upgrade goes together
+// with it, when a person says so.
+func (e *Engine) undoAll(ctx context.Context) error {
+	var all []error
+	for _, s := range plan.UndoOrder(e.Plan.Steps) {
+		if s.Undo == nil || !e.begun(s.ID) {
+			continue
+		}
+		if ctx.Err() != nil {
+			return errors.Join(append(all, context.Cause(ctx))...)
+		}
+		if err := e.undo(ctx, s); err != nil {
+			all = append(all, err)
+			var moved *MigratedError
+			if errors.As(err, &moved) {
+				break
+			}
+		}
+	}
+	return errors.Join(all...)
+}
+
+func (e *Engine) undo(ctx context.Context, s plan.Step) error {
+	e.again = e.state.Step(s.ID).Undo == journal.UndoFailed
+	if err := e.write(journal.Record{Kind: journal.UndoIntent, Step: s.ID}); err != nil {
+		return err
+	}
+	e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoBegun})
+	began := e.Desk.Now()
+	if _, err := e.act(ctx, "undo-"+s.ID, *s.Undo, false); err != nil {
+		e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoFailed, Err: err})
+		kind := journal.UndoFailed
+		if errors.Is(err, remote.ErrUnknownOutcome) {
+			kind = journal.UndoUnknown
+		}
+		return errors.Join(fmt.Errorf("take back %q: %w", s.Title, err), e.write(journal.Record{Kind: kind, Step: s.ID}))
+	}
+	e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoDone, Took: e.Desk.Now().Sub(began)})
+	return e.write(journal.Record{Kind: journal.UndoDone, Step: s.ID})
+}

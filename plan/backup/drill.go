@@ -1,0 +1,108 @@
+package backup
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+
+	"liftalot/plan"
+	"liftalot/remote/job"
+)
+
+//go:embed drill.sh
+var drillScript string
+
+// A Drill restores a backup into a throw-away database on its host and compares
+// what comes out. The live database is not touched.
+type Drill struct {
+	Host, Watch Runner
+	Manifest    *Manifest
+	Dir         string // of the backup
+	Identity    age.Identity
+	Database    plan.Database
+	ID          string // of the drill
+	Tell        func(Event)
+
+	root string // of the folder on the host; "" is plan.BackupRoot
+}
+
+const drillTimeout = 2 * time.Hour
+
+// Run carries the drill out. It returns how many tables and rows were compared;
+// a restored database that is not the backup's is an [*Unproven].
+func (d *Drill) Run(ctx context.Context) (tables int, rows int64, err error) {
+	f, ok := d.Manifest.File(Dump)
+	if !ok {
+		return 0, 0, d.unproven("there is no dump in it")
+	}
+	dump := path.Join(cmp.Or(d.root, plan.BackupRoot), "liftalot-drill-"+d.ID, Dump)
+	s := &Sender{Host: d.Host, Manifest: d.Manifest, Dir: d.Dir, Identity: d.Identity, Tell: func(done, total int64) {
+		d.Tell(Event{Done: done, Total: total})
+	}}
+	if err := s.Send(ctx, f, dump, path.Join(d.Manifest.OnHost, Dump)); err != nil {
+		return 0, 0, err
+	}
+	dir := path.Join(plan.RunRoot, d.ID, "drill")
+	spec := job.Spec{
+		Dir: dir, Script: drillScript, Timeout: drillTimeout,
+		Args: []string{"liftalot-drill-" + strings.ToLower(d.ID), d.Database.Container, d.Database.User, dump},
+	}
+	if err := job.Start(ctx, d.Host, spec); err != nil {
+		return 0, 0, err
+	}
+	t := &Taker{Host: d.Host, Watch: d.Watch, Name: d.Manifest.Host, Tell: d.Tell}
+	wait, cancel := context.WithTimeout(ctx, drillTimeout+2*time.Minute)
+	defer cancel()
+	var log []byte
+	st, err := job.Wait(wait, t.watch(), dir, lookEvery, func(chunk []byte) {
+		log = append(log, chunk...)
+		t.stages(chunk)
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := t.sweep(ctx, dir); err != nil {
+		return 0, 0, err
+	}
+	if st.State != job.Ended || st.ExitCode != 0 || lastLine(log) != "done" {
+		return 0, 0, d.unproven("the drill failed: " + lastLine(log))
+	}
+	return d.compare(log)
+}
+
+func (d *Drill) unproven(what string) error { return &Unproven{Host: d.Manifest.Host, What: what} }
+
+// compare holds the rows that the throw-away database counted against those of
+// the archive.
+func (d *Drill) compare(log []byte) (tables int, rows int64, err error) {
+	var said strings.Builder
+	for line := range strings.SplitSeq(string(log), "\n") {
+		if row, ok := strings.CutPrefix(line, "row "); ok {
+			said.WriteString(row + "\n")
+		}
+	}
+	got, err := readCounts([]byte(said.String()))
+	if err != nil {
+		return 0, 0, d.unproven(err.Error())
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Manifest.Rows)) {
+		want := d.Manifest.Rows[name]
+		c, there := got[name]
+		if !there || c.Rows != want {
+			return 0, 0, d.unproven(fmt.Sprintf("restored, table %s has %d rows, the backup %d", name, c.Rows, want))
+		}
+		rows += want
+	}
+	if len(got) != len(d.Manifest.Rows) {
+		return 0, 0, d.unproven(fmt.Sprintf("restored, there are %d tables, in the backup %d", len(got), len(d.Manifest.Rows)))
+	}
+	return len(got), rows, nil
+}

@@ -1,0 +1,196 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"time"
+
+	"filippo.io/age"
+
+	"liftalot/plan"
+	"liftalot/plan/journal"
+	"liftalot/remote"
+)
+
+// pull brings the host's files here, encrypted while they arrive.
+func (t *Taker) pull(ctx context.Context, req Request, said *answer, dir string, root *os.Root, to []age.Recipient, m *Manifest) error {
+	var total int64
+	for _, f := range said.files {
+		total += f.Size
+	}
+	if err := t.room(dir, total); err != nil {
+		return err
+	}
+	hosts, hangUp, err := t.connections(ctx, total)
+	if err != nil {
+		return err
+	}
+	defer hangUp()
+	var done int64
+	for _, f := range said.files {
+		got, err := seal(root, f.Name, to, func(w io.Writer) error {
+			return source{hosts: hosts, path: path.Join(req.Dir, f.Name), size: f.Size, pause: t.pause, tell: func(n int64) {
+				t.tell(Event{Done: done + n, Total: total})
+			}}.copy(ctx, w)
+		})
+		if err := t.pulled(f.Name, err); err != nil {
+			return err
+		}
+		if got.Size != f.Size || got.SHA256 != f.SHA256 {
+			return t.unproven(fmt.Sprintf("%s arrived with %d bytes that are not the %d the host has", f.Name, got.Size, f.Size), nil)
+		}
+		got.Path = f.Path
+		m.Files = append(m.Files, got)
+		done += f.Size
+	}
+	return nil
+}
+
+// pulled says what an error of a pull means: what the line did can be tried
+// again, anything else leaves no proof.
+func (t *Taker) pulled(name string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case tryAgain(err):
+		return fmt.Errorf("pull %s: %w", name, err)
+	}
+	return t.unproven("pull "+name, err)
+}
+
+// tryAgain reports whether an error says nothing about what was to be pulled.
+func tryAgain(err error) bool {
+	return errors.Is(err, remote.ErrNotStarted) || lineBroke(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// slack is what a backup takes beside its data.
+const slack = 16 << 20
+
+// room makes sure that what is coming has a place here.
+func (t *Taker) room(dir string, need int64) error {
+	free, err := freeSpace(dir)
+	if err != nil {
+		return t.unproven("ask for the free space of "+dir, err)
+	}
+	if free < need+slack {
+		return t.unproven(fmt.Sprintf("it needs %s on this machine, and %s has %s free", size(need+slack), dir, size(free)), nil)
+	}
+	return nil
+}
+
+// size writes a number of bytes for a sentence.
+func size(n int64) string {
+	const mib = 1 << 20
+	if n >= 10<<30 {
+		return fmt.Sprintf("%d GiB", n>>30)
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/mib)
+}
+
+// A line whose round trip takes longer than this is filled by several
+// connections; a shorter one is faster over one.
+const longLine = 20 * time.Millisecond
+
+// usual is how many connections fill a long line, and worth it how much there
+// must be to pull.
+const (
+	usual    = 4
+	worthIt  = 8 << 20
+	maxLanes = 16
+)
+
+// connections dials what the line needs.
+func (t *Taker) connections(ctx context.Context, total int64) (hosts []Runner, hangUp func(), err error) {
+	hosts = []Runner{t.watch()}
+	n := min(t.Connections, maxLanes)
+	if n == 0 && t.Dial != nil && total >= worthIt {
+		took, err := t.roundTrip(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		if took > longLine {
+			n = usual
+		}
+	}
+	for t.Dial != nil && len(hosts) < n {
+		hosts = append(hosts, t.Dial())
+	}
+	return hosts, func() {
+		for _, h := range hosts[1:] {
+			if c, ok := h.(io.Closer); ok {
+				_ = c.Close()
+			}
+		}
+	}, nil
+}
+
+// roundTrip measures the line by a command that does nothing, the quicker of
+// two: each takes two round trips.
+func (t *Taker) roundTrip(ctx context.Context) (time.Duration, error) {
+	best := time.Hour
+	for range 2 {
+		res, err := t.watch().Run(ctx, remote.Command{Name: "measure the line", Script: ":"})
+		if err != nil {
+			return 0, err
+		}
+		best = min(best, res.Duration/2)
+	}
+	return best, nil
+}
+
+// proven reads every file back from the disk and holds the dump against the
+// live database.
+func (m *Manifest) proven(root *os.Root, keys Keys, op plan.Backup) error {
+	if err := (journal.OS{}).SyncDir(root.Name()); err != nil {
+		return &Unproven{Host: m.Host, What: "flush its folder", Err: err}
+	}
+	for _, f := range m.Files {
+		c, newest, err := prove(root, f, keys.Identity)
+		if err != nil {
+			return &Unproven{Host: m.Host, What: f.Name, Err: err}
+		}
+		if c == nil {
+			continue
+		}
+		m.Postgres, m.Migration = c.Server, newest
+		m.Tables, m.Rows = tally(c)
+	}
+	if m.Tables != op.Tables {
+		return &Unproven{Host: m.Host, What: fmt.Sprintf("the archive holds %d tables, the database has %d", m.Tables, op.Tables)}
+	}
+	if m.Migration != op.Migration {
+		return &Unproven{Host: m.Host, What: fmt.Sprintf("the archive is at migration %d, the database at %d", m.Migration, op.Migration)}
+	}
+	return nil
+}
+
+// Verify proves a backup again, as it lies on the disk.
+func (m *Manifest) Verify(dir string, id age.Identity) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return &Unproven{Host: m.Host, What: "open its folder", Err: err}
+	}
+	defer root.Close()
+	dump := false
+	for _, f := range m.Files {
+		c, newest, err := prove(root, f, id)
+		if err != nil {
+			return &Unproven{Host: m.Host, What: f.Name, Err: err}
+		}
+		if c == nil {
+			continue
+		}
+		dump = true
+		if tables, _ := tally(c); tables != m.Tables || newest != m.Migration {
+			return &Unproven{Host: m.Host, What: "the dump is not the one its manifest tells of"}
+		}
+	}
+	if !dump {
+		return &Unproven{Host: m.Host, What: "there is no dump in it"}
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package backup
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"liftalot/plan/internal/shamhost"
+)
+
+// sent is a backup in a folder, and a host to send it to.
+func sent(t *testing.T) (*shamhost.Host, *Sender, File) {
+	t.Helper()
+	h, b := shamOp(t)
+	dir := t.TempDir()
+	m, err := takeFrom(t, h, b, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _ := m.File(Dump)
+	return h, &Sender{Host: h, Manifest: m, Dir: dir, Identity: testKey()}, f
+}
+
+func TestSendPutsTheDumpThere(t *testing.T) {
+	h, s, f := sent(t)
+	to := h.Path("restore", "db.dump")
+	var last int64
+	s.Tell = func(done, _ int64) { last = done }
+	for range 2 { // again is no trouble
+		if err := s.Send(t.Context(), f, to, "/nowhere"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if h.Read("restore/db.dump") != recorded(t) || last != f.Size {
+		t.Errorf("%d bytes told of", last)
+	}
+	if info, err := os.Stat(filepath.Dir(to)); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+func TestSendTakesTheCopyThatTheHostHas(t *testing.T) {
+	h, s, f := sent(t)
+	s.Tell = func(int64, int64) { t.Error("it was sent all the same") }
+	if err := s.Send(t.Context(), f, h.Path("restore", "db.dump"), filepath.Join(s.Manifest.OnHost, Dump)); err != nil || h.Read("restore/db.dump") != recorded(t) {
+		t.Fatal(err)
+	}
+}
+
+// A beginning that is not the dump's is found out, removed, and sent anew.
+func TestSendGoesOnAndFindsAWrongBeginning(t *testing.T) {
+	h, s, f := sent(t)
+	to := h.Path("restore", "db.dump")
+	h.Write("restore/db.dump.part", recorded(t)[:1000])
+	if err := s.Send(t.Context(), f, to, "/nowhere"); err != nil || h.Read("restore/db.dump") != recorded(t) {
+		t.Fatalf("%v", err)
+	}
+	if err := os.Remove(to); err != nil {
+		t.Fatal(err)
+	}
+	h.Write("restore/db.dump.part", "what is this")
+	if err := s.Send(t.Context(), f, to, "/nowhere"); err == nil || h.Has("restore/db.dump") || h.Has("restore/db.dump.part") {
+		t.Fatalf("%v", err)
+	}
+	if err := s.Send(t.Context(), f, to, "/nowhere"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLossIsToldInNumbers(t *testing.T) {
+	at := time.Date(2026, 11, 23, 2, 30, 0, 0, time.UTC)
+	m := &Manifest{Taken: at, Rows: map[string]int64{"users": 20, "messages": 500, "same": 3}}
+	live, err := readCounts([]byte("users\t21\t1\nmessages\t498\t0\nsame\t3\t-1\nnewer\t7\t7\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(m.Loss(at.Add(90*time.Minute), live), "\n")
+	for _, want := range []string{"2026-11-23 02:30:00Z", "1h30m", "newer than the backup: 1", "table users: newer than the backup and lost: 1", "table messages: 498 rows now, 500", "table newer: 7 rows"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "same") {
+		t.Errorf("a table that is the same is named:\n%s", got)
+	}
+	for _, bad := range []string{"users\t21\n", "users\tmany\t1\n"} {
+		if _, err := readCounts([]byte(bad)); err == nil {
+			t.Errorf("%q was understood", bad)
+		}
+	}
+}
+
+// drillDocker is an engine that restores and counts; count.FAULT spoils it.
+const drillDocker = `case $* in
+inspect*) echo sha256:db ;;
+run*) printf '%s\n' "$*" >>"$SHAM/log"; echo id ;;
+kill*) printf '%s\n' "$*" >>"$SHAM/log" ;;
+*"show listen_addresses"*) echo '*' ;;
+*pg_restore*) cmp -s - "$SHAM/archive" || { echo 'pg_restore: error: torn' >&2; exit 1; } ;;
+*psql*) cat >/dev/null; cat "$SHAM/counts" ;;
+*) exit 64 ;;
+esac`
+
+func TestDrillComparesEveryTable(t *testing.T) {
+	for name, tt := range map[string]struct{ counts, want string }{
+		"as the backup": {"Odd name\t3\t-1\n_sqlx_migrations\t51\t-1\nempty_one\t0\t-1\nmessages\t3000\t-1\nusers\t20\t-1\n", ""},
+		"a row is gone": {"Odd name\t3\t-1\n_sqlx_migrations\t51\t-1\nempty_one\t0\t-1\nmessages\t2999\t-1\nusers\t20\t-1\n", "table messages has 2999 rows, the backup 3000"},
+		"a table more":  {"Odd name\t3\t-1\n_sqlx_migrations\t51\t-1\nempty_one\t0\t-1\nmessages\t3000\t-1\nusers\t20\t-1\nx\t1\t-1\n", "there are 6 tables, in the backup 5"},
+		"no answer":     {"", "has 0 rows"},
+	} {
+		h, s, _ := sent(t)
+		h.Shim("docker", drillDocker)
+		h.Write("counts", tt.counts)
+		d := &Drill{
+			Host: below{h}, Manifest: s.Manifest, Dir: s.Dir, Identity: testKey(), ID: "d1",
+			Tell: func(Event) {}, root: h.Path("var", "backups"),
+		}
+		d.Database.Container, d.Database.User = "db", "u"
+		tables, rows, err := d.Run(t.Context())
+		if tt.want == "" {
+			if err != nil || tables != 5 || rows != 3074 {
+				t.Errorf("%s: %d tables, %d rows, %v", name, tables, rows, err)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v; want %q", name, err, tt.want)
+		}
+		if log := h.Read("log"); !strings.Contains(log, "--network none") || !strings.Contains(log, "kill liftalot-drill-") {
+			t.Errorf("%s: %s", name, log)
+		}
+		if left, err := filepath.Glob(h.Path("var", "backups", "liftalot-drill-*")); err != nil || len(left) > 0 {
+			t.Errorf("%s: left behind: %q, %v", name, left, err)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+//go:build unix
+
+package backup
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"liftalot/plan"
+	"liftalot/plan/internal/shamhost"
+	"liftalot/remote"
+)
+
+// docker has one database. Like the real one, pg_restore finds a cut only by
+// reading on.
+const docker = `printf '%s\n' "$*" >>"$SHAM/log"
+case $* in
+*"pg_dump --version"*) echo "pg_dump (PostgreSQL) $(cat "$SHAM/major").2 (Debian)" ;;
+*pg_dump*zstd*) [ ! -e "$SHAM/nozstd" ] || { echo 'pg_dump: error: this build does not support compression with zstd' >&2; exit 1; }; cat "$SHAM/archive" ;;
+*pg_dump*) cat "$SHAM/archive"; [ ! -e "$SHAM/fail.dump" ] || { echo 'pg_dump: error: connection lost' >&2; exit 1; } ;;
+*"pg_restore -f /dev/null"*) cmp -s - "$SHAM/archive" || { echo 'pg_restore: error: could not read from input file: end of file' >&2; exit 1; } ;;
+save*) echo image ;;
+ps*) echo '{"Names":"x"}' ;;
+*) exit 64 ;;
+esac`
+
+// shamOp is a backup of a host in a folder.
+func shamOp(t *testing.T) (*shamhost.Host, plan.Backup) {
+	t.Helper()
+	h := shamhost.New(t)
+	h.Shim("docker", docker)
+	h.Write("major", "15")
+	h.Write("archive", recorded(t))
+	h.Write("srv/secrets/token", "t0ken")
+	b := op
+	b.Dir, b.Secrets = h.Path("var", "backups", "b1"), h.Path("srv", "secrets")
+	b.Files = []string{h.Write("srv/docker-compose.yml", "services: {}\n"), h.Write("srv/with blank.env", "A=1\n")}
+	return h, b
+}
+
+// below is the host with its folder for jobs beneath its own.
+type below struct{ *shamhost.Host }
+
+func (b below) Run(ctx context.Context, cmd remote.Command) (remote.Result, error) {
+	cmd.Args = slices.Clone(cmd.Args)
+	for i, arg := range cmd.Args {
+		if rest, ok := strings.CutPrefix(arg, plan.RunRoot); ok {
+			cmd.Args[i] = b.Path("var", "lib", "liftalot") + rest
+		}
+	}
+	return b.Host.Run(ctx, cmd)
+}
+
+func takeFrom(t *testing.T, h *shamhost.Host, b plan.Backup, dir string) (*Manifest, error) {
+	t.Helper()
+	return taker(below{h}).Take(t.Context(), Request{Backup: b}, dir)
+}
+
+func TestTheScriptTakesTheRunbooksBackup(t *testing.T) {
+	h, b := shamOp(t)
+	dir := t.TempDir()
+	if err := os.Chmod(b.Files[0], 0o640); err != nil {
+		t.Fatal(err)
+	}
+	m, err := takeFrom(t, h, b, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Tables != 5 || m.Migration != 51 || len(m.Files) != 5 {
+		t.Errorf("%+v", m)
+	}
+	data, err := Read(dir, b.Files[1], testKey())
+	if err != nil || string(data) != "A=1\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+	// On the host, for the runbook's own way back: everything, and closed.
+	if got := h.Read("var/backups/b1/secrets/token"); got != "t0ken" {
+		t.Errorf("the copy of the secrets holds %q", got)
+	}
+	for name, want := range map[string]os.FileMode{".": 0o700, "db.dump": 0o600, "secrets.tar": 0o600, "file.0": 0o640} {
+		if info, err := os.Stat(filepath.Join(b.Dir, name)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v; want %04o", name, info.Mode(), err, want)
+		}
+	}
+}
+
+// Trap B1: nothing hides that pg_dump failed, though it had written something.
+func TestB1ADumpThatFailsIsAFailure(t *testing.T) {
+	h, b := shamOp(t)
+	h.Write("fail.dump", "")
+	var unproven *Unproven
+	if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "connection lost") {
+		t.Fatalf("%v", err)
+	}
+	if _, err := os.Stat(filepath.Join(b.Dir, "sums")); err == nil {
+		t.Error("the folder on the host counts as complete")
+	}
+	// With the cause gone the next try takes a new dump into the same folder.
+	if err := os.Remove(h.Path("fail.dump")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := takeFrom(t, h, b, t.TempDir()); err != nil {
+		t.Errorf("again: %v", err)
+	}
+}
+
+// Trap B1: a table of contents is no proof; it passes a truncated dump.
+func TestB1ATruncatedArchiveIsFoundByReadingToItsEnd(t *testing.T) {
+	h, b := shamOp(t)
+	if _, err := takeFrom(t, h, b, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(b.Dir, "db.dump"), 8); err != nil {
+		t.Fatal(err)
+	}
+	var unproven *Unproven
+	if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "end of file") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A script that ran to its end and whose answer was lost is not a second dump.
+func TestTheScriptAgainGivesTheSameBackup(t *testing.T) {
+	h, b := shamOp(t)
+	first, err := takeFrom(t, h, b, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := takeFrom(t, h, b, t.TempDir())
+	if err != nil || strings.Count(h.Read("log"), "pg_dump -U") != 1 {
+		t.Errorf("%v; %s", err, h.Read("log"))
+	}
+	for i := range first.Files {
+		if first.Files[i].SHA256 != second.Files[i].SHA256 && first.Files[i].Name != "secrets.tar" {
+			t.Errorf("%+v, then %+v", first.Files[i], second.Files[i])
+		}
+	}
+}
+
+func TestTheScriptWithoutASecretsFolder(t *testing.T) {
+	h, b := shamOp(t)
+	b.Secrets = ""
+	if m, err := takeFrom(t, h, b, t.TempDir()); err != nil || len(m.Files) != 4 {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+// zlib where the server's pg_dump is too old or was built without zstd; but a
+// dump that fails is never tried the other way.
+func TestTheScriptPacksAsTheServerCan(t *testing.T) {
+	for name, tt := range map[string]struct {
+		major, without string
+		want           int // calls with zstd, and without
+	}{"15": {"15", "", 1}, "16": {"16", "", 10}, "17 without zstd": {"17", "nozstd", 11}} {
+		h, b := shamOp(t)
+		h.Write("major", tt.major)
+		if tt.without != "" {
+			h.Write(tt.without, "")
+		}
+		if _, err := takeFrom(t, h, b, t.TempDir()); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		zstd := strings.Count(h.Read("log"), "--compress=zstd:3")
+		if all := strings.Count(h.Read("log"), "pg_dump -U"); 10*zstd+all-zstd != tt.want {
+			t.Errorf("%s: %d dumps, %d with zstd", name, all, zstd)
+		}
+	}
+}
+
+func TestTheScriptSavesTheImageWhereAsked(t *testing.T) {
+	h, b := shamOp(t)
+	m, err := taker(below{h}).Take(t.Context(), Request{Backup: b, Image: true}, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := m.File("image.tar.gz"); !ok || !strings.Contains(h.Read("log"), "save sha256:old") {
+		t.Errorf("%+v", m.Files)
+	}
+}
+
+// Where the host lacks the room the dump is sent as it is made.
+func TestTheDumpIsStreamed(t *testing.T) {
+	h, b := shamOp(t)
+	dir := t.TempDir()
+	m, err := taker(below{h}).Take(t.Context(), Request{Backup: b, Stream: true}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, ok := m.File(Dump); !ok || f.Size != int64(len(recorded(t))) || m.Taken.IsZero() || m.Rows["users"] != 20 {
+		t.Errorf("%+v", m)
+	}
+	if _, err := os.Stat(filepath.Join(b.Dir, "db.dump")); err == nil {
+		t.Error("there is a dump on the host")
+	}
+	h, b = shamOp(t)
+	h.Write("fail.dump", "")
+	var unproven *Unproven
+	if _, err := taker(below{h}).Take(t.Context(), Request{Backup: b, Stream: true}, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "connection lost") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTheScriptMissesAFile(t *testing.T) {
+	h, b := shamOp(t)
+	b.Files = append(b.Files, h.Path("srv", "gone.yml"))
+	if _, err := takeFrom(t, h, b, t.TempDir()); err == nil {
+		t.Error("a file that could not be copied is no failure")
+	}
+}
+
+// The dump is read with its own standard input closed: docker exec would eat
+// the rest of a script that comes that way.
+func TestTheScriptLeavesItsInputAlone(t *testing.T) {
+	for _, line := range strings.Split(takeScript+streamScript, "\n") {
+		if strings.Contains(line, "docker ") && !strings.HasPrefix(line, "#") && !strings.Contains(line, "<") {
+			t.Errorf("%q", line)
+		}
+	}
+}

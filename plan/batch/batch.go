@@ -1,0 +1,206 @@
+// Package batch decides in which order the hosts of an inventory are changed, and
+// when no more of them are. It changes nothing itself, asks for no time and knows
+// nothing of a host but its name, its kind and its client: the same answers give
+// the same order.
+//
+// Ask [Batch.Next] for the next wave, tell [Batch.Ended] how each host of it
+// ended, and ask again until the wave is empty. What [Batch.Held] then names was
+// not begun, each with its reason.
+//
+// # Order
+//
+// Hosts of one kind fail alike. So the first host of each kind goes alone, as the
+// canary of its kind, and the others follow in waves when it is through. A canary
+// that could not be tried proves nothing: the next host of its kind takes its
+// place. Two hosts of one client are never in the same wave: whoever rings the
+// client's bell should find the other server up.
+//
+// # Stop
+//
+// A canary that fails holds its kind back. So do more failures than
+// [Policy.MaxFailures] allows. The other kinds go on, unless [Policy.StopAll] is
+// set. What is under way is never stopped from here.
+package batch
+
+import "fmt"
+
+// A Host is a member of a batch.
+type Host struct {
+	Name   string
+	Kind   string // hosts of a kind fail alike
+	Client string // "" is a client of its own
+}
+
+// A Policy says how careful a batch is. The zero Policy changes all hosts in one
+// wave, but for those of the same client, and stops a kind at its first failure.
+type Policy struct {
+	Canary      bool  // one host of each kind first
+	Wave        Share // of all hosts; zero: all that may go
+	MaxFailures Share // of a kind's hosts, or of all with StopAll; one more is too many
+	StopAll     bool  // what stops a kind stops everything
+}
+
+// A Result is how a host ended, as far as others must know.
+type Result int
+
+// The results.
+const (
+	Done    Result = iota // changed as planned
+	Failed                // the change failed there, whatever became of it
+	Skipped               // it could not be tried: unreachable, locked, no login
+)
+
+// A Held host was not begun.
+type Held struct {
+	Host string
+	Why  string // as in "held back: …"
+}
+
+// A Batch is a batch under way. It is not safe for use by several goroutines.
+type Batch struct {
+	policy Policy
+	hosts  []Host
+	begun  map[string]bool
+	kinds  map[string]*kind
+	failed int
+	stop   string // why nothing more is begun
+}
+
+type kind struct {
+	hosts  int
+	proven bool // its canary is through, or none was wanted
+	failed int
+	stop   string // why no more of it are begun
+}
+
+// New returns a batch of hosts, each with a name of its own, in the order in which
+// they should be changed.
+func New(hosts []Host, p Policy) *Batch {
+	b := &Batch{policy: p, hosts: hosts, begun: map[string]bool{}, kinds: map[string]*kind{}}
+	for _, h := range hosts {
+		k, ok := b.kinds[h.Kind]
+		if !ok {
+			k = &kind{proven: !p.Canary}
+			b.kinds[h.Kind] = k
+		}
+		k.hosts++
+	}
+	return b
+}
+
+// Next returns the hosts to change now, which may run at the same time. None:
+// nothing more is begun.
+func (b *Batch) Next() []Host {
+	if b.stop != "" {
+		return nil
+	}
+	wave := b.canaries()
+	if len(wave) == 0 {
+		wave = b.wave()
+	}
+	for _, h := range wave {
+		b.begun[h.Name] = true
+	}
+	return wave
+}
+
+// canaries are the first hosts left of the kinds nothing is known of.
+func (b *Batch) canaries() (wave []Host) {
+	chosen := map[string]bool{}
+	for _, h := range b.hosts {
+		k := b.kinds[h.Kind]
+		if b.begun[h.Name] || k.proven || k.stop != "" || chosen[h.Kind] || meets(wave, h) {
+			continue
+		}
+		chosen[h.Kind] = true
+		wave = append(wave, h)
+	}
+	return wave
+}
+
+func (b *Batch) wave() (wave []Host) {
+	size := b.WaveSize()
+	for _, h := range b.hosts {
+		if len(wave) == size {
+			break
+		}
+		if b.begun[h.Name] || b.kinds[h.Kind].stop != "" || meets(wave, h) {
+			continue
+		}
+		wave = append(wave, h)
+	}
+	return wave
+}
+
+// WaveSize is how many hosts a wave after the canaries has at most.
+func (b *Batch) WaveSize() int {
+	if b.policy.Wave.IsZero() {
+		return len(b.hosts)
+	}
+	return max(1, b.policy.Wave.Of(len(b.hosts)))
+}
+
+// meets reports whether a host of the same client is in the wave.
+func meets(wave []Host, h Host) bool {
+	for _, other := range wave {
+		if h.Client != "" && other.Client == h.Client {
+			return true
+		}
+	}
+	return false
+}
+
+// Ended tells how a host of a wave ended.
+func (b *Batch) Ended(h Host, r Result) {
+	k := b.kinds[h.Kind]
+	switch r {
+	case Done:
+		k.proven = true
+	case Failed:
+		b.failed++
+		k.failed++
+		b.judge(h, k)
+	}
+}
+
+// judge stops what a failure stops.
+func (b *Batch) judge(h Host, k *kind) {
+	failed, hosts, whose := k.failed, k.hosts, "of its kind"
+	if b.policy.StopAll {
+		failed, hosts, whose = b.failed, len(b.hosts), "of all"
+	}
+	switch {
+	case !k.proven:
+		k.stop = fmt.Sprintf("the canary of its kind, %s, failed", h.Name)
+	case failed > b.policy.MaxFailures.Of(hosts):
+		k.stop = fmt.Sprintf("%d %s failed, the last one was %s", failed, whose, h.Name)
+	default:
+		return
+	}
+	if b.policy.StopAll {
+		b.Stop(h.Name + " failed, and a failure stops all")
+	}
+}
+
+// Stop ends the batch for a reason from outside, such as an interrupt.
+func (b *Batch) Stop(why string) {
+	if b.stop == "" {
+		b.stop = why
+	}
+}
+
+// Held returns the hosts that were not begun, each with its reason. It makes
+// sense when Next has returned none.
+func (b *Batch) Held() (held []Held) {
+	for _, h := range b.hosts {
+		if b.begun[h.Name] {
+			continue
+		}
+		why := b.kinds[h.Kind].stop
+		if why == "" {
+			why = b.stop
+		}
+		held = append(held, Held{Host: h.Name, Why: why})
+	}
+	return held
+}

@@ -1,0 +1,387 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"liftalot/plan/compose"
+)
+
+// Input is all that a plan depends on.
+type Input struct {
+	Facts    *Facts
+	Settings Settings
+	Release  Release
+	ID       string    // of the plan and its run: a UTC time stamp with a random tail
+	Now      time.Time // when the plan is made
+}
+
+// Refused says why there is no plan: checks that say stop, with their hints.
+type Refused struct {
+	Host   string
+	Checks []Check
+}
+
+func (e *Refused) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: no plan: ", e.Host)
+	for i, c := range e.Checks {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		fmt.Fprintf(&b, "%s: %s", c.Name, c.Detail)
+	}
+	return b.String()
+}
+
+// Build decides what lifts a host to the release. The error is a [*Refused] or,
+// for a compose file that cannot be edited, a [*compose.Refusal].
+func Build(in Input) (*Plan, []Edited, error) {
+	refuse := func(checks []Check) (*Plan, []Edited, error) {
+		return nil, nil, &Refused{Host: in.Facts.Host, Checks: checks}
+	}
+	if stop := Stopped(Checks(in.Facts, in.Settings, &in.Release)); len(stop) > 0 {
+		return refuse(stop)
+	}
+	a, bad := aimAt(in)
+	if len(bad) > 0 {
+		return refuse(bad)
+	}
+	e, err := newEditor(in, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := e.gather(); err != nil {
+		return nil, nil, err
+	}
+	edited, err := e.apply()
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(e.reason) > 0 {
+		return refuse(e.reason)
+	}
+	b := builder{in: in, aim: a, edited: edited, notes: e.notes}
+	b.settled, b.noDeps = dependencies(in.Facts)
+	return b.plan(), edited, nil
+}
+
+// builder lays the steps out.
+type builder struct {
+	in     Input
+	aim    aim
+	edited []Edited
+	notes  []string
+	steps  []Step
+
+	settled []string // what the server and the updater depend on
+	noDeps  bool     // some of it drifted: compose must not look at it
+}
+
+func (b *builder) plan() *Plan {
+	f := b.in.Facts
+	from, source := RunningVersion(f)
+	p := &Plan{
+		Format: Format, ID: b.in.ID, Host: f.Host, Created: b.in.Now.UTC().Format(time.RFC3339), Kind: Upgrade,
+		Variant: VariantOf(f, &b.in.Release), From: from, Source: source, To: b.in.Release.Version,
+		Project: f.Project, Release: b.in.Release, Rests: restsOn(f),
+	}
+	for _, c := range Checks(f, b.in.Settings, &b.in.Release) {
+		if c.Level == Warn {
+			p.Warnings = append(p.Warnings, c.Name+": "+c.Detail)
+		}
+	}
+	files := b.secretFiles()
+	if p.Variant == Done && len(b.edited) == 0 && len(files) == 0 && b.current() {
+		return p
+	}
+	if p.Variant == Done {
+		p.Variant = Half
+	}
+	b.backup()
+	b.pull()
+	b.tag()
+	b.steps = append(b.steps, files...)
+	b.login()
+	b.edits()
+	b.sidecar()
+	b.swap()
+	b.add(Step{ID: "verify", Title: "verify the upgraded server", Op: Op{Verify: &Verify{Version: p.To}},
+		Reason: "health, version, image and the updater are looked at once more, from outside the swap"})
+	p.Steps = b.steps
+	for _, e := range b.edited {
+		p.Diffs = append(p.Diffs, FileDiff{Path: e.Path, Lines: compose.Diff(e.Path, e.Result.Before, e.Result.After, compose.WithReasons(e.Result.Splices))})
+	}
+	p.Deviations = b.deviations()
+	p.FollowUps = b.followUps()
+	return p
+}
+
+func (b *builder) add(s Step) { b.steps = append(b.steps, s) }
+
+// current reports whether the server already runs the release.
+func (b *builder) current() bool {
+	s, _ := b.in.Facts.Server()
+	image, _ := b.in.Facts.ImageByID(s.ImageID)
+	want := b.in.Release.Server
+	return b.in.Facts.Health.Version == b.in.Release.Version &&
+		(s.Image == want.Pinned(b.in.Settings.Pin) || slices.Contains(image.Digests, want.ByDigest()))
+}
+
+// backupDir is the runbook's folder, named in UTC: local time names collide when
+// the clocks go back.
+func (b *builder) backupDir() string {
+	return BackupRoot + "/chatalot-pre-managed-update-" + b.in.ID
+}
+
+// clientFiles are the files a backup copies, in the order that names the copies.
+func clientFiles(f *Facts) []string {
+	var files []string
+	for _, x := range f.Files {
+		if !x.Missing {
+			files = append(files, x.Path)
+		}
+	}
+	return files
+}
+
+// copyOf is the backup's copy of a client's file, on the host.
+func (b *builder) copyOf(file string) string {
+	return fmt.Sprintf("%s/file.%d", b.backupDir(), slices.Index(clientFiles(b.in.Facts), file))
+}
+
+// BackupOf says what a backup of a host takes, into a folder on the host.
+func BackupOf(f *Facts, id, dir string) Backup {
+	server, _ := f.Server()
+	bk := Backup{
+		ID: id, Dir: dir, Container: f.Database.Container, User: f.Database.User, Database: f.Database.Name,
+		Tables: f.Database.Tables, Migration: f.Database.Latest(), Files: clientFiles(f), Project: f.Project, ImageID: server.ImageID,
+	}
+	if hasSecretsDir(f) {
+		bk.Secrets = secretsDir(f)
+	}
+	return bk
+}
+
+func (b *builder) backup() {
+	bk := BackupOf(b.in.Facts, b.in.ID, b.backupDir())
+	b.add(Step{
+		ID: "backup", Title: "back up database, secrets, .env and compose files", Op: Op{Backup: &bk},
+		Reason: "nothing is changed before a backup is on this machine and read to its end",
+		NoUndo: "a backup stays: on the host in " + bk.Dir + " and on this machine",
+	})
+}
+
+func (b *builder) pull() {
+	r := b.in.Release
+	b.add(Step{
+		ID: "pull", Title: "pull the release's images by digest",
+		Op: Op{Pull: &Pull{Registry: registryOf(r.Server.Repo), Login: b.in.Settings.Credentials,
+			Refs: []string{r.Server.ByDigest(), r.Updater.ByDigest(), r.Proxy.ByDigest()}}},
+		Reason: "all that can fail without downtime comes before the downtime",
+		NoUndo: "images are only added; nothing uses them until the swap",
+	})
+}
+
+func registryOf(repo string) string {
+	host, _, _ := strings.Cut(repo, "/")
+	return host
+}
+
+// rollbackTag is the name under which the image that ran survives every prune.
+func (b *builder) rollbackTag() string {
+	return "liftalot-rollback/" + strings.ToLower(b.in.Facts.Project.Name) + ":" + strings.ToLower(b.in.ID)
+}
+
+func (b *builder) tag() {
+	server, _ := b.in.Facts.Server()
+	b.add(Step{
+		ID: "tag", Title: "give the running image a name that survives a prune",
+		Op:     Op{Tag: &Tag{ImageID: server.ImageID, Name: b.rollbackTag()}},
+		Reason: "rollback returns to exactly this image and builds nothing",
+		NoUndo: "the name stays until you remove it: it costs no space while the image is in use",
+	})
+}
+
+func (b *builder) secretsDir() string { return secretsDir(b.in.Facts) }
+
+func secretsDir(f *Facts) string { return path.Join(f.Project.WorkingDir, "secrets") }
+
+func hasSecretsDir(f *Facts) bool {
+	return slices.ContainsFunc(f.Secrets, func(s Secret) bool { return s.Dir && s.Path == secretsDir(f) })
+}
+
+func (b *builder) login() {
+	d := b.in.Facts.Database
+	b.add(Step{
+		ID: "db-login", Title: "log in to the database with the updater's password",
+		Op:     Op{Login: &Login{Container: d.Container, User: d.User, Database: d.Name, File: b.secretPath("db_password")}},
+		Reason: "a wrong password would show only later, as an updater that keeps restarting",
+	})
+}
+
+func (b *builder) edits() {
+	for i, e := range b.edited {
+		id := "edit"
+		if i > 0 {
+			id += "-" + strconv.Itoa(i+1)
+		}
+		op := Edit{Path: e.Path, Before: Hash(e.Result.Before), After: Hash(e.Result.After), Splices: e.Result.Splices, Project: b.in.Facts.Project}
+		undo := Unedit(op)
+		b.add(Step{
+			ID: id, Title: "edit " + path.Base(e.Path), Op: Op{Edit: &op}, Undo: &Op{Unedit: &undo},
+			Reason: reasons(e.Result.Splices),
+		})
+	}
+}
+
+// reasons joins the reasons of splices, each once.
+func reasons(splices []compose.Splice) string {
+	var out []string
+	for _, s := range splices {
+		if s.Reason != "" && !slices.Contains(out, s.Reason) {
+			out = append(out, s.Reason)
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+func (b *builder) sidecar() {
+	f, r := b.in.Facts, b.in.Release
+	down := Down{Project: f.Project, Settled: b.settled, NoDeps: b.noDeps}
+	for _, service := range []string{UpdaterService, ProxyService} {
+		if c, ok := f.Container(service); ok && c.Running() {
+			down.Back = append(down.Back, service)
+		} else {
+			down.Services = append(down.Services, service)
+		}
+	}
+	if !slices.ContainsFunc(f.Networks, func(n Network) bool { return n.Project == f.Project.Name && n.Key == updaterNetwork }) {
+		down.Networks = []string{updaterNetwork}
+	}
+	b.add(Step{
+		ID: "sidecar", Title: "start socket proxy and updater beside the running server",
+		Op: Op{Up: &Up{Project: f.Project, Profile: "updater", Services: []string{ProxyService, UpdaterService},
+			Settled: b.settled, NoDeps: b.noDeps}},
+		Undo:   &Op{Down: &down},
+		Reason: "the server and the database are not touched: before it starts anything compose is asked whether it would recreate them",
+	})
+	b.add(Step{
+		ID: "gate", Title: "hold the updater against all it needs",
+		Op: Op{Gate: &Gate{Project: f.Project, Updater: UpdaterService, Proxy: ProxyService, Server: b.aim.server, Secrets: updaterSecrets,
+			Images: map[string]string{UpdaterService: r.Updater.ByDigest(), ProxyService: r.Proxy.ByDigest()}}},
+		Reason: "stable, healthy, through the proxy to the engine, every secret readable: all before the server is touched",
+	})
+}
+
+// How long the new server must stay healthy before the swap counts as done, and
+// how long it may be away at most when the inventory does not say.
+const (
+	soakSeconds     = 10
+	defaultDowntime = 2 * time.Minute
+)
+
+func (b *builder) swap() {
+	f := b.in.Facts
+	server, _ := f.Server()
+	limit := b.in.Settings.MaxDowntime
+	if limit <= 0 {
+		limit = defaultDowntime
+	}
+	s := Swap{
+		Project: f.Project, Container: server.Name, Port: listenPort(server), Version: b.in.Release.Version,
+		ImageRef: b.in.Release.Server.ByDigest(), OldImage: server.ImageID, OldRef: cmp.Or(composeImage(f), server.Image),
+		Database:  Login{Container: f.Database.Container, User: f.Database.User, Database: f.Database.Name},
+		Migration: f.Database.Latest(),
+		Prober:    b.prober(),
+		Limit:     int(limit / time.Second), Soak: soakSeconds,
+		Settled: b.settled, NoDeps: b.noDeps,
+	}
+	if !b.in.Settings.Allows(AllowNoFinalDump) {
+		s.Dump = b.backupDir() + "/final.dump"
+	}
+	for _, e := range b.edited {
+		s.Files = append(s.Files, SwapFile{Copy: b.copyOf(e.Path), Path: e.Path, Before: Hash(e.Result.Before), After: Hash(e.Result.After)})
+	}
+	back := s
+	// The files go back on their own, three-way, before the server does.
+	back.Back, back.Version, back.ImageRef, back.Dump, back.Files = true, "", "", "", nil
+	b.add(Step{
+		ID: "swap", Title: "replace the server's container", Op: Op{Swap: &s}, Undo: &Op{Swap: &back},
+		Reason: fmt.Sprintf("one job on the host that ends healthy on %s within %s or goes back by itself, whatever happens to this connection", b.in.Release.Version, limit),
+	})
+}
+
+// prober is the updater's container: it is on the server's network and has curl.
+func (b *builder) prober() string {
+	if c, ok := b.in.Facts.Container(UpdaterService); ok {
+		return c.Name
+	}
+	m := b.in.Facts.Model
+	if !m.HasService(UpdaterService) {
+		return UpdaterService
+	}
+	if name := m.Service(UpdaterService).ContainerName; name != "" {
+		return name
+	}
+	return b.in.Facts.Project.Name + "-" + UpdaterService + "-1"
+}
+
+// listenPort is the port inside the container, from the server's own setting.
+func listenPort(c Container) int {
+	addr := c.Env["LISTEN_ADDR"]
+	port := addr[strings.LastIndexByte(addr, ':')+1:]
+	if n, err := strconv.Atoi(port); err == nil && n > 0 {
+		return n
+	}
+	return 8080
+}
+
+func (b *builder) deviations() []string {
+	out := []string{
+		"images pulled by digest, the socket proxy's too",
+		"the registry_creds secret is listed in the short form: compose ignores \"mode\" for file secrets",
+	}
+	if b.noDeps {
+		out = append(out, "services started with --no-deps, since compose would recreate what they depend on (see drift); the next \"docker compose up\" there will restart them once")
+	}
+	if b.aim.server != "chatalot" {
+		out = append(out, fmt.Sprintf("CHATALOT_UPDATER_SERVER_CONTAINER is %q, the container that runs here, not the runbook's \"chatalot\"", b.aim.server))
+	}
+	if b.aim.writable {
+		out = append(out, "socket proxy without read_only, by your decision "+AllowWritableProxy)
+	}
+	if b.aim.ipv6Off {
+		out = append(out, "socket proxy with DISABLE_IPV6=1: IPv6 is off on this host")
+	}
+	return append(out, b.notes...)
+}
+
+// makes reports whether a step writes a secret, rather than open one that is there.
+func (b *builder) makes(id string) bool {
+	return slices.ContainsFunc(b.steps, func(s Step) bool {
+		return s.ID == id && s.Op.Secret != nil && s.Op.Secret.Source != FromItself
+	})
+}
+
+func (b *builder) followUps() []string {
+	var out []string
+	if b.makes("secret-updater_token") {
+		out = append(out, "back up secrets/ offline: updater_token is new there")
+	}
+	out = append(out,
+		"future updates: the admin panel's Updates tab, one click each",
+		"after an update from the panel the compose file still names this release: run \"liftalot plan\" before anyone runs \"docker compose up\" there",
+		"the socket proxy lets the updater create containers with any mount: guard the admin account as you guard root",
+		"a plain \"docker compose up\" or \"down\" leaves the sidecar out; add \"updater\" to COMPOSE_PROFILES in .env to have it included",
+	)
+	if b.in.Settings.PublicURL == "" {
+		out = append(out, "no public_url is set: look at the site through its reverse proxy, the server's container has a new address")
+	}
+	return out
+}

@@ -1,0 +1,254 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+func (c *checker) database() {
+	d := c.f.Database
+	switch {
+	case d.Host == "":
+		c.add("database", Stop, "the server needs DATABASE_URL in its environment", "the server's DATABASE_URL is missing or unreadable")
+	case d.Container == "":
+		c.add("database", Stop, "a database outside the project cannot be backed up and proven by this tool: upgrade this host by hand",
+			"database host %q is no container of project %q", d.Host, c.f.Project.Name)
+	case !d.HasPassword:
+		c.add("database", Stop, "the updater needs a password to reach the database", "the server's DATABASE_URL carries no password")
+	case !d.PlainPassword && !d.FilePassword:
+		c.add("database", Stop, "the vendor does not say how the updater escapes such a password in its URL; give the database role one of letters and digits first",
+			"the database password holds characters that mean something in a URL")
+	case d.Version == 0:
+		fail, _ := c.failed("dbfacts")
+		c.add("database", Stop, "", "database %s in %s did not answer: %s", d.Name, d.Container, fail.Detail)
+	default:
+		c.add("database", Pass, "", "%s in container %s, PostgreSQL %d, %s", d.Name, d.Container, d.Version/10000, size(d.Bytes))
+	}
+}
+
+// The runbook supports contiguous upgrades; below the schema of 0.19 its vendor
+// wants a rehearsal first.
+const contiguousMigration = 49
+
+func (c *checker) migrations() {
+	d := c.f.Database
+	if d.Container == "" {
+		return
+	}
+	if len(d.Migrated) == 0 {
+		fail, _ := c.failed("migrations")
+		c.add("migrations", Stop, "is this really a chatalot database?", "no migration is known: %s", fail.Detail)
+		return
+	}
+	for _, m := range d.Migrated {
+		if !m.Success {
+			c.add("migrations", Stop, "no server starts on it; mend the database first", "migration %d is marked as failed", m.Version)
+			return
+		}
+	}
+	top := d.Latest()
+	if top < contiguousMigration && !c.s.Allows(AllowOldMigrations) {
+		c.add("migrations", Stop, fmt.Sprintf("rehearse on a copy, then accept it by name: allow: [%s]", AllowOldMigrations),
+			"migration %d (%s) is older than what the runbook supports in one step (%d)", top, generation(top), contiguousMigration)
+		return
+	}
+	level := Pass
+	if top < contiguousMigration {
+		level = Warn
+	}
+	c.add("migrations", level, "", "at %d (%s)", top, generation(top))
+}
+
+// generations maps the highest migration to the releases that end there; from
+// the public history of the project.
+var generations = []struct {
+	top  int64
+	name string
+}{
+	{18, "0.1.0"}, {23, "0.2 to 0.9"}, {24, "0.10"}, {34, "0.11 to 0.13.3"}, {35, "0.13.4"}, {36, "0.13.8"},
+	{37, "0.14.1"}, {38, "0.15"}, {39, "0.16 to 0.18.35"}, {40, "0.18.36"}, {41, "0.18.42"}, {42, "0.18.44"},
+	{46, "0.18.46"}, {47, "0.18.50"}, {48, "0.18.69"}, {49, "0.19.0 to 0.22.6"}, {51, "0.23.0"},
+}
+
+// generation names the releases whose newest migration this is.
+func generation(top int64) string {
+	for _, g := range generations {
+		if top <= g.top {
+			return g.name
+		}
+	}
+	return "0.24 or later"
+}
+
+// RunningVersion is the best guess at the release that runs, and where it comes
+// from. Health lies on most public builds (trap H1), so the database comes first
+// wherever the vendor's own image does not say it.
+func RunningVersion(f *Facts) (version, source string) {
+	if top := f.Database.Latest(); top > 0 && f.Health.Version == "0.17.0" && top > 39 {
+		if v := f.Health.WebVersion; v != "" {
+			return v, "web build"
+		}
+		return generation(top), "migrations"
+	}
+	if f.Health.Version != "" {
+		return f.Health.Version, "health"
+	}
+	if f.Health.WebVersion != "" {
+		return f.Health.WebVersion, "web build"
+	}
+	if top := f.Database.Latest(); top > 0 {
+		return generation(top), "migrations"
+	}
+	return "unknown", "nothing"
+}
+
+// The users inside the vendor's containers.
+const (
+	serverUID  = 999
+	updaterUID = 1001
+)
+
+func (c *checker) secretFiles() {
+	if key, ok := c.f.Secret("cosign_pub"); ok && !key.Blank && c.rel != nil && key.SHA256 != c.rel.KeySHA256 {
+		c.add("cosign_pub", Stop, "never replace a key nobody announced: ask the vendor, and remove the file by hand if it is wrong",
+			"secrets/cosign_pub holds another key (SHA-256 %s) than the pinned one (%s)", key.SHA256, c.rel.KeySHA256)
+	}
+	if tok, ok := c.f.Secret("updater_token"); ok && !tok.Blank && !tok.Hex64 {
+		c.add("updater_token", Stop, "empty the file to have a new one made", "secrets/updater_token is not 64 hexadecimal digits")
+	}
+	if pw, ok := c.f.Secret("db_password"); ok && pw.Newline && !pw.Blank {
+		c.add("db_password", Stop, "the updater puts it into a URL as it is: remove the line end", "secrets/db_password ends with a line end")
+	}
+	s, ok := c.f.Server()
+	if !ok {
+		return
+	}
+	if !slices.Contains(s.EnvKeys, "TOTP_ENCRYPTION_KEY_FILE") {
+		if s.Env["TOTP_ENCRYPTION_KEY"] == "" {
+			c.add("totp key", Stop, "set TOTP_ENCRYPTION_KEY (64 hexadecimal digits: openssl rand -hex 32) and restart; with two-factor logins in the database it must be the old key",
+				"the server runs without a TOTP_ENCRYPTION_KEY; release 0.24 refuses to start so")
+			return
+		}
+	}
+	c.add("secrets", Pass, "", "%d files", len(c.f.Secrets))
+}
+
+// names looks for a container that would be in the way of ours.
+func (c *checker) names() {
+	for _, name := range []string{UpdaterService, ProxyService} {
+		if !slices.Contains(c.f.Names, name) {
+			continue
+		}
+		if slices.ContainsFunc(c.f.Services, func(k Container) bool { return k.Name == name }) {
+			continue
+		}
+		c.add("names", Stop, "the vendor's services have fixed container names: one stack per host", "a container %q of another project is on this host", name)
+		return
+	}
+}
+
+// Room the images need, unpacked, beyond the database's own copy.
+const imageRoom = 1 << 30
+
+func (c *checker) space() {
+	var bad, unknown []string
+	need := func(path string, bytes int64, what string) {
+		d, ok := c.f.DiskFor(path)
+		if !ok {
+			unknown = append(unknown, path)
+			return
+		}
+		if d.Free < bytes {
+			bad = append(bad, fmt.Sprintf("%s (%s) has %s free, %s need %s", path, d.Mount, size(d.Free), what, size(bytes)))
+		}
+		if d.Inodes >= 0 && d.Inodes < 1000 {
+			bad = append(bad, fmt.Sprintf("%s (%s) has %d inodes free", path, d.Mount, d.Inodes))
+		}
+	}
+	// A dump is smaller than the database; two of them are taken.
+	need(BackupRoot, c.f.Database.Bytes*12/10+16<<20, "the backup and the final dump")
+	need(c.f.Docker.Root, imageRoom, "the new images")
+	need(c.f.Project.WorkingDir, 1<<20, "the edited files")
+	if len(bad) > 0 {
+		c.add("disk space", Stop, "make room first", "%s", strings.Join(bad, "; "))
+		return
+	}
+	if len(unknown) > 0 {
+		fail, _ := c.failed("disks")
+		c.add("disk space", Warn, "look at it yourself: df -h", "not known for %s: %s", strings.Join(unknown, ", "), fail.Detail)
+		return
+	}
+	c.add("disk space", Pass, "", "enough on every file system")
+}
+
+// drift compares what runs with what compose would make of the files now.
+func (c *checker) drift() {
+	if len(c.f.Hashes) == 0 {
+		fail, _ := c.failed("hashes")
+		c.add("drift", Warn, "", "compose did not say what it would make of the files now: %s", fail.Detail)
+		return
+	}
+	var drifted []string
+	for _, k := range c.f.Services {
+		if h, ok := c.f.Hashes[k.Service]; ok && k.ConfigHash != "" && h != k.ConfigHash {
+			drifted = append(drifted, k.Service)
+		}
+	}
+	if len(drifted) == 0 {
+		c.add("drift", Pass, "", "containers match the compose files")
+		return
+	}
+	c.add("drift", Warn, "a \"docker compose up -d\" would recreate them; this tool leaves them alone",
+		"files or compose changed since these were started: %s", strings.Join(drifted, ", "))
+}
+
+func (c *checker) checkout() {
+	if c.f.Project.Git {
+		c.add("git checkout", Warn, "a deploy script with \"git reset --hard\" takes the upgrade away again: tell the client, or commit the change there",
+			"%s is a git checkout", c.f.Project.WorkingDir)
+	}
+}
+
+func (c *checker) release() {
+	if c.rel == nil {
+		return
+	}
+	now, from := RunningVersion(c.f)
+	if cmp, ok := compareVersions(now, c.rel.Version); ok && cmp > 0 {
+		c.add("release", Stop, "a running version is never lowered", "the server runs %s (%s), the release is %s", now, from, c.rel.Version)
+		return
+	}
+	level := Pass
+	if c.rel.Signature != "verified" {
+		level = Warn
+	}
+	c.add("release", level, "", "%s to %s, manifest %s", now, c.rel.Version, c.rel.Signature)
+	for _, w := range c.rel.Warnings {
+		c.add("release", Warn, "", "%s", w)
+	}
+}
+
+// compareVersions compares dotted numbers; a range or a guess has no order.
+func compareVersions(a, b string) (int, bool) {
+	var x, y [3]int
+	if n, _ := fmt.Sscanf(a, "%d.%d.%d", &x[0], &x[1], &x[2]); n != 3 || strings.ContainsAny(a, " ") {
+		return 0, false
+	}
+	if n, _ := fmt.Sscanf(b, "%d.%d.%d", &y[0], &y[1], &y[2]); n != 3 {
+		return 0, false
+	}
+	return slices.Compare(x[:], y[:]), true
+}
+
+// size writes bytes for a person.
+func size(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	default:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+}

@@ -1,0 +1,227 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+)
+
+// checkCase is one named check, one level, and what brings it about.
+type checkCase struct {
+	check, want string // what the detail must say
+	level       Level
+	move        func(f *Facts, s *Settings, r *Release)
+}
+
+func checkCases() []checkCase {
+	return []checkCase{
+		{"root", "root works", Pass, nil},
+		{"root", "did not run as root (uid 1000)", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Machine.UID = 1000 }},
+		{"tools", "x86_64", Pass, nil},
+		{"tools", "missing on the host: stat, od", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			delete(f.Machine.Tools, "stat")
+			delete(f.Machine.Tools, "od")
+		}},
+		{"docker", "engine 26.1.5+dfsg1, compose 2.26.1-4", Pass, nil},
+		{"docker", "did not answer: cannot connect", Stop, func(f *Facts, _ *Settings, _ *Release) { f.fails("docker", "cannot connect") }},
+		{"docker", "did not answer", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Docker.Version = "" }},
+		{"docker", "has no compose plugin: unknown command", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Compose = ""
+			f.fails("compose", "unknown command")
+		}},
+		{"docker", "compose 2.19.1 is too old", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Compose = "2.19.1" }},
+		{"docker", "compose nonsense is too old", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Compose = "nonsense" }},
+		{"docker", "compose 5.1.2", Pass, func(f *Facts, _ *Settings, _ *Release) { f.Compose = "5.1.2" }},
+		{"docker", "rootless", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Docker.Security = []string{"name=rootless"} }},
+		{"docker", "rootless docker or remapped", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Docker.Security = []string{"name=userns"} }},
+		{"project", `project "chatalot" in /srv/chatalot (docker-compose.yml)`, Pass, nil},
+		{"project", `no container of a compose service "chatalot"`, Stop, func(f *Facts, _ *Settings, _ *Release) { f.Project = Project{Service: "chatalot"} }},
+		{"project", "there is one in /opt/chat", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Project, f.Others = Project{Service: "chatalot"}, []Project{{WorkingDir: "/opt/chat"}}
+		}},
+		{"project", "several \"chatalot\" stacks: /a, /b", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Project, f.Others = Project{Service: "chatalot"}, []Project{{WorkingDir: "/a"}, {WorkingDir: "/b"}}
+		}},
+		{"compose files", "compose reads", Pass, nil},
+		{"compose files", "docker-compose.yml is missing", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Files[0].Missing = true }},
+		{"compose files", "does not read the project's files: invalid project", Stop, func(f *Facts, _ *Settings, _ *Release) { f.fails("model", "invalid project") }},
+		{"compose files", "docker-compose.override.yml lies beside", Warn, func(f *Facts, _ *Settings, _ *Release) { f.Project.Loose = []string{"docker-compose.override.yml"} }},
+		{"variant", "full", Pass, nil},
+		{"variant", "could not be read", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Model = nil }},
+		{"server", "container chatalot-server runs chatalot-chatalot", Pass, nil},
+		{"server", "is exited, not running", Stop, func(f *Facts, _ *Settings, _ *Release) { service(f, "chatalot").State = "exited" }},
+		{"server", "no container of service", Stop, func(f *Facts, _ *Settings, _ *Release) { service(f, "chatalot").Service = "x" }},
+		{"server", "was restarted 4 times", Warn, func(f *Facts, _ *Settings, _ *Release) {
+			service(f, "chatalot").Restarts, service(f, "chatalot").Health = 4, "unhealthy"
+		}},
+		{"health", "ok, it calls itself 0.17.0", Pass, nil},
+		{"health", `HTTP 200, status "degraded", database healthy: false`, Stop, func(f *Facts, _ *Settings, _ *Release) { f.Health.Status, f.Health.DBHealthy = "degraded", false }},
+		{"health", "database healthy: false", Warn, func(f *Facts, s *Settings, _ *Release) {
+			f.Health.DBHealthy, s.Allow = false, []string{AllowDegraded}
+		}},
+		{"health", "did not answer inside its container: refused", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Health = Health{}
+			f.fails("health", "refused")
+		}},
+		{"database", "chatalot in container chatalot-db, PostgreSQL 17", Pass, nil},
+		{"database", "DATABASE_URL is missing", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Database.Host = "" }},
+		{"database", `"db.example.com" is no container`, Stop, func(f *Facts, _ *Settings, _ *Release) { f.Database.Host, f.Database.Container = "db.example.com", "" }},
+		{"database", "carries no password", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Database.HasPassword = false }},
+		{"database", "mean something in a URL", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Database.PlainPassword = false }},
+		{"database", "did not answer: role does not exist", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Database.Version = 0
+			f.fails("dbfacts", "role does not exist")
+		}},
+		{"migrations", "at 51 (0.23.0)", Pass, nil},
+		{"migrations", "no migration is known: relation", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Database.Migrated = nil
+			f.fails("migrations", "relation does not exist")
+		}},
+		{"migrations", "migration 7 is marked as failed", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Database.Migrated[6].Success = false }},
+		{"migrations", "migration 39 (0.16 to 0.18.35) is older", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Database.Migrated = f.Database.Migrated[:39] }},
+		{"migrations", "at 39", Warn, func(f *Facts, s *Settings, _ *Release) {
+			f.Database.Migrated, s.Allow = f.Database.Migrated[:39], []string{AllowOldMigrations}
+		}},
+		{"secrets", "files", Pass, nil},
+		{"cosign_pub", "holds another key", Stop, func(f *Facts, _ *Settings, _ *Release) { f.keeps(Secret{Name: "cosign_pub", SHA256: "f1ff"}) }},
+		{"updater_token", "is not 64 hexadecimal digits", Stop, func(f *Facts, _ *Settings, _ *Release) { f.keeps(Secret{Name: "updater_token", Size: 12}) }},
+		{"db_password", "ends with a line end", Stop, func(f *Facts, _ *Settings, _ *Release) { f.keeps(Secret{Name: "db_password", Size: 12, Newline: true}) }},
+		{"totp key", "without a TOTP_ENCRYPTION_KEY", Stop, func(f *Facts, _ *Settings, _ *Release) { delete(service(f, "chatalot").Env, "TOTP_ENCRYPTION_KEY") }},
+		{"names", `"chatalot-updater" of another project`, Stop, func(f *Facts, _ *Settings, _ *Release) { f.Names = append(f.Names, UpdaterService) }},
+		{"disk space", "enough", Pass, nil},
+		{"disk space", "the backup and the final dump", Stop, func(f *Facts, _ *Settings, _ *Release) { f.disk(BackupRoot).Free = 1 << 20 }},
+		{"disk space", "the new images", Stop, func(f *Facts, _ *Settings, _ *Release) { f.disk("/var/lib/docker").Free = 900 << 20 }},
+		{"disk space", "999 inodes free", Stop, func(f *Facts, _ *Settings, _ *Release) { f.disk("/srv/chatalot").Inodes = 999 }},
+		{"disk space", "not known for /var/backups: df is broken", Warn, func(f *Facts, _ *Settings, _ *Release) {
+			f.disk(BackupRoot).Path = "/elsewhere"
+			f.fails("disks", "df is broken")
+		}},
+		{"drift", "match", Pass, nil},
+		{"drift", "did not say what it would make", Warn, func(f *Facts, _ *Settings, _ *Release) { f.Hashes = nil }},
+		{"drift", "since these were started: postgres", Warn, func(f *Facts, _ *Settings, _ *Release) { f.Hashes["postgres"] = "other" }},
+		{"git checkout", "is a git checkout", Warn, func(f *Facts, _ *Settings, _ *Release) { f.Project.Git = true }},
+		{"release", "0.23.0 to 0.24.6, manifest verified", Pass, nil},
+		{"release", "manifest not signed", Warn, func(_ *Facts, _ *Settings, r *Release) { r.Signature = "not signed" }},
+		{"release", "an older key", Warn, func(_ *Facts, _ *Settings, r *Release) { r.Warnings = []string{"an older key"} }},
+		{"release", "the server runs 0.25.0", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Health.Version = "0.25.0" }},
+	}
+}
+
+func (f *Facts) fails(part, detail string) {
+	f.Failures = append(f.Failures, Failure{Part: part, Code: 1, Detail: detail})
+}
+
+func (f *Facts) keeps(s Secret) {
+	s.Path = f.Project.WorkingDir + "/secrets/" + s.Name
+	f.Secrets = append(f.Secrets, s)
+}
+
+func (f *Facts) disk(path string) *Disk {
+	for i := range f.Disks {
+		if f.Disks[i].Path == path {
+			return &f.Disks[i]
+		}
+	}
+	return nil
+}
+
+func TestChecks(t *testing.T) {
+	for _, tt := range checkCases() {
+		t.Run(tt.check+"/"+string(tt.level)+"/"+tt.want, func(t *testing.T) {
+			in := inputFor(t, recorded(t, "public"))
+			if tt.move != nil {
+				tt.move(in.Facts, &in.Settings, &in.Release)
+			}
+			all := Checks(in.Facts, in.Settings, &in.Release)
+			found := false
+			for _, c := range all {
+				found = found || c.Name == tt.check && c.Level == tt.level && strings.Contains(c.Detail, tt.want)
+			}
+			if !found {
+				t.Fatalf("no check %q at level %q with %q among %+v", tt.check, tt.level, tt.want, all)
+			}
+			stop := tt.level == Stop
+			if got := len(Stopped(all)) > 0; got != stop {
+				t.Errorf("stops: %v, because of %+v", got, Stopped(all))
+			}
+			if _, _, err := Build(in); (err != nil) != stop {
+				t.Errorf("the check says %s and Build says %v", tt.level, err)
+			}
+		})
+	}
+}
+
+// A hint is what to do next: a check that stops and leaves one alone is no help.
+func TestWhatStopsHasAHintOrANextQuestion(t *testing.T) {
+	silent := map[string]bool{"root": false, "server": true, "variant": true, "database": true}
+	for _, tt := range checkCases() {
+		if tt.level != Stop {
+			continue
+		}
+		in := inputFor(t, recorded(t, "public"))
+		tt.move(in.Facts, &in.Settings, &in.Release)
+		for _, c := range Stopped(Checks(in.Facts, in.Settings, &in.Release)) {
+			if c.Hint == "" && !silent[c.Name] {
+				t.Errorf("%s: %s: no hint", c.Name, c.Detail)
+			}
+		}
+	}
+}
+
+// Nothing is known of a host whose probe failed early: no check may call it fit.
+func TestNoFactsNeverPass(t *testing.T) {
+	if len(Stopped(Checks(&Facts{}, Settings{}, nil))) == 0 {
+		t.Error("a host nobody has seen passes")
+	}
+	f := recorded(t, "public")
+	f.Hashes, f.Disks, f.Database, f.Health = nil, nil, Database{}, Health{}
+	if len(Stopped(Checks(f, Settings{}, nil))) == 0 {
+		t.Error("a host without an answer about database and health passes")
+	}
+}
+
+func TestRunningVersion(t *testing.T) {
+	rows := func(n int64) []Migration { return []Migration{{Version: n, Success: true}} }
+	for _, tt := range []struct {
+		name                  string
+		health                Health
+		migrated              []Migration
+		wantVersion, wantFrom string
+	}{
+		{"health lies: web build", Health{Version: "0.17.0", WebVersion: "0.22.6"}, rows(49), "0.22.6", "web build"},
+		{"health lies: migrations", Health{Version: "0.17.0"}, rows(51), "0.23.0", "migrations"},
+		{"health tells: 0.17.0 itself", Health{Version: "0.17.0", WebVersion: "0.17.0"}, rows(39), "0.17.0", "health"},
+		{"health tells", Health{Version: "0.24.6", WebVersion: "0.24.6"}, rows(54), "0.24.6", "health"},
+		{"only the web build", Health{WebVersion: "0.9.0"}, rows(23), "0.9.0", "web build"},
+		{"only migrations", Health{}, rows(47), "0.18.50", "migrations"},
+		{"beyond the public line", Health{}, rows(60), "0.24 or later", "migrations"},
+		{"nothing", Health{}, nil, "unknown", "nothing"},
+	} {
+		v, from := RunningVersion(&Facts{Health: tt.health, Database: Database{Migrated: tt.migrated}})
+		if v != tt.wantVersion || from != tt.wantFrom {
+			t.Errorf("%s: %q from %q; want %q from %q", tt.name, v, from, tt.wantVersion, tt.wantFrom)
+		}
+	}
+}
+
+func TestCompareVersions(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want int
+		ok   bool
+	}{
+		{"0.24.6", "0.24.6", 0, true}, {"0.24.5", "0.24.6", -1, true}, {"0.25.0", "0.24.6", 1, true}, {"0.24.10", "0.24.9", 1, true},
+		{"0.19.0 to 0.22.6", "0.24.6", 0, false}, {"0.10", "0.24.6", 0, false}, {"unknown", "0.24.6", 0, false}, {"0.24.6", "next", 0, false},
+	} {
+		if got, ok := compareVersions(tt.a, tt.b); got != tt.want || ok != tt.ok {
+			t.Errorf("%q to %q: %d %v; want %d %v", tt.a, tt.b, got, ok, tt.want, tt.ok)
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 KiB", 4096: "4 KiB", 3 << 20: "3.0 MiB", 5 << 29: "2.5 GiB"} {
+		if got := size(n); got != want {
+			t.Errorf("size(%d) = %q; want %q", n, got, want)
+		}
+	}
+}

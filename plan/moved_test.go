@@ -1,0 +1,138 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+)
+
+func nothing(string) bool { return false }
+
+// begun are steps that an earlier start of the run has begun.
+func begun(steps ...string) func(string) bool {
+	return func(id string) bool {
+		for _, s := range steps {
+			if s == id {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func TestNothingMovedOnAHostAsItWasPlanned(t *testing.T) {
+	for _, s := range shapes() {
+		in := s.in(t)
+		p, _, err := Build(in)
+		if err != nil {
+			continue
+		}
+		if moved := Moved(p, in.Facts, nothing); len(moved) > 0 {
+			t.Errorf("%s: %q", s.name, moved)
+		}
+	}
+}
+
+func service(f *Facts, name string) *Container {
+	for i := range f.Services {
+		if f.Services[i].Service == name {
+			return &f.Services[i]
+		}
+	}
+	return nil
+}
+
+func secretFile(f *Facts, name string) *Secret {
+	for i := range f.Secrets {
+		if f.Secrets[i].Name == name {
+			return &f.Secrets[i]
+		}
+	}
+	return nil
+}
+
+// Each kind of movement gives one sentence, and a step that was begun explains
+// its own and no other.
+func TestMoved(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		move     func(f *Facts)
+		want     string
+		explains string // the step that may have done it, "" for none
+	}{
+		{"docker", func(f *Facts) { f.Docker.Version = "27.0.1" }, "docker is 27.0.1, it was 26.1.5+dfsg1", ""},
+		{"compose", func(f *Facts) { f.Compose = "2.40.3" }, "compose is 2.40.3, it was 2.26.1-4", ""},
+		{"file changed", func(f *Facts) { f.Files[0].setData("services: {}\n") }, "docker-compose.yml was changed", ""},
+		{".env changed", func(f *Facts) { f.Files[1].setData("A=1\n") }, "/srv/chatalot/.env was changed", ""},
+		{"file gone", func(f *Facts) { f.Files[0].Missing, f.Files[0].SHA256 = true, "" }, "docker-compose.yml appeared or went away", ""},
+		{"file not among them", func(f *Facts) { f.Files = f.Files[:1] }, ".env appeared or went away", ""},
+		{"file mode", func(f *Facts) { f.Files[0].Mode = 0o600 }, "docker-compose.yml has another mode or owner", ""},
+		{"file owner", func(f *Facts) { f.Files[0].UID = 1000 }, "docker-compose.yml has another mode or owner", ""},
+		{"server gone", func(f *Facts) { service(f, "chatalot").Service = "x" }, "the container of service chatalot is gone", "swap"},
+		{"server recreated", func(f *Facts) { service(f, "chatalot").ID = "new" }, "service chatalot has a new container", "swap"},
+		{"server's image", func(f *Facts) { service(f, "chatalot").ImageID = "sha256:other" }, "service chatalot runs another image", "swap"},
+		{"database recreated", func(f *Facts) { service(f, "postgres").ID = "new" }, "service postgres has a new container", ""},
+		{"migrations", func(f *Facts) {
+			f.Database.Migrated = append(f.Database.Migrated, Migration{Version: 52, Success: true})
+		},
+			"the database's migrations changed (at 52, was 51)", "swap"},
+		{"a migration fails", func(f *Facts) { f.Database.Migrated[50].Success = false }, "the database's migrations changed", "swap"},
+		{"a migration's checksum", func(f *Facts) { f.Database.Migrated[3].Checksum = "00" }, "the database's migrations changed", "swap"},
+		{"secret gone", func(f *Facts) { secretFile(f, "jwt_public.pem").Path = "/x" }, "jwt_public.pem went away", "secret-updater_token"},
+		{"secret's size", func(f *Facts) { secretFile(f, "jwt_public.pem").Size++ }, "jwt_public.pem has another size, mode or owner", "secret-updater_token"},
+		{"secret's mode", func(f *Facts) { secretFile(f, "jwt_public.pem").Mode = 0o600 }, "jwt_public.pem has another size, mode or owner", "secret-updater_token"},
+		{"secrets folder", func(f *Facts) { secretFile(f, "secrets").Mode = 0o700 }, "/srv/chatalot/secrets has another size, mode or owner", "secrets-folder"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := inputFor(t, recorded(t, "public"))
+			p, _ := build(t, in)
+			now := recorded(t, "public")
+			tt.move(now)
+			moved := Moved(p, now, nothing)
+			if len(moved) != 1 || !strings.Contains(moved[0], tt.want) {
+				t.Fatalf("%q; want one sentence with %q", moved, tt.want)
+			}
+			for _, s := range p.Steps {
+				explained := len(Moved(p, now, begun(s.ID))) == 0
+				if s.ID == tt.explains && !explained {
+					t.Errorf("step %s was begun and does not explain it", s.ID)
+				}
+				if tt.explains == "" && explained {
+					t.Errorf("step %s explains what it cannot have done", s.ID)
+				}
+			}
+		})
+	}
+}
+
+// Only the edit of a file explains its change, and only the change it makes.
+func TestAnEditExplainsExactlyItsOwnBytes(t *testing.T) {
+	in := inputFor(t, recorded(t, "public"))
+	p, edited := build(t, in)
+	now := recorded(t, "public")
+	now.Files[0].setData(string(edited[0].Result.After))
+	if moved := Moved(p, now, begun("edit")); len(moved) > 0 {
+		t.Errorf("the file as the edit leaves it: %q", moved)
+	}
+	if moved := Moved(p, now, begun("swap")); len(moved) != 1 {
+		t.Errorf("edited before the edit was begun: %q", moved)
+	}
+	now.Files[0].setData(string(edited[0].Result.After) + "# and a line of the client's\n")
+	if moved := Moved(p, now, begun("edit", "swap")); len(moved) != 1 {
+		t.Errorf("edited and then changed: %q", moved)
+	}
+}
+
+// A sidecar that ran before and is recreated by the plan's own step is explained
+// by that step.
+func TestTheSidecarIsExplainedByItsStep(t *testing.T) {
+	in := inputFor(t, recorded(t, "half-done"))
+	p, _ := build(t, in)
+	now := recorded(t, "half-done")
+	service(now, ProxyService).ID = "new"
+	if moved := Moved(p, now, nothing); len(moved) != 1 {
+		t.Errorf("%q", moved)
+	}
+	if moved := Moved(p, now, begun("sidecar")); len(moved) > 0 {
+		t.Errorf("begun: %q", moved)
+	}
+}

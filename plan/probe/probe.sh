@@ -1,0 +1,190 @@
+# Looks at a host and changes nothing. POSIX sh; needs docker and its compose
+# plugin, and no jq, curl, git or python.
+#   $1  random marker, stands at the start of each line that is ours
+#   $2  compose folder wanted, or empty: find it by the labels of containers
+#   $3  service name of the chat server
+#   $4  folders whose free space matters, separated by colons
+M=$1 WANT=$2 SVC=$3 PLACES=$4
+exec 3>&1
+
+# part NAME COMMAND...: its output between two marked lines, the second with its
+# status and the first bytes of what it said on stderr (a warning is no failure).
+part() {
+	_n=$1
+	shift
+	printf '%s begin %s\n' "$M" "$_n"
+	_e=$("$@" 2>&1 1>&3 </dev/null)
+	_s=$?
+	printf '\n%s end %s %s ' "$M" "$_n" "$_s"
+	printf '%.800s' "$_e" | tr '\n\r' '  '
+	echo
+}
+
+machine() {
+	echo "uid=$(id -u)"
+	echo "kernel=$(uname -sr)"
+	echo "arch=$(uname -m)"
+	echo "hostname=$(uname -n)"
+	echo "boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
+	echo "clock=$(date +%s)"
+	[ -r /etc/os-release ] && sed -n 's/^PRETTY_NAME="\{0,1\}\([^"]*\)"\{0,1\}$/os=\1/p' /etc/os-release
+	[ -e /proc/net/if_inet6 ] && [ "$(cat /proc/sys/net/ipv6/conf/all/disable_ipv6 2>/dev/null)" != 1 ] || echo "ipv6off=1"
+	for t in docker flock sha256sum stat readlink setsid nohup od mktemp sync df; do
+		_p=$(command -v "$t") && echo "tool.$t=$_p"
+	done
+	:
+}
+
+# where FILE...: path, real path, size, mode in hex, uid and gid, one file a line.
+where() {
+	for _f; do
+		if [ -e "$_f" ]; then
+			printf '%s\t%s\t%s\n' "$_f" "$(readlink -f "$_f")" "$(stat -L -c '%s %f %u %g' "$_f")"
+		else
+			printf '%s\t\tmissing\n' "$_f"
+		fi
+	done
+}
+
+# secret FILE: what may be known of a secret without reading it out.
+secret() {
+	_k=-
+	if [ -d "$1" ]; then
+		_k=d
+	else
+		tr -d ' \t\r\n' <"$1" | grep -q . || _k=${_k}b
+		[ -s "$1" ] && [ -z "$(tail -c 1 "$1" | tr -d '\n')" ] && _k=${_k}n
+		[ "$(wc -c <"$1")" -le 65 ] && grep -Eqx '[0-9a-fA-F]{64}' "$1" && _k=${_k}h
+	fi
+	_h=-
+	case ${1##*/} in cosign_pub) _h=$(sha256sum "$1" | cut -d' ' -f1) ;; esac
+	printf '%s\t%s\t%s\t%s\n' "$1" "$(stat -L -c '%s %f %u %g' "$1")" "$_k" "$_h"
+}
+
+label() { docker inspect --format "{{index .Config.Labels \"com.docker.compose.$2\"}}" "$1"; }
+
+env_of() { docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "$1"; }
+
+part machine machine
+part docker docker version --format '{{json .Server}}'
+part info docker info --format '{"root":{{json .DockerRootDir}},"security":{{json .SecurityOptions}}}'
+part compose docker compose version --short
+
+# The stacks that have such a service, by the labels compose left on them.
+stacks() {
+	docker ps -aq --no-trunc --filter "label=com.docker.compose.service=$SVC" \
+		--filter "label=com.docker.compose.oneoff=False" | while read -r _c; do
+		printf '%s\t%s\t%s\t%s\t%s\n' "$_c" "$(label "$_c" project)" "$(label "$_c" project.working_dir)" \
+			"$(label "$_c" project.config_files)" "$(label "$_c" project.environment_file)"
+	done
+}
+part stacks stacks
+part names docker ps -a --format '{{.Names}}'
+
+WANT_REAL=$(readlink -f "$WANT" 2>/dev/null)
+CHOSEN=$(stacks 2>/dev/null | while IFS='	' read -r _c _p _w _f _e; do
+	[ -z "$WANT" ] || [ "$_w" = "$WANT" ] || [ "$(readlink -f "$_w" 2>/dev/null)" = "$WANT_REAL" ] || continue
+	printf '%s\t%s\t%s\t%s\t%s\n' "$_c" "$_p" "$_w" "$_f" "$_e"
+done)
+# Without exactly one stack there is nothing more that could be asked.
+[ -n "$CHOSEN" ] && [ "$(printf '%s\n' "$CHOSEN" | cut -f2,3 | sort -u | wc -l)" -eq 1 ] || {
+	part done true
+	exit 0
+}
+
+line=$(printf '%s\n' "$CHOSEN" | head -n 1)
+SERVER=$(printf '%s' "$line" | cut -f1)
+PROJECT=$(printf '%s' "$line" | cut -f2)
+DIR=$(printf '%s' "$line" | cut -f3)
+FILES=$(printf '%s' "$line" | cut -f4)
+ENVF=$(printf '%s' "$line" | cut -f5)
+part chosen printf '%s' "$line"
+
+# "$@" becomes the compose arguments that address exactly this project.
+set -- -p "$PROJECT" --project-directory "$DIR"
+_ifs=$IFS
+IFS=,
+for _f in $ENVF; do [ "$_f" = "<no value>" ] || set -- "$@" --env-file "$_f"; done
+for _f in $FILES; do set -- "$@" -f "$_f"; done
+set -f
+where_args=$FILES
+IFS=$_ifs
+
+containers() { docker inspect $(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$PROJECT"); }
+part containers containers
+networks() { docker network inspect $(docker network ls -q); }
+part networks networks
+part volumes docker volume ls -q --filter "label=com.docker.compose.project=$PROJECT"
+images() { docker image inspect $(docker inspect --format '{{.Image}}' $(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT") | sort -u); }
+part images images
+
+part model docker compose "$@" --profile '*' config --format json
+part hashes docker compose "$@" --profile '*' config --hash '*'
+
+IFS=,
+part files where $where_args "$DIR/.env"
+n=0
+for _f in $where_args "$DIR/.env"; do
+	[ -f "$_f" ] && [ "$(wc -c <"$_f")" -le 1048576 ] && part "file.$n" cat "$_f"
+	n=$((n + 1))
+done
+IFS=$_ifs
+loose() {
+	for _f in docker-compose.override.yml docker-compose.override.yaml compose.override.yml compose.override.yaml; do
+		[ -e "$DIR/$_f" ] || continue
+		case ",$FILES," in *",$DIR/$_f,"*) ;; *) echo "loose=$_f" ;; esac
+	done
+	[ -e "$DIR/.git" ] && echo git=1
+	:
+}
+part folder loose
+
+# Secrets: the project's folder, and every file the merged model names.
+secrets() {
+	set +f
+	{
+		[ -d "$DIR/secrets" ] && echo "$DIR/secrets"
+		for _f in "$DIR"/secrets/*; do [ -f "$_f" ] && echo "$_f"; done
+		docker compose "$@" --profile '*' config --format json 2>/dev/null |
+			sed -n 's/^ *"file": "\([^"\\]*\)",\{0,1\}$/\1/p'
+	} | sort -u | head -n 200 | while IFS= read -r _f; do [ -e "$_f" ] && secret "$_f"; done
+	set -f
+}
+part secrets secrets "$@"
+
+# The server, asked from inside its container: the port need not be published.
+PORT=$(env_of "$SERVER" | sed -n 's/^LISTEN_ADDR=.*:\([0-9]*\)$/\1/p' | tail -n 1)
+: "${PORT:=8080}"
+ask() { docker exec "$SERVER" curl -sS -m 10 -w '\n%{http_code}' "http://127.0.0.1:$PORT$1"; }
+part health ask /api/health
+part web ask /version.json
+part updates ask /api/admin/updates/status
+
+# The database, by the server's own DATABASE_URL. The password stays unread here.
+URL=$(env_of "$SERVER" | sed -n 's/^DATABASE_URL=//p' | tail -n 1)
+_r=${URL#*://}
+_u=${_r%%:*}
+_h=${_r##*@}
+DBNAME=${_h#*/}
+DBNAME=${DBNAME%%\?*}
+_h=${_h%%/*}
+DBHOST=${_h%%:*}
+DB=$(docker ps -q --no-trunc --filter "label=com.docker.compose.project=$PROJECT" --filter "label=com.docker.compose.service=$DBHOST" | head -n 1)
+[ -n "$DB" ] || DB=$(docker ps -q --no-trunc --filter "label=com.docker.compose.project=$PROJECT" --filter "name=^/$DBHOST\$" | head -n 1)
+if [ -n "$DB" ] && [ -n "$DBNAME" ]; then
+	part database printf '%s\t%s' "$DB" "$(label "$DB" service)"
+	sql() { docker exec "$DB" psql -X -q -A -t -F ' ' -v ON_ERROR_STOP=1 -U "$_u" -d "$DBNAME" -c "$1"; }
+	part dbfacts sql "select current_setting('server_version_num'), pg_database_size(current_database()), (select count(*) from information_schema.tables where table_schema = 'public')"
+	part migrations sql "select version, success, encode(checksum, 'hex') from _sqlx_migrations order by version"
+fi
+
+disks() {
+	IFS=:
+	for _p in $PLACES "$DIR" "$(docker info --format '{{.DockerRootDir}}')"; do
+		_q=$_p
+		while [ ! -e "$_q" ]; do _q=${_q%/*} && : "${_q:=/}"; done
+		printf '%s\t%s\t%s\n' "$_p" "$(df -Pk "$_q" | tail -n 1 | tr -s ' ')" "$(df -Pi "$_q" 2>/dev/null | tail -n 1 | tr -s ' ')"
+	done
+}
+part disks disks
+part done true

@@ -1,0 +1,257 @@
+// Package report is what a person reads afterwards: of each run what was done,
+// when, by whom, what proves it, and what is left to do.
+//
+// [Tell] makes a [Run] of a plan and the journal's records; it reads no file and
+// asks nobody. [Render] makes one HTML page of runs: self-contained, without a
+// script and without anything that is fetched, so that it can be mailed to a
+// client and opened in ten years. [Check] compares the evidence in the state folder
+// with the journal, and an earlier page with both.
+//
+// # Foreign text
+//
+// Titles, errors and diffs hold what hosts said. Render escapes them for HTML. What
+// is invisible or turns text around is not HTML's business: whoever writes the page
+// to a file passes it through the sieve that everything printed goes through.
+//
+// # Evidence
+//
+// Each line of a journal carries the hash of the one before, see plan/journal. A
+// page names the journal's last line at the time it was made, for each host, as
+//
+//	<meta name="liftalot-journal" content="HOST LINE SHA256">
+//
+// where LINE counts from 0. Who changes the journal afterwards has to change every
+// later line, and then no longer fits a page that somebody else has.
+package report
+
+import (
+	"encoding/json"
+	"time"
+
+	"liftalot/plan"
+	"liftalot/plan/journal"
+)
+
+// A Page is what one document tells.
+type Page struct {
+	Title string
+	Made  time.Time
+	Tool  string // version of liftalot
+	Runs  []Run
+	Rest  []Rest // hosts of a batch without a run
+}
+
+// A Rest is a host of a batch on which nothing was run.
+type Rest struct {
+	Host string `json:"host"`
+	Why  string `json:"why"`
+}
+
+// A Run is one run on one host.
+type Run struct {
+	Host    string    `json:"host"`
+	ID      string    `json:"run"`
+	Kind    string    `json:"kind"` // upgrade, rollback or restore
+	Outcome string    `json:"outcome"`
+	Error   string    `json:"error,omitempty"`
+	By      []By      `json:"by"`
+	Begun   time.Time `json:"begun"`
+	Ended   time.Time `json:"ended,omitzero"` // zero while it is not finished
+
+	From     string    `json:"from"`
+	To       string    `json:"to"`
+	Images   []Image   `json:"images"`
+	Manifest string    `json:"manifest"` // state of the channel manifest's signature
+	Downtime *Downtime `json:"downtime,omitempty"`
+	Backup   *Backup   `json:"backup,omitempty"`
+	Steps    []Step    `json:"steps"`
+
+	Diffs      []plan.FileDiff `json:"diffs,omitempty"`
+	Deviations []string        `json:"deviations,omitempty"`
+	Warnings   []string        `json:"warnings,omitempty"`
+	FollowUps  []string        `json:"follow_ups,omitempty"`
+
+	Plan string `json:"plan_sha256"`
+	Head Head   `json:"journal"`
+}
+
+// By is who worked, from where and with what.
+type By struct {
+	User    string `json:"user"`
+	Machine string `json:"machine"`
+	Version string `json:"version"`
+}
+
+// Head is the last line of a host's journal.
+type Head struct {
+	Line   int    `json:"line"` // counts from 0
+	SHA256 string `json:"sha256"`
+}
+
+// An Image is one image of the release, with what stood in its place before.
+type Image struct {
+	Name      string `json:"name"`
+	Before    string `json:"before,omitempty"` // id of the image that ran; "" when none did
+	After     string `json:"after"`            // by digest
+	Signature string `json:"signature"`
+}
+
+// Downtime is how long the server did not answer.
+type Downtime struct {
+	Millis int64   `json:"millis"`
+	How    string  `json:"how"` // probe or script
+	Probes int     `json:"probes"`
+	Rate   float64 `json:"rate"` // probes a second
+}
+
+// Backup is what is known of the run's backup.
+type Backup struct {
+	ID        string    `json:"id"`
+	Dir       string    `json:"dir"` // on the workstation
+	Taken     time.Time `json:"taken"`
+	Database  string    `json:"database"`
+	Tables    int       `json:"tables"`
+	Migration int64     `json:"migration"`
+	Files     []File    `json:"files"`
+}
+
+// File is one file of a backup.
+type File struct {
+	Name   string `json:"name"`
+	Path   string `json:"path,omitempty"` // on the host
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// A Step is one step as the journal has it.
+type Step struct {
+	ID     string    `json:"id"`
+	Title  string    `json:"title"`
+	Reason string    `json:"reason"`
+	State  string    `json:"state"` // done, failed, unknown, taken back, not taken back, not begun
+	Begun  time.Time `json:"begun,omitzero"`
+	Ended  time.Time `json:"ended,omitzero"`
+	Swap   bool      `json:"swap,omitempty"` // the server was replaced in it
+}
+
+// Took is how long the step lasted, 0 when it has no end.
+func (s Step) Took() time.Duration {
+	if s.Ended.IsZero() || s.Begun.IsZero() {
+		return 0
+	}
+	return s.Ended.Sub(s.Begun)
+}
+
+// Tell makes a run of its plan and of the host's records. What else is known of
+// it, the caller adds.
+func Tell(p *plan.Plan, records []journal.Record) Run {
+	r := Run{
+		Host: p.Host, ID: p.ID, Kind: string(p.Kind), From: p.From, To: p.To, Manifest: p.Release.Signature,
+		Diffs: p.Diffs, Deviations: p.Deviations, Warnings: p.Warnings,
+	}
+	r.Images, r.Steps = images(p), []Step{}
+	for _, s := range journal.Runs(records) {
+		if s.Run == p.ID {
+			r.Begun, r.Ended, r.Outcome, r.Plan = s.Begun, s.Ended, Words(s.Outcome), s.Plan
+			r.Steps = steps(p, s, records)
+			if s.Outcome == journal.Completed {
+				r.FollowUps = p.FollowUps
+			}
+		}
+	}
+	if r.Begun.IsZero() {
+		r.Outcome = "not begun"
+	}
+	r.By = Who(p.ID, records)
+	return r
+}
+
+// Who returns who worked on a run, as its notes say, each once in a row.
+func Who(run string, records []journal.Record) (list []By) {
+	list = []By{}
+	for _, rec := range records {
+		var who By
+		if rec.Kind != journal.Note || rec.Run != run || json.Unmarshal(rec.Data, &who) != nil || who.User == "" {
+			continue
+		}
+		if n := len(list); n == 0 || list[n-1] != who {
+			list = append(list, who)
+		}
+	}
+	return list
+}
+
+// Words says how a run ended, for a reader who knows no journal.
+func Words(o journal.Outcome) string {
+	switch o {
+	case journal.Completed:
+		return "completed"
+	case journal.RolledBack:
+		return "failed and rolled back"
+	case journal.Stopped:
+		return "stopped, can be resumed"
+	case journal.Abandoned:
+		return "failed before anything was changed"
+	case journal.NeedsPerson:
+		return "failed, needs a person"
+	}
+	return "interrupted, not finished"
+}
+
+// images are the release's, each beside the image that ran when the plan was made.
+func images(p *plan.Plan) []Image {
+	list := []Image{}
+	ran := map[string]string{}
+	for _, c := range p.Rests.Containers {
+		ran[c.Service] = c.ImageID
+	}
+	for _, i := range []struct {
+		name, service string
+		ref           plan.Ref
+	}{
+		{"server", p.Project.Service, p.Release.Server}, {"updater", plan.UpdaterService, p.Release.Updater},
+		{"socket proxy", plan.ProxyService, p.Release.Proxy},
+	} {
+		if i.ref.Digest != "" {
+			list = append(list, Image{Name: i.name, Before: ran[i.service], After: i.ref.ByDigest(), Signature: i.ref.Signature})
+		}
+	}
+	return list
+}
+
+// steps are the plan's, each with what the journal says of it.
+func steps(p *plan.Plan, s journal.RunState, records []journal.Record) []Step {
+	list := []Step{}
+	for _, step := range p.Steps {
+		one := Step{ID: step.ID, Title: step.Title, Reason: step.Reason, Swap: step.Op.Swap != nil, State: state(s.Step(step.ID))}
+		for _, r := range records {
+			if r.Run != p.ID || r.Step != step.ID {
+				continue
+			}
+			switch r.Kind {
+			case journal.Intent:
+				one.Begun, one.Ended = r.Time, time.Time{}
+			case journal.Done, journal.Failed, journal.Unknown:
+				one.Ended = r.Time
+			}
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+func state(s journal.StepState) string {
+	switch {
+	case s.Undo == journal.UndoDone:
+		return "taken back"
+	case s.Undo != "":
+		return "not taken back"
+	case s.Do == journal.Done:
+		return "done"
+	case s.Do == journal.Failed:
+		return "failed"
+	case s.Do != "":
+		return "unknown"
+	}
+	return "not begun"
+}

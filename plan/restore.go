@@ -1,0 +1,92 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+	"time"
+)
+
+// RestoreInput is all that putting a backup's database back depends on.
+type RestoreInput struct {
+	Facts  *Facts // a fresh look
+	Backup Restorable
+	ID     string
+	Now    time.Time
+	Losses []string // what is newer than the backup, a sentence each
+}
+
+// Restorable is what must be known of a backup.
+type Restorable struct {
+	ID        string
+	Taken     time.Time
+	Version   string
+	Migration int64
+	OnHost    string // the folder in which the host made it
+	Size      int64  // of the dump
+	SHA256    string
+}
+
+// startLimit is how long a server may take to come up on a restored database,
+// which it may have to migrate.
+const startLimit = 5 * time.Minute
+
+// BuildRestore decides how a backup's database is put back under the server that
+// runs now. The live database is touched by the renames at the end only, and is
+// kept under another name.
+func BuildRestore(in RestoreInput) (*Plan, error) {
+	f, b := in.Facts, in.Backup
+	d := f.Database
+	server, ok := f.Server()
+	switch {
+	case !ok || d.Container == "":
+		return nil, refused(f.Host, "database", "the server or its database is in no container of this project", "restore it by hand: docs/backups.md")
+	case b.Migration > d.Latest():
+		return nil, refused(f.Host, "migrations", fmt.Sprintf("the backup is at migration %d and the server that runs knows %d: it would refuse to start on it", b.Migration, d.Latest()),
+			"upgrade first: liftalot apply "+f.Host)
+	}
+	dir := BackupRoot + "/chatalot-before-restore-" + in.ID
+	safe := databaseSafe(in.ID)
+	p := &Plan{
+		Format: Format, ID: in.ID, Host: f.Host, Created: in.Now.UTC().Format(time.RFC3339), Kind: Restoration,
+		Variant: VariantOf(f, nil), Project: f.Project, Rests: restsOn(f), Warnings: in.Losses,
+	}
+	p.From, p.Source = RunningVersion(f)
+	p.To = p.From
+	if b.Migration < d.Latest() {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the server that runs migrates the restored database from %d to %d when it starts; to go back to the server of that time as well: liftalot rollback %s --with-database",
+			b.Migration, d.Latest(), f.Host))
+	}
+	keep := d.Name + "_before_restore_" + safe
+	dump := path.Join(dir, "db.dump")
+	p.Steps = []Step{
+		{
+			ID: "send", Title: "send the dump to the host",
+			Op:     Op{Send: &Send{Backup: b.ID, Copy: path.Join(b.OnHost, "db.dump"), Path: dump, Size: b.Size, SHA256: b.SHA256}},
+			Reason: "decrypted on its way, and held against the hash of the backup there",
+			NoUndo: "the copy stays on the host in " + dir + ", closed to others",
+		},
+		{
+			ID: "restore", Title: "put the database back from the backup of " + b.Taken.UTC().Format("2006-01-02 15:04 UTC"),
+			Op: Op{Restore: &Restore{Dump: dump, Fallback: dump, Container: d.Container, User: d.User, Database: d.Name, Keep: keep,
+				Server: server.Name, Final: path.Join(dir, "final.dump")}},
+			Undo: &Op{Return: &Return{Container: d.Container, User: d.User, Database: d.Name, Keep: keep,
+				Aside: d.Name + "_restored_" + safe, Server: server.Name, Port: listenPort(server)}},
+			Reason: "server stopped, last dump taken, then a fresh database in one transaction, and a swap by rename",
+		},
+		{
+			ID: "start", Title: "start the server",
+			Op:     Op{Start: &Start{Container: server.Name, Port: listenPort(server), Limit: int(startLimit / time.Second)}},
+			Reason: "the same container; it must say itself that it is well",
+			NoUndo: "the way back of the restore starts it on the former database",
+		},
+		{ID: "verify", Title: "verify the server", Op: Op{Verify: &Verify{}}, Reason: "health, image and containers are compared with what was seen before"},
+	}
+	p.Warnings = append(p.Warnings, "files uploaded after the backup have no row in it: the server removes such files two hours after its start, so copy what must stay")
+	p.FollowUps = []string{fmt.Sprintf("the former database is kept as %q, and its last dump in %s on the host; remove them when you are sure", keep, dir)}
+	return p, nil
+}
+
+// refused is a stop with one reason.
+func refused(host, name, detail, hint string) error {
+	return &Refused{Host: host, Checks: []Check{{Name: name, Level: Stop, Detail: detail, Hint: hint}}}
+}

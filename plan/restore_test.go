@@ -1,0 +1,65 @@
+package plan
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func restorable(f *Facts) RestoreInput {
+	return RestoreInput{
+		Facts: f, ID: "20261123T203000Z-00aa11", Now: time.Date(2026, 11, 23, 20, 30, 0, 0, time.UTC), Losses: []string{"3 rows"},
+		Backup: Restorable{ID: "b1", Taken: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC), Migration: f.Database.Latest(), OnHost: "/var/backups/b1", Size: 9, SHA256: "x"},
+	}
+}
+
+func TestRestoreKeepsTheFormerDatabase(t *testing.T) {
+	f := recorded(t, "public")
+	p, err := BuildRestore(restorable(f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := p.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Decode(data); err != nil {
+		t.Error(err)
+	}
+	s, _ := p.Step("restore")
+	if s.Undo == nil || s.Undo.Return == nil || s.Undo.Return.Keep != s.Op.Restore.Keep || s.Op.Restore.Final == "" {
+		t.Errorf("%+v", s)
+	}
+	if keep := s.Op.Restore.Keep; keep != "chatalot_before_restore_20261123t203000z_00aa11" || len(keep)+len("_new") > 63 {
+		t.Errorf("keeps it as %q", keep)
+	}
+	if p.Kind != Restoration || !strings.Contains(strings.Join(p.Warnings, "\n"), "3 rows") {
+		t.Errorf("%+v", p)
+	}
+	for _, s := range p.Steps {
+		if s.Op.Verify == nil && s.Undo == nil && s.NoUndo == "" {
+			t.Errorf("step %q says nothing of a way back", s.ID)
+		}
+	}
+}
+
+// A server refuses a database that is newer than itself (trap B5).
+func TestRestoreRefusesANewerBackup(t *testing.T) {
+	in := restorable(recorded(t, "public"))
+	in.Backup.Migration++
+	var refused *Refused
+	if _, err := BuildRestore(in); !errors.As(err, &refused) || !strings.Contains(err.Error(), "refuse to start on it") {
+		t.Errorf("%v", err)
+	}
+	in = restorable(recorded(t, "public"))
+	in.Backup.Migration--
+	p, err := BuildRestore(in)
+	if err != nil || !strings.Contains(strings.Join(p.Warnings, "\n"), "migrates the restored database") {
+		t.Errorf("%+v, %v", p, err)
+	}
+	in.Facts.Database.Container = ""
+	if _, err := BuildRestore(in); !errors.As(err, &refused) {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,129 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+)
+
+// restsOn takes the marks of what a plan is about to rest on.
+func restsOn(f *Facts) Rests {
+	r := Rests{Docker: f.Docker.Version, Compose: f.Compose, Migrations: migrationsHash(f.Database.Migrated), Migration: f.Database.Latest()}
+	for _, x := range f.Files {
+		r.Files = append(r.Files, FileMark{Path: x.Path, SHA256: x.SHA256, Mode: x.Mode, UID: x.UID, GID: x.GID})
+	}
+	for _, c := range f.Services {
+		if c.Running() {
+			r.Containers = append(r.Containers, ContainerMark{Service: c.Service, ID: c.ID, ImageID: c.ImageID})
+		}
+	}
+	for _, s := range f.Secrets {
+		r.Secrets = append(r.Secrets, SecretMark{Path: s.Path, Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID})
+	}
+	return r
+}
+
+func migrationsHash(all []Migration) string {
+	h := sha256.New()
+	for _, m := range all {
+		fmt.Fprintf(h, "%d %v %s\n", m.Version, m.Success, m.Checksum)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Moved compares what a plan rests on with a fresh look, and says in sentences
+// what is different. A step of the plan that is already done explains its own
+// changes: an edited file may then also be as the plan leaves it.
+func Moved(p *Plan, f *Facts, done func(step string) bool) []string {
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if f.Docker.Version != p.Rests.Docker {
+		say("docker is %s, it was %s", f.Docker.Version, p.Rests.Docker)
+	}
+	if f.Compose != p.Rests.Compose {
+		say("compose is %s, it was %s", f.Compose, p.Rests.Compose)
+	}
+	out = append(out, movedFiles(p, f, done)...)
+	out = append(out, movedContainers(p, f, done)...)
+	if !anyDone(p, done, "swap", "restore") && migrationsHash(f.Database.Migrated) != p.Rests.Migrations {
+		say("the database's migrations changed (at %d, was %d)", f.Database.Latest(), p.Rests.Migration)
+	}
+	if !anyDone(p, done, "mode", "secret", "unsecret") {
+		out = append(out, movedSecrets(p, f)...)
+	}
+	return out
+}
+
+// anyDone reports whether a step of one of the kinds was begun or done.
+func anyDone(p *Plan, done func(string) bool, kinds ...string) bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool {
+		return slices.Contains(kinds, s.Op.Kind()) && done(s.ID)
+	})
+}
+
+func movedFiles(p *Plan, f *Facts, done func(string) bool) []string {
+	var out []string
+	for _, was := range p.Rests.Files {
+		i := slices.IndexFunc(f.Files, func(x File) bool { return x.Path == was.Path })
+		if i < 0 || f.Files[i].Missing != (was.SHA256 == "") {
+			out = append(out, fmt.Sprintf("%s appeared or went away", was.Path))
+			continue
+		}
+		now := f.Files[i]
+		if now.SHA256 != was.SHA256 && !leftBy(p, now, done) {
+			out = append(out, fmt.Sprintf("%s was changed", was.Path))
+		}
+		if now.Mode != was.Mode || now.UID != was.UID || now.GID != was.GID {
+			out = append(out, fmt.Sprintf("%s has another mode or owner", was.Path))
+		}
+	}
+	return out
+}
+
+// leftBy reports whether a file is as a begun edit of this plan leaves it.
+func leftBy(p *Plan, now File, done func(string) bool) bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool {
+		if u := s.Op.Unedit; u != nil && u.Path == now.Path {
+			return done(s.ID)
+		}
+		e := s.Op.Edit
+		return e != nil && e.Path == now.Path && now.SHA256 == e.After && done(s.ID)
+	})
+}
+
+func movedContainers(p *Plan, f *Facts, done func(string) bool) []string {
+	var out []string
+	for _, was := range p.Rests.Containers {
+		ours := was.Service == UpdaterService || was.Service == ProxyService
+		if was.Service == p.Project.Service && anyDone(p, done, "swap", "restore") || ours && anyDone(p, done, "up", "down") {
+			continue
+		}
+		now, ok := f.Container(was.Service)
+		switch {
+		case !ok:
+			out = append(out, fmt.Sprintf("the container of service %s is gone", was.Service))
+		case now.ID != was.ID:
+			out = append(out, fmt.Sprintf("service %s has a new container", was.Service))
+		case now.ImageID != was.ImageID:
+			out = append(out, fmt.Sprintf("service %s runs another image", was.Service))
+		}
+	}
+	return out
+}
+
+func movedSecrets(p *Plan, f *Facts) []string {
+	var out []string
+	for _, was := range p.Rests.Secrets {
+		i := slices.IndexFunc(f.Secrets, func(s Secret) bool { return s.Path == was.Path })
+		if i < 0 {
+			out = append(out, fmt.Sprintf("%s went away", was.Path))
+			continue
+		}
+		now := f.Secrets[i]
+		if now.Size != was.Size && !now.Dir || now.Mode != was.Mode || now.UID != was.UID || now.GID != was.GID {
+			out = append(out, fmt.Sprintf("%s has another size, mode or owner", was.Path))
+		}
+	}
+	return out
+}

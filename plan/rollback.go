@@ -1,0 +1,124 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// RollbackInput is all that a way back depends on.
+type RollbackInput struct {
+	Plan   *Plan  // what was carried out
+	Facts  *Facts // a fresh look
+	Begun  func(step string) bool
+	ID     string
+	Now    time.Time
+	WithDB bool // the operator accepts that the database goes back too
+}
+
+// DatabaseMoved reports that the database was migrated since the plan was made:
+// the old server cannot run on it, so the code alone cannot go back.
+type DatabaseMoved struct {
+	Host     string
+	From, To int64
+	Since    string
+}
+
+func (e *DatabaseMoved) Error() string {
+	return fmt.Sprintf("%s: the database moved from migration %d to %d, and the old server refuses to start on it: "+
+		"going back takes the database too, and everything written since %s is then only in the database that is kept aside",
+		e.Host, e.From, e.To, e.Since)
+}
+
+// BuildRollback decides how a run is taken back: the inverses that its plan
+// fixed before the first change, of the steps that were begun. The client's
+// files go first, three-way, so that the server comes up from them; then the
+// server, then the sidecar, and the secrets last.
+func BuildRollback(in RollbackInput) (*Plan, error) {
+	was := in.Plan
+	p := &Plan{
+		Format: Format, ID: in.ID, Host: was.Host, Created: in.Now.UTC().Format(time.RFC3339), Kind: Rollback, Undoes: was.ID,
+		Variant: was.Variant, From: was.To, Source: was.Source, To: was.From,
+		Project: was.Project, Release: was.Release, Rests: restsOn(in.Facts),
+	}
+	moved := migrationsHash(in.Facts.Database.Migrated) != was.Rests.Migrations
+	if moved && !in.WithDB {
+		return nil, &DatabaseMoved{Host: was.Host, From: was.Rests.Migration, To: in.Facts.Database.Latest(), Since: was.Created}
+	}
+	for _, s := range UndoOrder(was.Steps) {
+		if s.Undo == nil || !in.Begun(s.ID) {
+			continue
+		}
+		if s.Undo.Swap != nil && moved {
+			p.Steps = append(p.Steps, restoreStep(in))
+			p.Warnings = append(p.Warnings, fmt.Sprintf("the database goes back to the dump of %s; what was written since stays only in the database kept aside", was.Created))
+		}
+		p.Steps = append(p.Steps, Step{
+			ID: "undo-" + s.ID, Title: "take back: " + s.Title, Reason: "fixed in the plan of run " + was.ID, Op: *s.Undo,
+			NoUndo: "this is the way back",
+		})
+	}
+	if len(p.Steps) > 0 {
+		p.Steps = append(p.Steps, Step{ID: "verify", Title: "verify the server that was there before", Op: Op{Verify: &Verify{}},
+			Reason: "health, image, files and containers are compared with what the plan had seen"})
+	}
+	p.FollowUps = []string{
+		"the backup stays on the host and on this machine",
+		"images and volumes of the upgrade stay too: nothing is ever removed",
+	}
+	return p, nil
+}
+
+// UndoOrder gives steps in the order they are taken back: edits of the client's
+// files first, since the old server is started from them, then the last step
+// first.
+func UndoOrder(steps []Step) []Step {
+	out := slices.Clone(steps)
+	slices.Reverse(out)
+	slices.SortStableFunc(out, func(a, b Step) int {
+		switch x, y := a.Op.Edit != nil, b.Op.Edit != nil; {
+		case x && !y:
+			return -1
+		case y && !x:
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// restoreStep puts the database back, before the old server starts.
+func restoreStep(in RollbackInput) Step {
+	d := in.Facts.Database
+	r := Restore{Container: d.Container, User: d.User, Database: d.Name, Keep: d.Name + "_before_rollback_" + databaseSafe(in.ID)}
+	if s, ok := in.Facts.Server(); ok {
+		r.Server = s.Name
+	}
+	for _, s := range in.Plan.Steps {
+		if s.Op.Swap != nil {
+			r.Dump = s.Op.Swap.Dump
+		}
+		if s.Op.Backup != nil {
+			r.Fallback = s.Op.Backup.Dir + "/db.dump"
+		}
+	}
+	return Step{
+		ID: "restore", Title: "put the database back from the dump", Op: Op{Restore: &r},
+		Reason: "into a fresh database, in one transaction, then by rename",
+		NoUndo: fmt.Sprintf("the database that is there now is kept as %q; nothing of it is lost", r.Keep),
+	}
+}
+
+// databaseSafe makes an id fit for a database's name.
+func databaseSafe(id string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '_'
+	}, id)
+}

@@ -1,0 +1,144 @@
+package plan
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// rollbackInput is a way back from the upgrade of the public server, looked at
+// after it.
+func rollbackInput(t *testing.T) RollbackInput {
+	t.Helper()
+	p, _ := build(t, inputFor(t, recorded(t, "public")))
+	now := recorded(t, "done")
+	now.Database.Migrated = recorded(t, "public").Database.Migrated
+	return RollbackInput{
+		Plan: p, Facts: now, Begun: func(string) bool { return true },
+		ID: "20261124T090000Z-0badf0", Now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
+	}
+}
+
+func rollback(t *testing.T, in RollbackInput) *Plan {
+	t.Helper()
+	p, err := BuildRollback(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func ids(steps []Step) []string {
+	var out []string
+	for _, s := range steps {
+		out = append(out, s.ID)
+	}
+	return out
+}
+
+func TestRollback(t *testing.T) {
+	moved := rollbackInput(t)
+	moved.Facts = recorded(t, "done")
+	moved.Facts.Database.Migrated = append(moved.Facts.Database.Migrated, Migration{Version: 99, Success: true})
+	moved.WithDB = true
+	early := rollbackInput(t)
+	early.Begun = begun("backup", "pull", "tag", "secrets-folder", "secret-updater_token")
+	for name, in := range map[string]RollbackInput{"rollback": rollbackInput(t), "rollback-with-database": moved, "rollback-early": early} {
+		t.Run(name, func(t *testing.T) {
+			p := rollback(t, in)
+			golden(t, name+".txt", readable(p))
+			if name == "rollback" {
+				golden(t, name+".json", encode(t, p))
+			}
+			if _, err := Decode(encode(t, p)); err != nil {
+				t.Error(err)
+			}
+			if again := rollback(t, in); string(encode(t, again)) != string(encode(t, p)) {
+				t.Error("the same input gives other bytes")
+			}
+		})
+	}
+}
+
+// The client's files go first, since the old server is started from them; then
+// the server, then the sidecar, and the secrets last.
+func TestRollbackOrder(t *testing.T) {
+	got := ids(rollback(t, rollbackInput(t)).Steps)
+	want := []string{"undo-edit", "undo-swap", "undo-sidecar", "undo-secret-registry_creds", "undo-secret-db_password",
+		"undo-secret-cosign_pub", "undo-secret-updater_token", "undo-secrets-folder", "verify"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q; want %q", got, want)
+	}
+}
+
+func TestUndoOrderKeepsItsInput(t *testing.T) {
+	p, _ := build(t, inputFor(t, recorded(t, "public")))
+	before := ids(p.Steps)
+	UndoOrder(p.Steps)
+	if !slices.Equal(before, ids(p.Steps)) {
+		t.Error("the plan's own order changed")
+	}
+}
+
+func TestRollbackTakesBackOnlyWhatWasBegun(t *testing.T) {
+	in := rollbackInput(t)
+	in.Begun = nothing
+	if p := rollback(t, in); !p.Empty() {
+		t.Errorf("nothing was begun: %q", ids(p.Steps))
+	}
+	in.Begun = begun("edit")
+	if got := ids(rollback(t, in).Steps); !slices.Equal(got, []string{"undo-edit", "verify"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// Trap B5: whether the database must go back is read from its own table.
+func TestB5TheDatabaseDecidesWhetherCodeAloneGoesBack(t *testing.T) {
+	for name, move := range map[string]func(d *Database){
+		"one more":       func(d *Database) { d.Migrated = append(d.Migrated, Migration{Version: 52, Success: true}) },
+		"one failed":     func(d *Database) { d.Migrated[50].Success = false },
+		"other checksum": func(d *Database) { d.Migrated[29].Checksum = "ff" },
+		"no table left":  func(d *Database) { d.Migrated = nil },
+	} {
+		in := rollbackInput(t)
+		in.Facts.Database.Migrated = slices.Clone(in.Facts.Database.Migrated)
+		move(&in.Facts.Database)
+		_, err := BuildRollback(in)
+		var moved *DatabaseMoved
+		if !errors.As(err, &moved) || moved.From != 51 || !strings.Contains(err.Error(), "kept aside") {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		in.WithDB = true
+		p := rollback(t, in)
+		restore, swap := position(p, "restore"), position(p, "undo-swap")
+		if restore < 0 || restore > swap || len(p.Warnings) == 0 {
+			t.Errorf("%s: %q, warnings %q", name, ids(p.Steps), p.Warnings)
+		}
+		r := p.Steps[restore].Op.Restore
+		if r.Dump == "" || r.Fallback == "" || r.Dump == r.Fallback || r.Keep == r.Database || r.Server != "chatalot-server" {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// With the server never touched there is nothing to restore: the database is
+// the old server's.
+func TestNoRestoreBeforeTheSwap(t *testing.T) {
+	in := rollbackInput(t)
+	in.Begun, in.WithDB = begun("edit", "sidecar"), true
+	in.Facts.Database.Migrated = append(slices.Clone(in.Facts.Database.Migrated), Migration{Version: 52, Success: true})
+	if p := rollback(t, in); position(p, "restore") >= 0 {
+		t.Errorf("%q", ids(p.Steps))
+	}
+}
+
+func TestDatabaseSafe(t *testing.T) {
+	for in, want := range map[string]string{"20261124T090000Z-0BADf0": "20261124t090000z_0badf0", `x"; drop`: "x___drop", "é": "_"} {
+		if got := databaseSafe(in); got != want {
+			t.Errorf("%q gives %q; want %q", in, got, want)
+		}
+	}
+}

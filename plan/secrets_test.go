@@ -1,0 +1,190 @@
+package plan
+
+import (
+	"io/fs"
+	"slices"
+	"testing"
+)
+
+// secretSteps builds for a staged host whose secret files were changed, and
+// gives the steps about one of them.
+func secretStep(t *testing.T, name string, change func(s *Secret), more ...func(in *Input)) (Step, bool) {
+	t.Helper()
+	in := inputFor(t, recorded(t, "staged"))
+	change(secretFile(in.Facts, name))
+	for _, m := range more {
+		m(&in)
+	}
+	p, _ := build(t, in)
+	return p.Step("secret-" + name)
+}
+
+func filled(size int64, mode fs.FileMode) func(*Secret) {
+	return func(s *Secret) { s.Size, s.Blank, s.Mode, s.Hex64, s.SHA256 = size, false, mode, size == 64, "" }
+}
+
+func TestS1SecretsAreReadableForTheirUsers(t *testing.T) {
+	for _, shape := range shapes() {
+		in := shape.in(t)
+		p, _, err := Build(in)
+		if err != nil || p.Empty() {
+			continue
+		}
+		b := builder{in: in}
+		for _, name := range updaterSecrets {
+			mode := fs.FileMode(0)
+			s, there := b.lookUp(name)
+			if there {
+				mode = s.Mode
+			}
+			if step, ok := p.Step("secret-" + name); ok {
+				mode = step.Op.Secret.Mode
+			}
+			if mode&0o004 == 0 && !(there && s.ReadableBy(updaterUID, updaterUID)) {
+				t.Errorf("%s: secret %s ends with mode %04o, unreadable for uid %d", shape.name, name, mode, updaterUID)
+			}
+		}
+	}
+}
+
+func TestS1AFileWithContentIsOnlyOpened(t *testing.T) {
+	s, ok := secretStep(t, "db_password", filled(32, 0o600))
+	if !ok || s.Op.Secret.Source != FromItself || s.Op.Secret.Mode != 0o644 || s.Undo.Unsecret.Was.Mode != 0o600 || s.Op.Secret.Body != nil {
+		t.Errorf("%+v", s)
+	}
+	if s, ok := secretStep(t, "db_password", filled(32, 0o644)); ok {
+		t.Errorf("a readable file is touched: %+v", s)
+	}
+}
+
+func TestS1TheFolderIsClosedBeforeAFileIsOpened(t *testing.T) {
+	p, _ := build(t, inputFor(t, recorded(t, "public")))
+	folder := position(p, "secrets-folder")
+	for i, s := range p.Steps {
+		if s.Op.Secret != nil && i < folder {
+			t.Errorf("step %s comes before the folder is closed", s.ID)
+		}
+	}
+	if m := p.Steps[folder]; m.Op.Mode.To != 0o700 || m.Undo.Mode.To != 0o755 {
+		t.Errorf("%+v, back %+v", m.Op.Mode, m.Undo.Mode)
+	}
+	closed := inputFor(t, recorded(t, "public"))
+	secretFile(closed.Facts, "secrets").Mode = 0o700
+	if p, _ := build(t, closed); position(p, "secrets-folder") >= 0 {
+		t.Error("a closed folder is closed again")
+	}
+	missing := inputFor(t, recorded(t, "public"))
+	missing.Facts.Secrets = slices.DeleteFunc(missing.Facts.Secrets, func(s Secret) bool { return s.Dir })
+	if p, _ := build(t, missing); p.Steps[position(p, "secrets-folder")].Undo.Mode.To != 0 {
+		t.Error("a folder that was not there would stay")
+	}
+}
+
+// The server's own secrets are readable for the user inside the new image too.
+func TestS2ServerSecretsAreOpenedNeverClosed(t *testing.T) {
+	p, _ := build(t, inputFor(t, recorded(t, "public")))
+	for _, s := range p.Steps {
+		if s.Op.Secret != nil && s.Op.Secret.Source == FromItself {
+			t.Errorf("a working host's %s is touched", s.Op.Secret.Path)
+		}
+	}
+	in := inputFor(t, recorded(t, "public"))
+	key := secretFile(in.Facts, "jwt_private.pem")
+	key.UID, key.GID = 1000, 1000 // mode 0600
+	p, _ = build(t, in)
+	s, ok := p.Step("secret-jwt_private.pem")
+	if !ok || s.Op.Secret.Mode != 0o644 || s.Undo.Unsecret.Was.UID != 1000 {
+		t.Errorf("%+v", p.Steps)
+	}
+}
+
+func TestS3StagedCredentialsAreKept(t *testing.T) {
+	with := func(in *Input) { in.Settings.Credentials = true }
+	if s, ok := secretStep(t, "registry_creds", filled(80, 0o644), with); ok {
+		t.Errorf("staged credentials are replaced: %+v", s.Op.Secret)
+	}
+	if s, ok := secretStep(t, "registry_creds", func(*Secret) {}); ok {
+		t.Errorf("an empty file is written again without credentials: %+v", s.Op.Secret)
+	}
+	s, ok := secretStep(t, "registry_creds", func(*Secret) {}, with)
+	if !ok || s.Op.Secret.Source != FromCredentials || !s.Op.Secret.Was.Blank || s.Op.Secret.Body != nil {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestS4ATokenWithContentIsKept(t *testing.T) {
+	if s, ok := secretStep(t, "updater_token", filled(64, 0o644)); ok {
+		t.Errorf("a token in use is replaced: %+v", s.Op.Secret)
+	}
+	s, ok := secretStep(t, "updater_token", filled(64, 0o600))
+	if !ok || s.Op.Secret.Source != FromItself {
+		t.Errorf("%+v", s)
+	}
+	s, ok = secretStep(t, "updater_token", func(*Secret) {})
+	if !ok || s.Op.Secret.Source != FromRandom || s.Undo.Unsecret.Copy == "" {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestS5TheKeyIsCheckedBeforeItIsPlacedAndNeverReplaced(t *testing.T) {
+	s, ok := secretStep(t, "cosign_pub", func(*Secret) {})
+	if !ok || s.Op.Secret.Source != FromKey || Hash(s.Op.Secret.Body) != release(t).KeySHA256 {
+		t.Errorf("%+v", s)
+	}
+	in := inputFor(t, recorded(t, "staged"))
+	filled(178, 0o644)(secretFile(in.Facts, "cosign_pub"))
+	secretFile(in.Facts, "cosign_pub").SHA256 = "f1ff"
+	if _, _, err := Build(in); err == nil {
+		t.Error("another key is replaced")
+	}
+	same := func(s *Secret) { filled(178, 0o644)(s); s.SHA256 = release(t).KeySHA256 }
+	if s, ok := secretStep(t, "cosign_pub", same); ok {
+		t.Errorf("the right key is written again: %+v", s.Op.Secret)
+	}
+}
+
+func TestS7WithoutATotpKeyThereIsNoPlan(t *testing.T) {
+	in := inputFor(t, recorded(t, "public"))
+	delete(service(in.Facts, "chatalot").Env, "TOTP_ENCRYPTION_KEY")
+	if _, _, err := Build(in); err == nil {
+		t.Error("a server that would not start on the new release passes")
+	}
+	p, _ := build(t, inputFor(t, recorded(t, "staged")))
+	for _, s := range p.Steps {
+		if s.Op.Secret != nil && s.ID == "secret-totp_encryption_key" && s.Op.Secret.Source != FromItself {
+			t.Error("a new key is made; whoever has a second factor is locked out")
+		}
+	}
+}
+
+// A secret may lie where the compose file says, not where the runbook does.
+func TestASecretStaysWhereTheComposeFileHasIt(t *testing.T) {
+	in := inputFor(t, recorded(t, "staged"))
+	for i := range in.Facts.Secrets {
+		if in.Facts.Secrets[i].Name == "updater_token" {
+			in.Facts.Secrets[i].Path = "/etc/chatalot/token"
+		}
+	}
+	remodel(t, in.Facts, "staged", "/etc/chatalot/token", "secrets", "updater_token", "file")
+	p, _ := build(t, in)
+	s, ok := p.Step("secret-updater_token")
+	if !ok || s.Op.Secret.Path != "/etc/chatalot/token" || s.Undo.Unsecret.Copy != "" {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestReadableBy(t *testing.T) {
+	for _, tt := range []struct {
+		mode     fs.FileMode
+		uid, gid int
+		want     bool
+	}{
+		{0o600, 999, 999, true}, {0o600, 0, 0, false}, {0o640, 0, 999, true}, {0o644, 0, 0, true},
+		{0o044, 999, 0, false}, // the owner's own bits count, as the kernel has it
+		{0o604, 0, 999, false},
+	} {
+		if got := (Secret{Mode: tt.mode, UID: tt.uid, GID: tt.gid}).ReadableBy(999, 999); got != tt.want {
+			t.Errorf("%04o of %d:%d for 999: %v", tt.mode, tt.uid, tt.gid, got)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package plan
+
+import "time"
+
+// Settings are what the inventory asks for on one host.
+type Settings struct {
+	Host         string
+	Channel      string // UPDATE_CHANNEL
+	ManifestHost string // UPDATE_MANIFEST_HOST
+	Pin          Pin
+	MaxDowntime  time.Duration // the swap undoes itself beyond it
+	PublicURL    string
+	Credentials  bool     // registry credentials are configured
+	Allow        []string // decisions a person has taken, by name
+}
+
+// Pin says how an image is written into the compose file.
+type Pin string
+
+// A digest is bit-exact; a tag can be moved by whoever owns the registry.
+const (
+	PinDigest Pin = "digest"
+	PinTag    Pin = "tag"
+)
+
+// Decisions that a person can take by name, with what each accepts.
+const (
+	// AllowOldMigrations accepts a database older than the runbook supports.
+	AllowOldMigrations = "old-migrations"
+	// AllowWritableProxy defines the socket proxy without read_only (trap F1).
+	AllowWritableProxy = "proxy-writable-root"
+	// AllowNoFinalDump skips the dump with the server stopped.
+	AllowNoFinalDump = "no-final-dump"
+	// AllowDegraded starts from a server that is not healthy.
+	AllowDegraded = "unhealthy-server"
+	// AllowOverwrite, followed by SERVICE.KEY, replaces a value that differs.
+	AllowOverwrite = "overwrite:"
+)
+
+// Decisions lists the plain decisions, for the inventory's own check.
+func Decisions() []string {
+	return []string{AllowOldMigrations, AllowWritableProxy, AllowNoFinalDump, AllowDegraded}
+}
+
+// Allows reports whether a person has taken the decision.
+func (s Settings) Allows(decision string) bool {
+	for _, a := range s.Allow {
+		if a == decision {
+			return true
+		}
+	}
+	return false
+}
+
+// Release is what the host is lifted to, verified on the workstation.
+type Release struct {
+	Version   string   `json:"version"`
+	Channel   string   `json:"channel"`
+	Server    Ref      `json:"server"`
+	Updater   Ref      `json:"updater"`
+	Proxy     Ref      `json:"proxy"`
+	Key       []byte   `json:"key"` // the vendor's public key file, byte for byte
+	KeySHA256 string   `json:"key_sha256"`
+	Signature string   `json:"signature"` // of the manifest: verified, not signed
+	Manifest  string   `json:"manifest"`  // SHA-256 of its bytes
+	Warnings  []string `json:"warnings,omitempty"`
+}
+
+// Ref is an image in the vendor's registry.
+type Ref struct {
+	Repo      string `json:"repo"`
+	Tag       string `json:"tag"`
+	Digest    string `json:"digest"`
+	Platform  string `json:"platform,omitempty"` // digest of the host's own architecture
+	Signature string `json:"signature"`
+}
+
+// Pinned is the reference that goes into the compose file.
+func (r Ref) Pinned(p Pin) string {
+	if p == PinTag {
+		return r.Repo + ":" + r.Tag
+	}
+	return r.ByDigest()
+}
+
+// ByDigest is the reference that is pulled, whatever the file says.
+func (r Ref) ByDigest() string { return r.Repo + "@" + r.Digest }

@@ -1,0 +1,245 @@
+// Package verify looks again and compares with what a plan promised.
+//
+// [Host] answers the runbook's verification and more, as named checks over a
+// fresh look and one read-only script. It changes nothing. What it expects is in
+// a [Want], made from the plan that was carried out ([Upgraded]) or taken back
+// ([RolledBack]), or [Anything] on a host this machine knows no run of.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"liftalot/plan"
+	"liftalot/remote"
+)
+
+// A Runner runs a command on a host; [remote.Client] is one.
+type Runner interface {
+	Run(ctx context.Context, cmd remote.Command) (remote.Result, error)
+}
+
+// Want is what a host should look like.
+type Want struct {
+	Version   string               // "" accepts any
+	Image     string               // by digest, "" accepts any
+	ImageID   string               // of a server that was rolled back
+	Updater   bool                 // the sidecar must run
+	NoUpdater bool                 // the sidecar must be gone
+	Running   []string             // services that ran before and must run again
+	Untouched []plan.ContainerMark // containers that must still be the same
+	Files     []plan.FileMark      // files that must be as they were
+}
+
+// Upgraded is what a host looks like after its plan was carried out.
+func Upgraded(p *plan.Plan) Want {
+	w := Want{Version: p.To, Image: p.Release.Server.ByDigest(), Updater: true}
+	for _, c := range p.Rests.Containers {
+		if c.Service != p.Project.Service && c.Service != plan.UpdaterService && c.Service != plan.ProxyService {
+			w.Untouched = append(w.Untouched, c)
+		}
+	}
+	return w
+}
+
+// RolledBack is what a host looks like after the plan was taken back again.
+func RolledBack(p *plan.Plan) Want {
+	w := Want{Untouched: Upgraded(p).Untouched, Files: p.Rests.Files, NoUpdater: true}
+	for _, c := range p.Rests.Containers {
+		switch c.Service {
+		case p.Project.Service:
+			w.ImageID = c.ImageID
+		case plan.UpdaterService, plan.ProxyService:
+			w.NoUpdater = false
+			w.Running = append(w.Running, c.Service)
+		}
+	}
+	return w
+}
+
+// Anything is what can be asked of a host without knowing its history.
+func Anything(f *plan.Facts) Want {
+	_, has := f.Container(plan.UpdaterService)
+	return Want{Updater: has}
+}
+
+// Host verifies a host by a fresh look and by asking inside its containers.
+func Host(ctx context.Context, host Runner, f *plan.Facts, w Want) []plan.Check {
+	v := &verifier{ctx: ctx, host: host, f: f, w: w}
+	v.server()
+	v.image()
+	v.untouched()
+	v.files()
+	for _, service := range w.Running {
+		c, ok := f.Container(service)
+		v.add("sidecar", ok && c.Running(), "docker logs "+service, "service %s ran before: %s", service, stateOf(c, ok))
+	}
+	switch {
+	case w.Updater:
+		v.updater()
+		v.panel()
+	case w.NoUpdater:
+		v.gone()
+	}
+	return v.out
+}
+
+type verifier struct {
+	ctx  context.Context
+	host Runner
+	f    *plan.Facts
+	w    Want
+	out  []plan.Check
+}
+
+func (v *verifier) add(name string, ok bool, hint, format string, args ...any) {
+	c := plan.Check{Name: name, Level: plan.Pass, Detail: fmt.Sprintf(format, args...)}
+	if !ok {
+		c.Level, c.Hint = plan.Stop, hint
+	}
+	v.out = append(v.out, c)
+}
+
+func (v *verifier) server() {
+	s, ok := v.f.Server()
+	if !ok || !s.Running() {
+		v.add("server", false, "look at its log", "the server's container does not run")
+		return
+	}
+	h := v.f.Health
+	v.add("health", h.OK(), "docker logs "+s.Name, "HTTP %d, status %q, database healthy: %v", h.Code, h.Status, h.DBHealthy)
+	if v.w.Version != "" {
+		v.add("version", h.Version == v.w.Version, "", "the server says %s, the plan says %s", h.Version, v.w.Version)
+	}
+	if s.Restarts > 0 {
+		v.out = append(v.out, plan.Check{Name: "restarts", Level: plan.Warn, Detail: fmt.Sprintf("the server was restarted %d times", s.Restarts), Hint: "docker logs " + s.Name})
+	}
+}
+
+func (v *verifier) image() {
+	s, _ := v.f.Server()
+	if v.w.ImageID != "" {
+		v.add("image", s.ImageID == v.w.ImageID, "", "runs image %s, before the upgrade it was %s", short(s.ImageID), short(v.w.ImageID))
+	}
+	if v.w.Image != "" {
+		image, _ := v.f.ImageByID(s.ImageID)
+		v.add("image", slices.Contains(image.Digests, v.w.Image), "", "runs %s, known as %s", short(s.ImageID), strings.Join(image.Digests, ", "))
+	}
+}
+
+func short(id string) string {
+	id = strings.TrimPrefix(id, "sha256:")
+	return id[:min(12, len(id))]
+}
+
+func (v *verifier) untouched() {
+	for _, was := range v.w.Untouched {
+		now, ok := v.f.Container(was.Service)
+		v.add("untouched", ok && now.ID == was.ID && now.Running(), "", "service %s: container %s, it was %s", was.Service, short(now.ID), short(was.ID))
+	}
+}
+
+func (v *verifier) files() {
+	for _, was := range v.w.Files {
+		i := slices.IndexFunc(v.f.Files, func(x plan.File) bool { return x.Path == was.Path })
+		switch {
+		case i < 0:
+			v.add("files", false, "", "%s is not among the project's files any more", was.Path)
+		case v.f.Files[i].SHA256 == was.SHA256:
+			now := v.f.Files[i]
+			v.add("files", now.Mode == was.Mode && now.UID == was.UID && now.GID == was.GID, "", "%s has its bytes; mode %04o, owner %d:%d", was.Path, now.Mode, now.UID, now.GID)
+		default:
+			// A client's later edits stay, so other bytes are no fault by themselves.
+			v.out = append(v.out, plan.Check{Name: "files", Level: plan.Warn, Detail: was.Path + " is not byte for byte what it was: somebody else changed it too"})
+		}
+	}
+}
+
+func (v *verifier) updater() {
+	for _, service := range []string{plan.UpdaterService, plan.ProxyService} {
+		c, ok := v.f.Container(service)
+		v.add(service, ok && c.Running() && c.Health != "unhealthy", "docker logs "+service, "%s %s", stateOf(c, ok), c.Health)
+	}
+	u, ok := v.f.Container(plan.UpdaterService)
+	s, _ := v.f.Server()
+	if ok {
+		aim := u.Env["CHATALOT_UPDATER_SERVER_CONTAINER"]
+		v.add("aim", aim == s.Name, "", "the updater looks after container %q, the server's is %q", aim, s.Name)
+	}
+}
+
+func stateOf(c plan.Container, ok bool) string {
+	if !ok {
+		return "there is no container"
+	}
+	return c.State
+}
+
+// script asks what only the containers themselves can answer.
+const script = `docker exec "$1" curl -fsS -m 10 http://` + plan.UpdaterService + `:8081/health >/dev/null </dev/null || { echo "the server does not reach the updater" >&2; exit 1; }
+docker exec "$1" sh -c 'cat /run/secrets/updater_token >/dev/null' </dev/null || { echo "the server cannot read updater_token" >&2; exit 1; }
+docker exec "$2" curl -fsS -m 10 "http://$3:2375/_ping" >/dev/null </dev/null || { echo "the updater does not reach the engine" >&2; exit 1; }`
+
+func (v *verifier) panel() {
+	// 401 alone proves little: an old server answers unknown paths with its page.
+	v.add("admin panel", v.f.Health.Updates == "401 JSON", "the server lacks UPDATER_API_URL or the updater_token secret",
+		"/api/admin/updates/status without a login: %s", v.f.Health.Updates)
+	s, ok1 := v.f.Server()
+	u, ok2 := v.f.Container(plan.UpdaterService)
+	if !ok1 || !ok2 {
+		return
+	}
+	res, err := v.host.Run(v.ctx, remote.Command{Name: "ask inside the containers", Script: script, Root: true, Timeout: time.Minute,
+		Args: []string{s.Name, u.Name, plan.ProxyService}})
+	var exit *remote.ExitError
+	switch {
+	case errors.As(err, &exit):
+		v.add("connections", false, "", "%s", lastLine(res.Stderr))
+	case err != nil:
+		v.add("connections", false, "", "%v", err)
+	default:
+		v.add("connections", true, "", "server, updater, socket proxy and engine reach each other")
+	}
+}
+
+func lastLine(b []byte) string {
+	all := strings.Split(strings.TrimSpace(string(b)), "\n")
+	line := all[len(all)-1]
+	return line[:min(300, len(line))]
+}
+
+func (v *verifier) gone() {
+	var left []string
+	for _, service := range []string{plan.UpdaterService, plan.ProxyService} {
+		if _, ok := v.f.Container(service); ok {
+			left = append(left, service)
+		}
+	}
+	v.add("sidecar", len(left) == 0, "", "containers of the sidecar that are left: %d", len(left))
+}
+
+// Failed joins the checks that did not pass into one error, nil when all did.
+func Failed(host string, checks []plan.Check) error {
+	var bad []string
+	for _, c := range plan.Stopped(checks) {
+		bad = append(bad, c.Name+": "+c.Detail)
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	return &Error{Host: host, Failed: bad}
+}
+
+// Error reports a host that is not as it should be.
+type Error struct {
+	Host   string
+	Failed []string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s: verification: %s", e.Host, strings.Join(e.Failed, "; "))
+}
