@@ -1,0 +1,18 @@
+// Package arch holds the rules of the house, as tests.
+//
+// There is nothing to call. [go test] reads the source tree and fails, with the
+// reason, where it breaks a rule that the language does not know: who may import
+// whom, where bytes may reach a terminal, what may be linked into the binary. A
+// rule that stands in the way of something good is changed here, in the commit
+// that needs it, with its reason.
+//
+//	rooms_test.go    who may import whom: the table of the rooms
+//	rules_test.go    what code may not do, by reading every file
+//	linked_test.go   which modules reach the binary, and the platforms it builds for
+//	sbom_test.go     what make sbom writes
+//	security_test.go that what docs/security.md promises is held by a test
+//	front_test.go    the inventory in examples, and what the README names
+//
+// The rules are read from syntax, in a second; only the builds for other
+// platforms take longer, the first time.
+package arch

@@ -1,0 +1,8 @@
+echo "fact 1 $(uname -srm)"
+echo "fact 2 $(id -un)"
+echo "fact 3 $(date +%s)"
+echo "fact 4 $(df -P / | tail -n 1)"
+echo "fact 5 $(head -n 1 /etc/os-release)"
+echo "fact 6 $(grep MemTotal /proc/meminfo)"
+echo "fact 7 $(stat -c %a /etc)"
+echo "fact 8 $(sha256sum /etc/os-release | cut -c 1-64)"

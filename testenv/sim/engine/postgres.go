@@ -1,0 +1,300 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"liftalot/testenv/sim/machine"
+	"liftalot/testenv/standin/migration"
+)
+
+// A Migrated is a row of _sqlx_migrations.
+type Migrated struct {
+	Version     int64
+	Description string
+	Success     bool
+	Checksum    string
+}
+
+// A Database is one of a cluster: its tables by number of rows, and what
+// brought it here.
+type Database struct {
+	Owner    string
+	Tables   map[string]int
+	Migrated []Migrated
+}
+
+func (d *Database) newest() (n int64) {
+	for _, m := range d.Migrated {
+		n = max(n, m.Version)
+	}
+	return n
+}
+
+// size is what the database takes on the disk, or nearly so.
+func (d *Database) size() int {
+	n := 8 << 20
+	for _, rows := range d.Tables {
+		n += 64 * rows
+	}
+	return n
+}
+
+// A Cluster is what a PostgreSQL server holds.
+type Cluster struct {
+	User, Password string
+	Databases      map[string]*Database
+}
+
+func (c *Cluster) clone() *Cluster {
+	d := &Cluster{User: c.User, Password: c.Password, Databases: map[string]*Database{}}
+	for name, db := range c.Databases {
+		d.Databases[name] = &Database{Owner: db.Owner, Tables: maps.Clone(db.Tables), Migrated: slices.Clone(db.Migrated)}
+	}
+	return d
+}
+
+// cluster is the database that a container reaches, if it runs.
+func (e *Engine) cluster(from *Container) *Cluster {
+	for _, c := range e.Containers {
+		image := e.Image(c.ImageID)
+		if image != nil && image.App.Kind == Postgres && e.condition(c).status == "running" && (c == from || e.reach(from, c.Name) == c) {
+			return e.Databases
+		}
+	}
+	return nil
+}
+
+// migrate brings the server's database up to date, and says why not.
+func (e *Engine) migrate(c *Container, app App) (fatal string) {
+	cluster := e.cluster(c)
+	if cluster == nil {
+		return "error communicating with database"
+	}
+	db := cluster.Databases["chatalot"]
+	if db == nil {
+		return `database "chatalot" does not exist`
+	}
+	if db.newest() > app.Migrations {
+		return (&migration.MissingError{Version: db.newest()}).Error()
+	}
+	if err := db.Migrate(app.Migrations); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// Migrate applies what is missing up to a version. Each migration brings a
+// table.
+func (d *Database) Migrate(to int64) error {
+	list, err := migration.UpTo(to)
+	if err != nil {
+		return err
+	}
+	have := d.newest()
+	for _, m := range list {
+		if m.Version <= have {
+			continue
+		}
+		d.Migrated = append(d.Migrated, Migrated{m.Version, m.Description, true, hex.EncodeToString(m.Checksum())})
+		d.Tables[fmt.Sprintf("of_migration_%d", m.Version)] = int(m.Version)
+	}
+	d.Tables["_sqlx_migrations"] = len(d.Migrated)
+	return nil
+}
+
+// options takes what pg programs are told: -x VALUE for letters in with.
+func options(args []string, with string) (map[string]string, []string) {
+	got := map[string]string{}
+	var rest []string
+	for i := 1; i < len(args); i++ {
+		a := args[i]
+		name, value, joined := strings.Cut(a, "=")
+		switch {
+		case len(a) == 2 && a[0] == '-' && strings.Contains(with, a[1:]) && i+1 < len(args):
+			i++
+			got[a] = args[i]
+		case strings.HasPrefix(a, "-") && joined:
+			got[name] = value
+		case strings.HasPrefix(a, "-"):
+			got[a] = "yes"
+		default:
+			rest = append(rest, a)
+		}
+	}
+	return got, rest
+}
+
+func (e *Engine) pgDump(p *machine.Proc, args []string) int {
+	got, rest := options(args, "U")
+	if got["--version"] != "" {
+		fmt.Fprintln(p.Stdout(), "pg_dump (PostgreSQL) 15.18 (simulated)")
+		return 0
+	}
+	if len(rest) != 1 {
+		return 2
+	}
+	cluster := e.cluster(e.inside(p))
+	if cluster == nil || cluster.Databases[rest[0]] == nil {
+		fmt.Fprintf(p.Stderr(), "pg_dump: error: connection to server failed: FATAL:  database %q does not exist\n", rest[0])
+		return 1
+	}
+	p.Sleep(200 * time.Millisecond)
+	data := cluster.Databases[rest[0]].dump()
+	for len(data) > 0 { // in pieces, so that it can be cut short
+		n := min(4096, len(data))
+		if _, err := p.WriteFD(1, data[:n]); err != nil {
+			fmt.Fprintf(p.Stderr(), "pg_dump: error: could not write to output file: No space left on device\n")
+			return 1
+		}
+		data = data[n:]
+	}
+	return 0
+}
+
+func (e *Engine) pgRestore(p *machine.Proc, args []string) int {
+	got, _ := options(args, "Udft")
+	data, err := io.ReadAll(p.Stdin())
+	var db *Database
+	if err == nil {
+		db, err = undump(data)
+	}
+	if err != nil {
+		fmt.Fprintf(p.Stderr(), "pg_restore: error: %v\n", err)
+		return 1
+	}
+	switch {
+	case got["-l"] != "":
+		fmt.Fprintf(p.Stdout(), ";\n; Archive of the simulated PostgreSQL\n;\n")
+		for i, t := range slices.Sorted(maps.Keys(db.Tables)) {
+			fmt.Fprintf(p.Stdout(), "%d; 1259 %d TABLE public %s %s\n", 200+i, 16385+i, t, db.Owner)
+		}
+	case got["--data-only"] != "" && got["-t"] == "_sqlx_migrations":
+		fmt.Fprintln(p.Stdout(), "COPY public._sqlx_migrations (version, description, installed_on, success, checksum, execution_time) FROM stdin;")
+		for _, m := range db.Migrated {
+			fmt.Fprintf(p.Stdout(), "%d\t%s\t2026-11-23 04:35:49+00\t%s\t\\\\x%s\t1000\n", m.Version, m.Description, pgBool(m.Success), m.Checksum)
+		}
+		fmt.Fprintln(p.Stdout(), `\.`)
+	case got["-d"] != "":
+		cluster := e.cluster(e.inside(p))
+		if cluster == nil || cluster.Databases[got["-d"]] == nil {
+			fmt.Fprintln(p.Stderr(), "pg_restore: error: connection to server failed")
+			return 1
+		}
+		p.Sleep(500 * time.Millisecond)
+		db.Owner = cluster.Databases[got["-d"]].Owner
+		cluster.Databases[got["-d"]] = db
+		e.Did["restore "+got["-d"]]++
+	}
+	return 0
+}
+
+func pgBool(b bool) string {
+	if b {
+		return "t"
+	}
+	return "f"
+}
+
+// psql answers the statements that the tool makes, and no other.
+func (e *Engine) psql(p *machine.Proc, args []string) int {
+	got, _ := options(args, "UdchFv")
+	cluster := e.cluster(e.inside(p))
+	name := got["-d"]
+	switch {
+	case cluster == nil || cluster.User != got["-U"]:
+		fmt.Fprintln(p.Stderr(), "psql: error: connection to server failed")
+		return 2
+	case got["-h"] != "" && p.Env["PGPASSWORD"] != cluster.Password:
+		fmt.Fprintf(p.Stderr(), "psql: error: FATAL:  password authentication failed for user %q\n", got["-U"])
+		return 2
+	case name != "template1" && cluster.Databases[name] == nil:
+		fmt.Fprintf(p.Stderr(), "psql: error: FATAL:  database %q does not exist\n", name)
+		return 2
+	}
+	separator := "|"
+	if got["-F"] != "" {
+		separator = got["-F"]
+	}
+	rows, err := cluster.query(cluster.Databases[name], got["-c"])
+	if err != nil {
+		fmt.Fprintf(p.Stderr(), "ERROR:  %v\n", err)
+		return 1
+	}
+	for _, r := range rows {
+		fmt.Fprintln(p.Stdout(), strings.Join(r, separator))
+	}
+	return 0
+}
+
+var (
+	countDatabase  = regexp.MustCompile(`^select count\(\*\) from pg_database where datname = '([^']*)'$`)
+	ownerOf        = regexp.MustCompile(`^select pg_get_userbyid\(datdba\) from pg_database where datname = '([^']*)'$`)
+	dropDatabase   = regexp.MustCompile(`^drop database "([^"]*)" with \(force\)$`)
+	createDatabase = regexp.MustCompile(`^create database "([^"]*)" owner "([^"]*)" template template0$`)
+	renameDatabase = regexp.MustCompile(`^alter database "([^"]*)" rename to "([^"]*)"$`)
+)
+
+func (c *Cluster) query(db *Database, sql string) ([][]string, error) {
+	switch {
+	case sql == "select 1":
+		return [][]string{{"1"}}, nil
+	case strings.HasPrefix(sql, "select pg_terminate_backend("):
+		return nil, nil
+	case strings.HasPrefix(sql, "select current_setting('server_version_num'), pg_database_size(") && db != nil:
+		return [][]string{{"170012", strconv.Itoa(db.size()), strconv.Itoa(len(db.Tables))}}, nil
+	case strings.HasPrefix(sql, "select version, success, encode(checksum, 'hex') from _sqlx_migrations") && db != nil:
+		var rows [][]string
+		for _, m := range db.Migrated {
+			rows = append(rows, []string{strconv.FormatInt(m.Version, 10), pgBool(m.Success), m.Checksum})
+		}
+		return rows, nil
+	case strings.HasPrefix(sql, "select count(*), max(version), md5(") && db != nil:
+		sum := sha256.Sum256(fmt.Append(nil, db.Migrated))
+		return [][]string{{strconv.Itoa(len(db.Migrated)), strconv.FormatInt(db.newest(), 10), hex.EncodeToString(sum[:16])}}, nil
+	}
+	if m := countDatabase.FindStringSubmatch(sql); m != nil {
+		if c.Databases[m[1]] != nil {
+			return [][]string{{"1"}}, nil
+		}
+		return [][]string{{"0"}}, nil
+	}
+	if m := ownerOf.FindStringSubmatch(sql); m != nil && c.Databases[m[1]] != nil {
+		return [][]string{{c.Databases[m[1]].Owner}}, nil
+	}
+	return nil, c.alter(sql)
+}
+
+func (c *Cluster) alter(sql string) error {
+	if m := dropDatabase.FindStringSubmatch(sql); m != nil {
+		delete(c.Databases, m[1])
+		return nil
+	}
+	if m := createDatabase.FindStringSubmatch(sql); m != nil {
+		if c.Databases[m[1]] != nil {
+			return fmt.Errorf("database %q already exists", m[1])
+		}
+		c.Databases[m[1]] = &Database{Owner: m[2], Tables: map[string]int{}}
+		return nil
+	}
+	if m := renameDatabase.FindStringSubmatch(sql); m != nil {
+		switch {
+		case c.Databases[m[1]] == nil:
+			return fmt.Errorf("database %q does not exist", m[1])
+		case c.Databases[m[2]] != nil:
+			return fmt.Errorf("database %q already exists", m[2])
+		}
+		c.Databases[m[2]] = c.Databases[m[1]]
+		delete(c.Databases, m[1])
+		return nil
+	}
+	return fmt.Errorf("the simulated database does not know this statement: %.200s", sql)
+}

@@ -1,0 +1,158 @@
+package tools
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func stat(c *call) int {
+	got, ok := c.flags("L", "c")
+	if !ok || got['c'] == "" {
+		return c.bad("a format is needed")
+	}
+	format := got['c']
+	follow := got['L'] != ""
+	return c.each(func(name string) error {
+		n, err := c.Lstat(name)
+		if follow {
+			n, err = c.Stat(name)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(c.Stdout(), strings.NewReplacer(
+			"%s", strconv.FormatInt(n.Size(), 10), "%f", strconv.FormatUint(uint64(n.Mode), 16),
+			"%u", strconv.Itoa(n.UID), "%g", strconv.Itoa(n.GID), "%h", strconv.Itoa(max(1, n.Links)),
+			"%a", strconv.FormatUint(uint64(n.Mode&0o7777), 8), "%Y", strconv.FormatInt(n.Modified.Unix(), 10), "%n", name,
+		).Replace(format))
+		return nil
+	})
+}
+
+func readlink(c *call) int {
+	got, ok := c.flags("f", "")
+	if !ok || len(c.args) != 1 {
+		return 1
+	}
+	if got['f'] == "" {
+		n, err := c.Lstat(c.args[0])
+		if err != nil || !n.IsLink() {
+			return 1
+		}
+		fmt.Fprintln(c.Stdout(), n.Target)
+		return 0
+	}
+	real, err := c.RealPath(c.args[0])
+	if err != nil {
+		return 1
+	}
+	fmt.Fprintln(c.Stdout(), real)
+	return 0
+}
+
+// find is find PATH -prune -mmin -N.
+func find(c *call) int {
+	if len(c.args) != 4 || c.args[1] != "-prune" || c.args[2] != "-mmin" || !strings.HasPrefix(c.args[3], "-") {
+		return c.bad("only PATH -prune -mmin -N is simulated")
+	}
+	n, err := c.Lstat(c.args[0])
+	if err != nil {
+		c.fail(c.args[0], err)
+		return 1
+	}
+	minutes, _ := strconv.Atoi(c.args[3][1:])
+	if c.M.Now().Sub(n.Modified) < time.Duration(minutes)*time.Minute {
+		fmt.Fprintln(c.Stdout(), c.args[0])
+	}
+	return 0
+}
+
+func df(c *call) int {
+	got, ok := c.flags("Pki", "")
+	if !ok {
+		return 2
+	}
+	size, free := c.M.Space()
+	return c.each(func(name string) error {
+		if _, err := c.Stat(name); err != nil {
+			return err
+		}
+		if got['i'] != "" {
+			fmt.Fprintf(c.Stdout(), "Filesystem Inodes IUsed IFree IUse%% Mounted on\n/dev/vda 1000000 1000 999000 1%% /\n")
+			return nil
+		}
+		fmt.Fprintf(c.Stdout(), "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda %d %d %d %d%% /\n",
+			size>>10, (size-free)>>10, free>>10, (size-free)*100/size)
+		return nil
+	})
+}
+
+func synced(c *call) int {
+	if _, ok := c.flags("", ""); !ok {
+		return 2
+	}
+	return c.each(func(name string) error {
+		_, err := c.Stat(name)
+		return err
+	})
+}
+
+func date(c *call) int {
+	now := c.M.Now().UTC()
+	switch strings.Join(c.args, " ") {
+	case "+%s":
+		fmt.Fprintln(c.Stdout(), now.Unix())
+	case "+%Z":
+		fmt.Fprintln(c.Stdout(), "UTC")
+	default:
+		return c.bad("the format %q is not simulated", c.args)
+	}
+	return 0
+}
+
+func id(c *call) int {
+	switch strings.Join(c.args, " ") {
+	case "-u":
+		fmt.Fprintln(c.Stdout(), c.UID)
+	case "-un":
+		u, ok := c.M.UserByID(c.UID)
+		if !ok {
+			return c.bad("cannot find name for user ID %d", c.UID)
+		}
+		fmt.Fprintln(c.Stdout(), u.Name)
+	default:
+		return c.bad("%q is not simulated", c.args)
+	}
+	return 0
+}
+
+func uname(c *call) int {
+	got, ok := c.flags("srmn", "")
+	if !ok {
+		return 2
+	}
+	var out []string
+	for _, f := range []struct {
+		flag byte
+		text string
+	}{{'s', "Linux"}, {'n', c.M.Hostname()}, {'r', "6.12.48+deb13-amd64"}, {'m', "x86_64"}} {
+		if got[f.flag] != "" || len(got) == 0 && f.flag == 's' {
+			out = append(out, f.text)
+		}
+	}
+	fmt.Fprintln(c.Stdout(), strings.Join(out, " "))
+	return 0
+}
+
+// ps is ps -e -o pid= -o ppid=.
+func ps(c *call) int {
+	if strings.Join(c.args, " ") != "-e -o pid= -o ppid=" {
+		return c.bad("only -e -o pid= -o ppid= is simulated")
+	}
+	for _, p := range c.M.Processes() {
+		fmt.Fprintf(c.Stdout(), "%d %d\n", p.PID, p.PPID)
+	}
+	return 0
+}

@@ -1,0 +1,501 @@
+package tools
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// buffers are lent to who copies: programs start by the thousand.
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// copyOut copies until the end; what cannot be written is an error too.
+func copyOut(w io.Writer, r io.Reader) error {
+	b := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(b)
+	buf := b[:]
+	for {
+		n, err := r.Read(buf)
+		if n > 0 {
+			if _, werr := w.Write(buf[:n]); werr != nil {
+				return werr
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func readAll(r io.Reader) ([]byte, error) {
+	var b bytes.Buffer
+	err := copyOut(&b, r)
+	return b.Bytes(), err
+}
+
+func cat(c *call) int {
+	if _, ok := c.flags("", ""); !ok {
+		return 2
+	}
+	return c.inputs(func(_ string, r io.Reader) error { return copyOut(c.Stdout(), r) })
+}
+
+func head(c *call) int {
+	got, ok := c.flags("", "cn")
+	if !ok {
+		return 2
+	}
+	if got['c'] != "" {
+		left, _ := strconv.ParseInt(got['c'], 10, 64)
+		return c.inputs(func(_ string, r io.Reader) error {
+			buf := make([]byte, 32<<10)
+			for left > 0 {
+				n, err := r.Read(buf[:min(int64(len(buf)), left)])
+				left -= int64(n)
+				if _, werr := c.Stdout().Write(buf[:n]); werr != nil {
+					return werr
+				}
+				if err == io.EOF {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	n := 10
+	if got['n'] != "" {
+		n, _ = strconv.Atoi(got['n'])
+	}
+	return c.inputs(func(_ string, r io.Reader) error {
+		data, err := readAll(r)
+		lines := bytes.SplitAfter(data, []byte("\n"))
+		_, werr := c.Stdout().Write(bytes.Join(lines[:min(n, len(lines))], nil))
+		return errors.Join(err, werr)
+	})
+}
+
+func tail(c *call) int {
+	got, ok := c.flags("", "cn")
+	if !ok {
+		return 2
+	}
+	return c.inputs(func(_ string, r io.Reader) error {
+		data, err := readAll(r)
+		switch {
+		case strings.HasPrefix(got['c'], "+"):
+			n, _ := strconv.Atoi(got['c'][1:])
+			data = data[min(len(data), max(0, n-1)):]
+		case got['c'] != "":
+			n, _ := strconv.Atoi(got['c'])
+			data = data[max(0, len(data)-n):]
+		default:
+			n := 10
+			if got['n'] != "" {
+				n, _ = strconv.Atoi(got['n'])
+			}
+			lines := bytes.SplitAfter(data, []byte("\n"))
+			if len(lines[len(lines)-1]) == 0 {
+				lines = lines[:len(lines)-1]
+			}
+			data = bytes.Join(lines[max(0, len(lines)-n):], nil)
+		}
+		_, werr := c.Stdout().Write(data)
+		return errors.Join(err, werr)
+	})
+}
+
+func wc(c *call) int {
+	got, ok := c.flags("lc", "")
+	if !ok {
+		return 2
+	}
+	return c.inputs(func(name string, r io.Reader) error {
+		data, err := readAll(r)
+		n := len(data)
+		if got['l'] != "" {
+			n = bytes.Count(data, []byte("\n"))
+		}
+		if name == "-" {
+			fmt.Fprintf(c.Stdout(), "%d\n", n)
+		} else {
+			fmt.Fprintf(c.Stdout(), "%d %s\n", n, name)
+		}
+		return err
+	})
+}
+
+// charset expands what tr calls a set.
+func charset(s string) []byte {
+	var out []byte
+	for i := 0; i < len(s); i++ {
+		b := s[i]
+		if b == '\\' && i+1 < len(s) {
+			i++
+			switch s[i] {
+			case 'n':
+				b = '\n'
+			case 't':
+				b = '\t'
+			case 'r':
+				b = '\r'
+			case '0':
+				b = 0
+			default:
+				b = s[i]
+			}
+		}
+		if i+2 < len(s) && s[i+1] == '-' {
+			for x := int(b); x <= int(s[i+2]); x++ {
+				out = append(out, byte(x))
+			}
+			i += 2
+			continue
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+func tr(c *call) int {
+	got, ok := c.flags("ds", "")
+	if !ok || len(c.args) == 0 {
+		return 2
+	}
+	from := charset(c.args[0])
+	var to []byte
+	if len(c.args) > 1 {
+		to = charset(c.args[1])
+	}
+	c.args = nil
+	return c.inputs(func(_ string, r io.Reader) error {
+		data, err := readAll(r)
+		var out []byte
+		for _, b := range data {
+			i := bytes.IndexByte(from, b)
+			switch {
+			case i < 0:
+			case got['d'] != "":
+				continue
+			case got['s'] != "" && len(to) == 0:
+				if len(out) > 0 && out[len(out)-1] == b {
+					continue
+				}
+			case len(to) > 0:
+				b = to[min(i, len(to)-1)]
+			}
+			out = append(out, b)
+		}
+		_, werr := c.Stdout().Write(out)
+		return errors.Join(err, werr)
+	})
+}
+
+// lines runs fn over each line and prints what it returns.
+func (c *call) lines(fn func(line string) (string, bool)) int {
+	return c.inputs(func(_ string, r io.Reader) error {
+		data, err := readAll(r)
+		var b strings.Builder
+		for line := range strings.SplitSeq(strings.TrimSuffix(string(data), "\n"), "\n") {
+			if len(data) == 0 {
+				break
+			}
+			if out, ok := fn(line); ok {
+				b.WriteString(out + "\n")
+			}
+		}
+		_, werr := io.WriteString(c.Stdout(), b.String())
+		return errors.Join(err, werr)
+	})
+}
+
+func cut(c *call) int {
+	got, ok := c.flags("", "dfc")
+	if !ok {
+		return 2
+	}
+	if span := got['c']; span != "" {
+		from, to, _ := strings.Cut(span, "-")
+		a, _ := strconv.Atoi(from)
+		b, err := strconv.Atoi(to)
+		return c.lines(func(l string) (string, bool) {
+			end := len(l)
+			if err == nil {
+				end = min(end, b)
+			}
+			return l[min(max(0, a-1), end):end], true
+		})
+	}
+	sep := got['d']
+	if sep == "" {
+		sep = "\t"
+	}
+	return c.lines(func(l string) (string, bool) {
+		if !strings.Contains(l, sep) {
+			return l, true
+		}
+		all := strings.Split(l, sep)
+		var out []string
+		for f := range strings.SplitSeq(got['f'], ",") {
+			if n, _ := strconv.Atoi(f); n >= 1 && n <= len(all) {
+				out = append(out, all[n-1])
+			}
+		}
+		return strings.Join(out, sep), true
+	})
+}
+
+func sorted(c *call) int {
+	got, ok := c.flags("u", "")
+	if !ok {
+		return 2
+	}
+	var all []string
+	status := c.inputs(func(_ string, r io.Reader) error {
+		data, err := readAll(r)
+		if len(data) > 0 {
+			all = append(all, strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")...)
+		}
+		return err
+	})
+	slices.Sort(all)
+	if got['u'] != "" {
+		all = slices.Compact(all)
+	}
+	for _, l := range all {
+		fmt.Fprintln(c.Stdout(), l)
+	}
+	return status
+}
+
+func od(c *call) int {
+	got, ok := c.flags("", "ANt")
+	if !ok || got['A'] != "n" || got['t'] != "x1" {
+		return c.bad("only -An -tx1 is simulated")
+	}
+	n, _ := strconv.Atoi(got['N'])
+	return c.inputs(func(_ string, r io.Reader) error {
+		data := make([]byte, n)
+		if _, err := io.ReadFull(r, data); err != nil {
+			return err
+		}
+		for len(data) > 0 {
+			row := data[:min(16, len(data))]
+			data = data[len(row):]
+			for _, b := range row {
+				fmt.Fprintf(c.Stdout(), " %02x", b)
+			}
+			fmt.Fprintln(c.Stdout())
+		}
+		return nil
+	})
+}
+
+func yes(c *call) int {
+	for {
+		if _, err := c.Stdout().Write([]byte(strings.Repeat("y\n", 4096))); err != nil {
+			return 1
+		}
+	}
+}
+
+func grep(c *call) int {
+	got, ok := c.flags("qExFov", "")
+	if !ok || len(c.args) == 0 {
+		return 2
+	}
+	pat := c.args[0]
+	c.args = c.args[1:]
+	switch {
+	case got['F'] != "":
+		pat = regexp.QuoteMeta(pat)
+	case got['E'] == "":
+		pat = basic(pat)
+	}
+	if got['x'] != "" {
+		pat = "^(?:" + pat + ")$"
+	}
+	rx, err := regexp.Compile(pat)
+	if err != nil {
+		return c.bad("%v", err)
+	}
+	found := false
+	status := c.lines(func(l string) (string, bool) {
+		match := rx.MatchString(l) != (got['v'] != "")
+		found = found || match
+		return l, match && got['q'] == ""
+	})
+	switch {
+	case status != 0:
+		return 2
+	case found:
+		return 0
+	}
+	return 1
+}
+
+// basic turns a basic regular expression into Go's.
+func basic(s string) string {
+	s = strings.NewReplacer("[[:space:]]", `\s`, "[^[:space:]]", `\S`).Replace(s)
+	var b strings.Builder
+	class := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case class:
+			if s[i] == '\\' {
+				b.WriteByte('\\') // a backslash is itself there
+			}
+			b.WriteByte(s[i])
+			class = s[i] != ']'
+		case s[i] == '[':
+			class = true
+			b.WriteByte(s[i])
+			if i+1 < len(s) && s[i+1] == '^' {
+				i++
+				b.WriteByte('^')
+			}
+		case s[i] == '\\' && i+1 < len(s) && strings.IndexByte("(){}", s[i+1]) >= 0:
+			i++
+			b.WriteByte(s[i])
+		case s[i] == '\\' && i+1 < len(s):
+			i++
+			b.WriteByte('\\')
+			b.WriteByte(s[i])
+		case strings.IndexByte("(){}+?|", s[i]) >= 0:
+			b.WriteByte('\\')
+			b.WriteByte(s[i])
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
+
+// sed is -n 'Np', and s/…/…/ with g and p, with or without -n.
+func sed(c *call) int {
+	got, ok := c.flags("n", "")
+	if !ok || len(c.args) == 0 {
+		return 2
+	}
+	prog := c.args[0]
+	c.args = c.args[1:]
+	if n, err := strconv.Atoi(strings.TrimSuffix(prog, "p")); err == nil && got['n'] != "" {
+		i := 0
+		return c.lines(func(l string) (string, bool) { i++; return l, i == n })
+	}
+	parts := splitSed(prog)
+	if len(parts) != 4 || parts[0] != "s" {
+		return c.bad("program %q is not simulated", prog)
+	}
+	rx, err := regexp.Compile(basic(parts[1]))
+	if err != nil {
+		return c.bad("%v", err)
+	}
+	with := strings.NewReplacer(`$`, `$$`, `\1`, `${1}`, `\2`, `${2}`, `&`, `${0}`).Replace(parts[2])
+	global, print := strings.Contains(parts[3], "g"), strings.Contains(parts[3], "p")
+	return c.lines(func(l string) (string, bool) {
+		at := rx.FindStringSubmatchIndex(l)
+		if at == nil {
+			return l, got['n'] == ""
+		}
+		if global {
+			l = rx.ReplaceAllString(l, with)
+		} else {
+			l = l[:at[0]] + string(rx.ExpandString(nil, with, l, at)) + l[at[1]:]
+		}
+		return l, got['n'] == "" || print
+	})
+}
+
+func splitSed(prog string) []string {
+	if len(prog) < 2 {
+		return nil
+	}
+	sep := prog[1]
+	parts := []string{prog[:1], ""}
+	for i := 2; i < len(prog); i++ {
+		switch {
+		case prog[i] == '\\' && i+1 < len(prog):
+			parts[len(parts)-1] += prog[i : i+2]
+			i++
+		case prog[i] == sep:
+			parts = append(parts, "")
+		default:
+			parts[len(parts)-1] += prog[i : i+1]
+		}
+	}
+	return parts
+}
+
+func cmp(c *call) int {
+	if _, ok := c.flags("s", ""); !ok || len(c.args) != 2 {
+		return 2
+	}
+	var data [2][]byte
+	for i, name := range c.args {
+		r, done, err := c.open(name)
+		if err != nil {
+			return 2
+		}
+		data[i], err = readAll(r)
+		done()
+		if err != nil {
+			return 2
+		}
+	}
+	if !bytes.Equal(data[0], data[1]) {
+		return 1
+	}
+	return 0
+}
+
+func sha256sum(c *call) int {
+	if _, ok := c.flags("", ""); !ok {
+		return 2
+	}
+	return c.inputs(func(name string, r io.Reader) error {
+		data, err := readAll(r)
+		if err == nil {
+			fmt.Fprintf(c.Stdout(), "%x  %s\n", sha256.Sum256(data), name)
+		}
+		return err
+	})
+}
+
+// awkProgram is the one form that is simulated: a column that equals a
+// variable, another one printed.
+var awkProgram = regexp.MustCompile(`^\$(\d+) == (\w+) \{ print \$(\d+) \}$`)
+
+func awk(c *call) int {
+	got, ok := c.flags("", "v")
+	if !ok || len(c.args) == 0 {
+		return 2
+	}
+	m := awkProgram.FindStringSubmatch(c.args[0])
+	name, value, _ := strings.Cut(got['v'], "=")
+	if m == nil || m[2] != name {
+		return c.bad("program %q is not simulated", c.args[0])
+	}
+	c.args = c.args[1:]
+	key, _ := strconv.Atoi(m[1])
+	out, _ := strconv.Atoi(m[3])
+	return c.lines(func(l string) (string, bool) {
+		f := strings.Fields(l)
+		if len(f) < max(key, out) || f[key-1] != value {
+			return "", false
+		}
+		return f[out-1], true
+	})
+}

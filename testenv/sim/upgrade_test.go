@@ -1,0 +1,88 @@
+package sim_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"liftalot/plan/apply"
+	"liftalot/remote"
+	"liftalot/testenv/sim"
+	"liftalot/testenv/sim/engine"
+	"liftalot/testenv/sim/machine"
+	"liftalot/testenv/sim/pilot"
+)
+
+// server starts a server and a laptop that may log in to it as root.
+func server(t testing.TB, next engine.App) (*sim.Server, *pilot.Laptop) {
+	t.Helper()
+	return serverOf(t, sim.Public, next)
+}
+
+func serverOf(t testing.TB, layout sim.Layout, next engine.App) (*sim.Server, *pilot.Laptop) {
+	t.Helper()
+	s, err := sim.NewServerOf(layout, sim.Options{Machine: machine.Options{Hostname: "web1"}}, next)
+	must(t, err)
+	t.Cleanup(func() { s.Close() })
+	l := lend(t, s.Host, accounts()...)
+	release, err := pilot.Release()
+	must(t, err)
+	return s, &pilot.Laptop{Dir: t.TempDir(), Config: l.config(s.Host, "root", remote.Sudo{}), Release: release, Now: time.Now}
+}
+
+// state is all that must be the same after an upgrade was taken back.
+const state = `cd /srv/chatalot
+for f in docker-compose.yml .env secrets secrets/*; do stat -c '%n %f %u %g' "$f"; [ -d "$f" ] || sha256sum "$f"; done
+for c in $(docker ps -aq); do docker inspect -f '{{.Name}} {{.Image}} {{.Config.Image}} {{.State.Status}}' "$c"; done | sort
+docker inspect -f 'database {{.Id}} {{.State.StartedAt}}' chatalot-db
+docker network inspect $(docker network ls -q) | grep '"Name"' | sort
+docker exec chatalot-db psql -U chatalot -d chatalot -c "select version, success, encode(checksum, 'hex') from _sqlx_migrations order by version" | sha256sum`
+
+func seen(t testing.TB, s *sim.Server, script string) string {
+	t.Helper()
+	said, status := s.Shell(script)
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, said)
+	}
+	return said
+}
+
+func TestUpgradeAndBack(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		layout sim.Layout
+		next   engine.App
+	}{
+		{"public", sim.Public, engine.App{Boot: 2 * time.Second}},
+		{"staged", sim.Staged, engine.App{Boot: 2 * time.Second}},
+		{"migrating", sim.Public, engine.App{Boot: 2 * time.Second, Migrations: 52}},
+	} {
+		t.Run(tt.name, func(t *testing.T) { upgradeAndBack(t, tt.layout, tt.next) })
+	}
+}
+
+func upgradeAndBack(t *testing.T, layout sim.Layout, next engine.App) {
+	s, l := serverOf(t, layout, next)
+	before := seen(t, s, state)
+	begin := time.Now()
+	res, err := l.Apply(t.Context())
+	must(t, err)
+	upgraded := time.Since(begin)
+	if res.Outcome != apply.Completed || res.Downtime == nil {
+		t.Errorf("got %+v", res)
+	}
+	health := seen(t, s, "docker exec "+layout.Server+" curl -fsS http://localhost:8080/api/health")
+	if !strings.Contains(health, `"version":"0.24.6"`) {
+		t.Errorf("health says %s", health)
+	}
+	if res, err := l.Apply(t.Context()); err != nil || res.Nothing == "" {
+		t.Errorf("a second apply: %+v, %v", res, err)
+	}
+	begin = time.Now()
+	res, err = l.Rollback(t.Context())
+	must(t, err)
+	t.Logf("upgrade %v, rollback %v, downtime %+v", upgraded, time.Since(begin), res.Downtime)
+	if after := seen(t, s, state); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+}
