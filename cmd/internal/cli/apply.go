@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/plan"
+	"liftalot/plan/journal"
+)
+
+func (a *app) applyCommand() *cobra.Command {
+	var r rollout
+	cmd := &cobra.Command{
+		Use: "apply [PATTERN...]", Short: "Carry out the saved plans",
+		Long: `Carries out the plans that "liftalot plan" has saved, after asking once. A run that
+was interrupted is resumed. A step that fails is taken back with all before it.
+The first interrupt (Ctrl-C) ends after the step under way, the second at once;
+both can be resumed.
+
+With several hosts the first of each variant goes ahead as a canary; the others
+follow when it is through. A variant that fails is held back, the others go on.
+Two hosts with the same label "client" are never changed at once. --retry-failed
+and --left go on with the last batch; a host that was rolled back needs a new plan
+first: liftalot plan --retry-failed.
+` + exitHelp,
+		RunE: func(cmd *cobra.Command, patterns []string) error {
+			how, err := r.read(cmd.CommandPath())
+			if err != nil {
+				return err
+			}
+			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.apply(ctx, how) })
+		},
+	}
+	cmd.Flags().BoolVarP(&a.flags.yes, "yes", "y", false, "do not ask before it begins")
+	r.addFlags(cmd, true)
+	return a.addSelection(cmd)
+}
+
+// job is what is to be carried out on one host.
+type job struct {
+	plan    *plan.Plan
+	was     *plan.Plan // what a rollback takes back; else plan itself
+	hash    string
+	nothing string // why there is nothing to do
+	ends    string // a run that changed nothing and is closed
+	resumes bool
+}
+
+func (s *session) apply(ctx context.Context, how careful) error {
+	jobs := make([]job, len(s.hosts))
+	errs := make([]error, len(s.hosts))
+	for i, h := range s.hosts {
+		t := s.target(h)
+		jobs[i], errs[i] = t.applyJob()
+		t.close()
+	}
+	return s.runAll(ctx, jobs, errs, string(plan.Upgrade), how)
+}
+
+// applyJob finds the plan to carry out: that of an interrupted run, else the
+// saved one.
+func (t *target) applyJob() (job, error) {
+	runs, err := t.runs()
+	if err != nil {
+		return job{}, err
+	}
+	if n := len(runs); n > 0 && runs[n-1].Interrupted() {
+		last := runs[n-1]
+		if last.Action != journal.Apply {
+			return job{}, &hostError{
+				host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, fmt.Errorf("%s %s was interrupted and is not finished", last.Action, last.Run)),
+				hint: fmt.Sprintf("liftalot %s %s goes on with it", last.Action, t.host.Name),
+			}
+		}
+		p, hash, err := savedPlan(t.runPlan(last.Run))
+		return job{plan: p, was: p, hash: hash, resumes: true}, err
+	}
+	p, hash, err := savedPlan(t.planFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return job{}, &nothingToDo{what: t.host.Name + ": there is no plan", hint: fmt.Sprintf("liftalot plan %s", t.host.Name)}
+	}
+	if err != nil {
+		return job{}, err
+	}
+	j := job{plan: p, was: p, hash: hash}
+	if p.Empty() {
+		j.nothing = fmt.Sprintf("it runs %s with managed updates", p.To)
+	}
+	for _, r := range runs {
+		if r.Run == p.ID {
+			j.nothing = fmt.Sprintf("this plan was carried out before (%s)", r.Outcome)
+			if r.Outcome != journal.Completed {
+				return job{}, &hostError{
+					host: t.host.Name, code: exitStale, err: fmt.Errorf("%s: the saved plan was tried before and ended as %q", t.host.Name, r.Outcome),
+					hint: fmt.Sprintf("look again and plan anew: liftalot plan %s", t.host.Name),
+				}
+			}
+			if undone(runs, p.ID) {
+				return job{}, &hostError{
+					host: t.host.Name, code: exitStale, err: fmt.Errorf("%s: the saved plan was carried out and taken back", t.host.Name),
+					hint: fmt.Sprintf("look again and plan anew: liftalot plan %s", t.host.Name),
+				}
+			}
+		}
+	}
+	return j, nil
+}
+
+// undone reports whether a run was taken back.
+func undone(runs []journal.RunState, run string) bool {
+	for _, r := range runs {
+		if r.Undoes == run && r.Outcome == journal.Completed {
+			return true
+		}
+	}
+	return false
+}
+
+// agree shows what would be done and asks for it, if there is anything.
+func (s *session) agree(ctx context.Context, jobs []job, errs []error, verb string, how careful) error {
+	changes := 0
+	for i, j := range jobs {
+		if errs[i] != nil || j.nothing != "" {
+			continue
+		}
+		changes++
+		if !s.flags.json && !s.flags.yes && !j.resumes {
+			s.printPlan(j.plan)
+		}
+	}
+	if changes == 0 {
+		return nil
+	}
+	return s.confirm(ctx, ui.Textf("\nGo on with the %s of %s%s?", verb, ui.Count(changes, "host", "hosts"), how.words(changes)))
+}

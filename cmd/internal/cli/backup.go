@@ -1,0 +1,310 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/plan"
+	"liftalot/plan/backup"
+	"liftalot/plan/journal"
+	"liftalot/remote"
+	"liftalot/remote/lock"
+)
+
+// backupOptions are what a person may ask of a backup.
+type backupOptions struct {
+	image bool
+	files bool // that users have sent to the server
+	keep  bool // the copy on the host
+}
+
+func (a *app) backupCommand() *cobra.Command {
+	var o backupOptions
+	var connections int
+	cmd := &cobra.Command{
+		Use: "backup [PATTERN...]", Short: "Take a backup off each host, encrypted and proven",
+		Long: `Takes the database, the secrets, .env, the compose files and the list of containers
+off each host. The dump is written once on the host, by a job that a broken line
+does not end, and pulled in pieces; what arrives is encrypted before it touches
+this machine's disk, then read back and proven. Typed again, an interrupted backup
+goes on with the dump it had made. An upgrade of the same host waits meanwhile.
+
+Where the host lacks the room for a dump it is streamed, over one connection, and
+a break begins it anew. The copy on the host is removed once this one is proven.
+
+With --with-files the files that users have uploaded come too, each content once
+for all backups of a host: what was not touched since the last one is neither read
+there nor pulled again.
+` + exitHelp,
+		RunE: func(cmd *cobra.Command, patterns []string) error {
+			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error {
+				s.connections = connections
+				return s.backup(ctx, o)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&o.image, "with-image", false, "save the running server's image too")
+	cmd.Flags().BoolVar(&o.files, "with-files", false, "take the uploaded files too; only what is new is pulled")
+	cmd.Flags().BoolVar(&o.keep, "keep-on-host", false, "leave the copy on the host, in a folder only root can read")
+	cmd.Flags().IntVar(&connections, "connections", 0, "connections to pull over (default: one on a short line, four on a long one)")
+	return cmd
+}
+
+// backedUp is a backup that was taken.
+type backedUp struct {
+	Host     string        `json:"host"`
+	ID       string        `json:"id"`
+	Dir      string        `json:"dir"`
+	Bytes    int64         `json:"bytes"`
+	Dump     int64         `json:"dump_bytes"`
+	Tables   int           `json:"tables"`
+	Took     time.Duration `json:"took_ns"`
+	Streamed bool          `json:"streamed"`
+
+	Files *backup.Uploads `json:"files,omitempty"` // left out where they were not asked for
+}
+
+func (s *session) backup(ctx context.Context, o backupOptions) error {
+	if _, err := s.identity(ctx); err != nil {
+		return err
+	}
+	got := tracked(ctx, s, "look at the host", func(ctx context.Context, t *target, track *ui.Track) (*backedUp, error) {
+		return t.backup(ctx, o, track)
+	})
+	if s.flags.json {
+		return present(s, "backups", got, func(*backedUp) {})
+	}
+	table := &ui.Table{Columns: []ui.Column{
+		{Title: "HOST"}, {Title: "BACKUP"}, {Title: "SIZE", Right: true}, {Title: "DUMP", Right: true}, {Title: "TABLES", Right: true}, {Title: "TOOK", Right: true},
+	}}
+	for _, b := range got.found {
+		table.Add(b.Host, b.ID, ui.Bytes(b.Bytes), ui.Bytes(b.Dump), b.Tables, ui.Duration(b.Took))
+	}
+	if len(got.found) > 0 {
+		s.out.Table(table)
+	}
+	for _, b := range got.found {
+		s.sayFiles(b)
+	}
+	return gather(s.hosts, got.errs)
+}
+
+// sayFiles tells what a backup has of the uploaded files, and what it has not.
+func (s *session) sayFiles(b *backedUp) {
+	f := b.Files
+	if f == nil {
+		return
+	}
+	s.out.Printf("%s  %s of %s, %s of it new", ui.Bold(b.Host), ui.Count(f.Files, "uploaded file", "uploaded files"), ui.Bytes(f.Bytes), ui.Bytes(f.Pulled))
+	if f.Others > 0 {
+		s.out.Printf("; links and the like, not followed: %d", f.Others)
+	}
+	s.out.Printf("\n")
+	if f.Lost > 0 {
+		s.warnOnce(fmt.Sprintf("%s: %s changed or went while they were copied and are not in the backup; the next one takes them", b.Host, ui.Count(f.Lost, "file", "files")))
+	}
+	if f.Note != "" {
+		s.warnOnce(fmt.Sprintf("%s: the uploaded files: %s", b.Host, f.Note))
+	}
+}
+
+// backup takes one host's backup under both locks: an upgrade and a nightly
+// backup never meet.
+func (t *target) backup(ctx context.Context, o backupOptions, track *ui.Track) (*backedUp, error) {
+	began := t.env.Now()
+	facts, err := t.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if facts.Database.Container == "" {
+		return nil, &plan.Refused{Host: t.host.Name, Checks: []plan.Check{{
+			Name: "database", Level: plan.Stop, Detail: "it runs in no container of this project, so its dump cannot be taken from here",
+			Hint: "back it up where it runs",
+		}}}
+	}
+	local, err := journal.TakeLock(t.folder(), journal.Holder{PID: os.Getpid(), Purpose: "backup", Since: began})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = local.Release() }()
+	p, stale, err := t.pending(facts, o)
+	if err != nil {
+		return nil, err
+	}
+	host := t.locked(p.ID, "backup", func(s string) { track.Say(s) })
+	defer func() { _ = host.Release(context.WithoutCancel(ctx)) }()
+	if _, err := host.Hold(ctx); err != nil {
+		return nil, err
+	}
+	for _, old := range stale {
+		if err := t.discard(ctx, host, old); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.Begin(); err != nil {
+		return nil, err
+	}
+	track.Begin("back up")
+	m, err := t.takeBackup(ctx, host, p, track)
+	if err != nil {
+		return nil, t.notTaken(ctx, host, p, err)
+	}
+	if !o.keep {
+		if err := t.removeOnHost(ctx, host, p); err != nil {
+			t.warnOnce(fmt.Sprintf("%s: the copy on the host stays in %s: %v", t.host.Name, p.Backup.Dir, err))
+		}
+	}
+	dump, _ := m.File(backup.Dump)
+	return &backedUp{
+		Host: t.host.Name, ID: m.ID, Dir: p.Dir, Bytes: m.Size(), Dump: dump.Size, Tables: m.Tables, Took: t.env.Now().Sub(began), Streamed: p.Stream,
+		Files: m.Uploads,
+	}, p.End()
+}
+
+// locked is a host whose every command runs under the operator's lock.
+func (t *target) locked(id, reason string, tell func(string)) *lock.Host {
+	name, machine := whoami()
+	return &lock.Host{
+		Client: t.client, File: lockFile, Tell: tell,
+		Holder: lock.Holder{User: name, Machine: machine, RunID: id, Reason: reason},
+	}
+}
+
+func (t *target) takeBackup(ctx context.Context, host *lock.Host, p *backup.Pending, track *ui.Track) (*backup.Manifest, error) {
+	taker, err := t.taker(ctx, host, track)
+	if err != nil {
+		return nil, err
+	}
+	return taker.Take(ctx, p.Request, p.Dir)
+}
+
+// staleAfter is how long an unfinished backup is worth going on with.
+const staleAfter = 24 * time.Hour
+
+// pending is the backup to take: the one that an earlier start did not finish,
+// or a new one. What is too old to go on with is returned apart.
+func (t *target) pending(f *plan.Facts, o backupOptions) (p *backup.Pending, stale []backup.Pending, err error) {
+	old, err := backup.Unfinished(t.backups())
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, u := range old {
+		now := plan.BackupOf(f, u.ID, u.Backup.Dir)
+		if p == nil && t.env.Now().Sub(u.Begun) < staleAfter && u.Image == o.image && u.Uploads == o.files && u.Migration == now.Migration && u.Tables == now.Tables {
+			p = &u
+			continue
+		}
+		stale = append(stale, u)
+	}
+	if p != nil {
+		return p, stale, nil
+	}
+	id, err := t.newID()
+	if err != nil {
+		return nil, nil, err
+	}
+	server := ""
+	if o.files {
+		if server, err = t.keepsFiles(f); err != nil {
+			return nil, nil, err
+		}
+	}
+	version, _ := plan.RunningVersion(f)
+	return &backup.Pending{
+		Begun: t.env.Now().UTC(), Dir: t.backupFolder(id),
+		Request: backup.Request{Backup: plan.BackupOf(f, id, workRoot+id), Version: version, Image: o.image, Stream: t.mustStream(f), Uploads: o.files, Server: server},
+	}, stale, nil
+}
+
+// workRoot begins the name of the folder in which a backup is made on a host;
+// that of the runbook, which an upgrade leaves, has another.
+const workRoot = plan.BackupRoot + "/liftalot-backup-"
+
+// spare is what a host's disk must have left beside a dump.
+const spare = 256 << 20
+
+// mustStream reports whether the host lacks the room for a dump, which is at
+// most about as large as the database.
+func (t *target) mustStream(f *plan.Facts) bool {
+	d, known := f.DiskFor(plan.BackupRoot)
+	need := f.Database.Bytes + spare
+	if !known || d.Free >= need {
+		return false
+	}
+	t.warnOnce(fmt.Sprintf("%s: a dump may need %s and %s has %s free: it is streamed, over one connection, and a break begins it anew",
+		t.host.Name, ui.Bytes(need), d.Mount, ui.Bytes(d.Free)))
+	return true
+}
+
+// notTaken says what became of a backup that was not finished: after a break
+// it can be gone on with, anything else leaves nothing behind.
+func (t *target) notTaken(ctx context.Context, host *lock.Host, p *backup.Pending, err error) error {
+	var unproven *backup.Unproven
+	if errors.As(err, &unproven) {
+		tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
+		defer cancel()
+		if derr := t.discard(tidy, host, *p); derr != nil {
+			t.warnOnce(fmt.Sprintf("%s: what was made of the backup stays in %s on the host until the next backup: %v", t.host.Name, p.Backup.Dir, derr))
+		}
+		return err
+	}
+	var lost *remote.UnreachableError
+	if errors.As(err, &lost) || errors.Is(err, remote.ErrUnknownOutcome) || ctx.Err() != nil {
+		return &hostError{
+			host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, err),
+			hint: fmt.Sprintf("liftalot backup %s goes on with it; nothing of the server was changed", t.host.Name),
+		}
+	}
+	return err
+}
+
+// tidyTime is for what is removed after a failure.
+const tidyTime = 30 * time.Second
+
+// discard removes a backup that will not be finished, there and here.
+func (t *target) discard(ctx context.Context, host *lock.Host, p backup.Pending) error {
+	if err := t.removeOnHost(ctx, host, &p); err != nil {
+		return err
+	}
+	return p.Discard()
+}
+
+// removeOnHost removes the folder in which a backup was made. Its name is made
+// anew from the id, so that no file can point it elsewhere.
+func (t *target) removeOnHost(ctx context.Context, host *lock.Host, p *backup.Pending) error {
+	if p.Backup.Dir != workRoot+p.ID || filepath.Base(p.ID) != p.ID {
+		return fmt.Errorf("%s is no folder of a backup", p.Backup.Dir)
+	}
+	_, err := host.Run(ctx, remote.Command{Name: "remove the backup's folder", Script: `rm -rf -- "$1"`, Args: []string{workRoot + p.ID}, Root: true})
+	return err
+}
+
+// tracked does something for every host that changes things there, a few at a
+// time, with a live line. Documents come in the order of the inventory.
+func tracked[T any](ctx context.Context, s *session, doing string, do func(context.Context, *target, *ui.Track) (*T, error)) look[T] {
+	found := make([]*T, len(s.hosts))
+	number := s.numbers()
+	progress := s.progress()
+	defer progress.Close()
+	errs := s.eachOf(ctx, s.hosts, s.changingAtOnce(), func(ctx context.Context, t *target) error {
+		track := progress.Host(t.host.Name)
+		track.Begin(doing)
+		got, err := do(ctx, t, track)
+		outcome := ui.Done
+		if err != nil {
+			outcome = ui.Failed
+		}
+		track.End(outcome, "")
+		found[number[t.host.Name]] = got
+		return err
+	})
+	return look[T]{slices.DeleteFunc(found, func(d *T) bool { return d == nil }), errs}
+}

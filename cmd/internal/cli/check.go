@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/plan"
+	"liftalot/plan/probe"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	var commands bool
+	cmd := &cobra.Command{
+		Use: "check [PATTERN...]", Short: "Say what stands in the way of an upgrade",
+		Long: `Looks at hosts and changes nothing: named checks that pass, warn or stop, each with
+a hint. The release is looked up too, so that what would be installed is known.
+` + exitHelp,
+		RunE: func(cmd *cobra.Command, patterns []string) error {
+			if commands {
+				for _, c := range probe.Commands() {
+					a.out.Println(c)
+				}
+				return nil
+			}
+			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.check(ctx) })
+		},
+	}
+	a.addSelection(a.addManifest(cmd))
+	cmd.Flags().BoolVar(&commands, "commands", false, "list the commands a look may run on a host")
+	return cmd
+}
+
+// checked is what is known of one host after a look.
+type checked struct {
+	Host    string       `json:"host"`
+	Variant plan.Variant `json:"variant"`
+	Version string       `json:"version"`
+	Checks  []plan.Check `json:"checks"`
+}
+
+func (s *session) check(ctx context.Context) error {
+	all := collect(ctx, s, "look at the host", func(ctx context.Context, t *target) (*checked, error) {
+		c, err := t.check(ctx)
+		if err != nil {
+			return c, err
+		}
+		if stop := plan.Stopped(c.Checks); len(stop) > 0 {
+			return c, &plan.Refused{Host: t.host.Name, Checks: stop}
+		}
+		return c, nil
+	})
+	return present(s, "hosts", all, s.printChecks)
+}
+
+func (t *target) check(ctx context.Context) (*checked, error) {
+	f, err := t.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &checked{Host: t.host.Name}
+	var rel *plan.Release
+	r, err := t.resolve(ctx, f)
+	if err == nil {
+		rel = &r
+	}
+	c.Variant = plan.VariantOf(f, rel)
+	c.Version, _ = plan.RunningVersion(f)
+	c.Checks = append(plan.Checks(f, t.settings(), rel), t.keyCheck())
+	return c, err
+}
+
+// keyCheck warns of backups that only this machine can open.
+func (t *target) keyCheck() plan.Check {
+	if len(t.host.Backup.Recipients) == 0 {
+		return plan.Check{
+			Name: "backup key", Level: plan.Warn, Detail: "backups are encrypted to the key of this machine alone: with the machine they are lost",
+			Hint: "liftalot key --recovery makes a second key, to be kept offline",
+		}
+	}
+	return plan.Check{Name: "backup key", Level: plan.Pass, Detail: fmt.Sprintf("backups open with this machine's key and %s", ui.Count(len(t.host.Backup.Recipients), "other", "others"))}
+}
+
+func (s *session) printChecks(c *checked) {
+	s.out.Printf("%s  %s, running %s\n", ui.Bold(c.Host), c.Variant, c.Version)
+	for _, k := range c.Checks {
+		s.out.Printf("  %s  %s\n", mark(k.Level), ui.Textf("%s: %s", ui.Bold(k.Name), k.Detail))
+		if k.Hint != "" && k.Level != plan.Pass {
+			s.out.Printf("        %s\n", ui.Dim(k.Hint))
+		}
+	}
+}
+
+func mark(l plan.Level) ui.Text {
+	switch l {
+	case plan.Pass:
+		return ui.Good("pass")
+	case plan.Warn:
+		return ui.Warn("warn")
+	}
+	return ui.Bad("stop")
+}

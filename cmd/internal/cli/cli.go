@@ -1,0 +1,227 @@
+// Package cli turns arguments into calls, and what comes of them into words and
+// an exit status. One file per command; what the commands share is in session.go
+// (one invocation), target.go (one host) and fleet.go (many).
+//
+// It is the one place where a connection meets an engine, and it decides nothing
+// about a host: what to do is plan's, how it is done apply's.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/plan/release"
+)
+
+// Env is what a process has around it.
+type Env struct {
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	Getenv func(string) string
+	Now    func() time.Time
+	Vendor *release.Client // asks the vendor's hosts
+}
+
+// Process is the Env of this process.
+func Process() Env {
+	return Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now, Vendor: new(release.Client)}
+}
+
+// app is one invocation before a command is chosen.
+type app struct {
+	env    Env
+	flags  flags
+	out    *ui.Console // what was asked for
+	err    *ui.Console // progress, warnings, errors
+	secret *ui.Redactor
+	stop   chan struct{} // closed by the first interrupt
+	events *eventLog     // nil: none was asked for
+	known  *lookups      // what the vendor has said
+	gentle atomic.Bool   // hosts are being changed: the first interrupt waits for a step
+}
+
+func newApp(env Env) *app {
+	a := &app{env: env, secret: new(ui.Redactor), known: new(lookups), stop: make(chan struct{})}
+	a.out = ui.New(env.Stdout, ui.Options{Redactor: a.secret})
+	a.err = ui.New(env.Stderr, ui.Options{Redactor: a.secret})
+	return a
+}
+
+// Main runs a command line and returns the exit status.
+func Main(args []string, env Env) int { return newApp(env).main(args) }
+
+func (a *app) main(args []string) int {
+	ctx, done := a.signals()
+	defer done()
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(ctx)
+	if context.Cause(ctx) == errInterrupted && !a.gentle.Load() {
+		// What the hosts say of it is only that they were left.
+		err = errInterrupted
+	}
+	return a.closed(a.explain(err))
+}
+
+// closed flushes what is left to print.
+func (a *app) closed(code int) int {
+	if err := errors.Join(a.out.Close(), a.err.Close(), a.events.close()); err != nil && code == 0 {
+		return exitInternal
+	}
+	return code
+}
+
+// signals makes the first interrupt ask for an end after the step under way,
+// and the second one end that too. While nothing is changed the first one ends
+// the command.
+func (a *app) signals() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	ch := make(chan os.Signal, 2)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	var wait sync.WaitGroup
+	quit := make(chan struct{})
+	wait.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-quit:
+				return
+			case <-ch:
+			}
+			if n == 0 && a.gentle.Load() {
+				close(a.stop)
+				a.err.Printf("\ninterrupted: finishing the step under way; once more to leave now\n")
+				continue
+			}
+			cancel(errInterrupted)
+			return
+		}
+	})
+	return ctx, func() {
+		signal.Stop(ch)
+		close(quit)
+		wait.Wait()
+		cancel(nil)
+	}
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// flags are those that every command knows.
+type flags struct {
+	inventory string
+	state     string
+	parallel  int // 0: as many as fit
+	timeout   time.Duration
+	json      bool
+	quiet     bool
+	verbose   bool
+	logFile   string
+	yes       bool
+
+	onlyFailed, onlyLeft bool   // of the last batch
+	manifest             string // of check and plan
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "liftalot",
+		Short: "Lifts running chatalot servers onto managed updates, over SSH, from your laptop",
+		Long: `Lifts running chatalot servers onto managed updates, over SSH, from your laptop:
+a whole inventory of them, with proof before each change and a way back after it.
+
+  liftalot init > inventory.yml     a commented inventory to fill in
+  liftalot trust acme               look at a host's key and remember it
+  liftalot check acme               what stands in the way
+  liftalot plan acme                what would be done, with the diff
+  liftalot apply acme               do it
+  liftalot rollback acme            take it back
+
+A PATTERN is a name, a glob, @group, or !not-this. Without one, all hosts.`,
+		SilenceErrors: true, SilenceUsage: true, PersistentPreRunE: a.refuseJSON,
+	}
+	pf := root.PersistentFlags()
+	pf.StringVarP(&a.flags.inventory, "inventory", "i", "inventory.yml", "the hosts file")
+	pf.StringVar(&a.flags.state, "state", "", "state folder (default .liftalot beside the inventory)")
+	pf.IntVar(&a.flags.parallel, "parallel", 0, "hosts at a time (default: as many as this machine can look at, 8 where hosts are changed)")
+	pf.DurationVar(&a.flags.timeout, "timeout", 0, "end the whole command after this long")
+	pf.BoolVar(&a.flags.json, "json", false, "one JSON document on standard output")
+	pf.BoolVarP(&a.flags.quiet, "quiet", "q", false, "only results and failures")
+	pf.BoolVarP(&a.flags.verbose, "verbose", "v", false, "also what hosts say while a step is under way")
+	pf.StringVar(&a.flags.logFile, "log-file", "", "add what happens to this file, one JSON object a line")
+	root.AddCommand(
+		a.initCommand(), a.hostsCommand(), a.trustCommand(), a.checkCommand(), a.planCommand(), a.applyCommand(),
+		a.verifyCommand(), a.rollbackCommand(), a.statusCommand(), a.adoptCommand(), a.backupCommand(), a.backupsCommand(), a.restoreCommand(), a.keyCommand(), a.unlockCommand(), a.sudoersCommand(), a.versionCommand(), a.composeCommand(),
+		a.historyCommand(), a.reportCommand(),
+	)
+	for _, c := range root.Commands() {
+		if args := c.Args; args != nil {
+			c.Args = func(cmd *cobra.Command, given []string) error { return wrongUse(cmd, args(cmd, given)) }
+		}
+	}
+	root.SetFlagErrorFunc(wrongUse)
+	return root
+}
+
+// wrongUse marks what cobra says about flags and arguments.
+func wrongUse(cmd *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &usageError{err, cmd.CommandPath()}
+}
+
+// addManifest adds the flag of the commands that look a release up.
+func (a *app) addManifest(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&a.flags.manifest, "manifest", "", "read the release from this file, with its signature beside it, instead of asking the manifest host")
+	return cmd
+}
+
+// addSelection adds the flags of the commands that can go on with the last batch.
+func (a *app) addSelection(cmd *cobra.Command) *cobra.Command {
+	f := cmd.Flags()
+	f.BoolVar(&a.flags.onlyFailed, "retry-failed", false, "only hosts that failed in the last batch, or could not be reached")
+	f.BoolVar(&a.flags.onlyLeft, "left", false, "only hosts that the last batch did not come to, or was interrupted at")
+	return cmd
+}
+
+// usageError is a command line that cannot be understood.
+type usageError struct {
+	err     error
+	command string
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// limited gives a command its overall time.
+// onHosts does something with the hosts that patterns name, within --timeout.
+func (a *app) onHosts(cmd *cobra.Command, patterns []string, do func(context.Context, *session) error) error {
+	s, err := a.open(patterns)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.limited(cmd.Context())
+	defer cancel()
+	return do(ctx, s)
+}
+
+func (a *app) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if a.flags.timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, a.flags.timeout, fmt.Errorf("the command's --timeout of %s is over", a.flags.timeout))
+}

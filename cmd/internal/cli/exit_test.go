@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"liftalot/inventory"
+	"liftalot/plan"
+	"liftalot/plan/apply"
+	"liftalot/plan/backup"
+	"liftalot/plan/compose"
+	"liftalot/plan/journal"
+	"liftalot/plan/probe"
+	"liftalot/plan/release"
+	"liftalot/plan/verify"
+	"liftalot/remote"
+	"liftalot/remote/lock"
+)
+
+// A wrapped error has the status of what it wraps: a step's error says where,
+// the one inside says what.
+func TestEveryErrorHasItsStatus(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"something nobody foresaw", errors.New("boom"), exitInternal},
+		{"wrong use", &usageError{errors.New("x"), "liftalot"}, exitUsage},
+		{"wrong inventory", inventory.Errors{{File: "f", Msg: "x"}}, exitUsage},
+		{"wrong pattern", &inventory.PatternError{Pattern: "x"}, exitUsage},
+		{"nothing to work on", &nothingToDo{}, exitUsage},
+		{"host key", &remote.HostKeyError{Kind: remote.HostKeyUnknown}, exitHostKey},
+		{"ssh login", &remote.AuthError{}, exitAuth},
+		{"sudo", &remote.SudoError{Kind: remote.SudoWrongPassword}, exitAuth},
+		{"secret", &inventory.SecretError{}, exitAuth},
+		{"registry, seen from here", &release.AuthError{}, exitAuth},
+		{"registry, seen from the host", &apply.RegistryError{Err: errors.New("401")}, exitAuth},
+		{"host locked", &lock.HeldError{}, exitLocked},
+		{"locked on this machine", &journal.LockedError{}, exitLocked},
+		{"unreachable host", &remote.UnreachableError{}, exitUnreachable},
+		{"unreachable vendor", &release.UnreachableError{}, exitUnreachable},
+		{"time is over", context.DeadlineExceeded, exitUnreachable},
+		{"not started", remote.ErrNotStarted, exitUnreachable},
+		{"bad signature", &release.TrustError{}, exitTrust},
+		{"older than what was seen", &release.VersionError{}, exitTrust},
+		{"no such release", &release.NotFoundError{}, exitCheck},
+		{"a check", &plan.Refused{Checks: []plan.Check{{Hint: "do this"}}}, exitCheck},
+		{"an edit that cannot be made", &compose.Refusal{}, exitCheck},
+		{"compose refuses", &probe.CandidateError{}, exitCheck},
+		{"model differs", &plan.GuardError{}, exitCheck},
+		{"verification", &verify.Error{}, exitCheck},
+		{"a host that talks nonsense", looked(errors.New("x")), exitCheck},
+		{"a host that cannot be looked at", looked(remote.ErrNotStarted), exitUnreachable},
+		{"stale", &apply.StaleError{}, exitStale},
+		{"backup", &backup.Unproven{}, exitBackup},
+		{"database moved", &plan.DatabaseMoved{}, exitPerson},
+		{"journal damaged", &journal.DamagedError{}, exitState},
+		{"journal newer", &journal.NewerError{}, exitState},
+		{"plan newer", &plan.NewerError{Format: 9}, exitState},
+		{"disk of this machine", &journal.WriteError{Err: errors.New("x")}, exitState},
+		{"second interrupt", errInterrupted, exitCancelled},
+		{"a no", errCancelled, exitCancelled},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, err := range []error{c.err, fmt.Errorf("wrapped: %w", c.err), errors.Join(c.err, errors.New("and more"))} {
+				if got, _ := classify("web1", err); got != c.want {
+					t.Errorf("status %d, want %d, for %T %v", got, c.want, err, err)
+				}
+			}
+		})
+	}
+}
+
+// Once a host was touched, what became of it says more than the error.
+func TestTheResultOfARunDecides(t *testing.T) {
+	unhealthy := &apply.StepError{Err: &apply.SwapError{Result: "back"}}
+	for _, c := range []struct {
+		name string
+		res  apply.Result
+		err  error
+		want int
+		hint string
+	}{
+		{"stale before the first change", apply.Result{Outcome: apply.NotBegun}, &apply.StaleError{}, exitStale, "liftalot plan web1"},
+		{"no backup", apply.Result{Outcome: apply.NotBegun}, &backup.Unproven{}, exitBackup, "nothing was changed"},
+		{"swapped and back", apply.Result{Outcome: apply.Undone, Swapped: true}, unhealthy, exitRolledBack, "as it was before"},
+		{"registry, all undone", apply.Result{Outcome: apply.Undone}, &apply.RegistryError{Err: errors.New("401")}, exitAuth, "registry"},
+		{"failed before the swap", apply.Result{Outcome: apply.Undone}, errors.New("gate"), exitRolledBack, "not touched"},
+		{"first interrupt", apply.Result{Outcome: apply.Interrupted}, apply.ErrStopped, exitCancelled, "goes on"},
+		{"line gone", apply.Result{Outcome: apply.Interrupted}, remote.ErrUnknownOutcome, exitInterrupted, "goes on"},
+		{"migrated", apply.Result{Outcome: apply.NeedsPerson}, &apply.MigratedError{}, exitPerson, "liftalot rollback web1 --with-database"},
+		{"client's later edit in the way", apply.Result{Outcome: apply.NeedsPerson}, &apply.StepError{Err: &apply.RefusedByHost{}}, exitPerson, "settle that on the host first"},
+		{"not all undone", apply.Result{Outcome: apply.NeedsPerson}, unhealthy, exitPerson, "liftalot rollback web1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, hint := ofRun("web1", c.res, c.err)
+			if got != c.want || !strings.Contains(hint, c.hint) {
+				t.Errorf("status %d, hint %q; want %d and %q", got, hint, c.want, c.hint)
+			}
+		})
+	}
+}
+
+// With several hosts the worst one counts: 22, 23, 20, 21, then the smallest.
+func TestTheWorstHostCounts(t *testing.T) {
+	for _, c := range []struct {
+		codes []int
+		want  int
+	}{
+		{[]int{exitLocked}, exitLocked},
+		{[]int{exitUnreachable, exitCheck}, exitCheck},
+		{[]int{exitCheck, exitRolledBack}, exitRolledBack},
+		{[]int{exitRolledBack, exitInterrupted}, exitInterrupted},
+		{[]int{exitInterrupted, exitState}, exitState},
+		{[]int{exitState, exitPerson, exitCheck}, exitPerson},
+		{[]int{exitCancelled, exitStale}, exitStale},
+		{[]int{exitInternal, exitUnreachable}, exitInternal},
+	} {
+		var e fleetError
+		for _, code := range c.codes {
+			e.hosts = append(e.hosts, &hostError{code: code})
+		}
+		if got := e.code(); got != c.want {
+			t.Errorf("hosts with %v end with %d, want %d", c.codes, got, c.want)
+		}
+	}
+}

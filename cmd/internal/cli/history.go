@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/plan/journal"
+	"liftalot/plan/report"
+)
+
+func (a *app) historyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "history [PATTERN...]", Short: "List what was done, the newest last",
+		Long: `Lists the runs of hosts from their journals: when, what, how it ended, by whom.
+"liftalot report RUN" tells one of them. No host is asked.
+` + exitHelp,
+		RunE: func(_ *cobra.Command, patterns []string) error {
+			s, err := a.open(patterns)
+			if err != nil {
+				return err
+			}
+			return s.history()
+		},
+	}
+}
+
+// past is one run of one host in a list.
+type past struct {
+	Host    string    `json:"host"`
+	Run     string    `json:"run"`
+	Kind    string    `json:"kind"` // upgrade, rollback or restore
+	Outcome string    `json:"outcome"`
+	Begun   time.Time `json:"begun"`
+	Ended   time.Time `json:"ended,omitzero"`
+	From    string    `json:"from,omitempty"`
+	To      string    `json:"to,omitempty"`
+	By      string    `json:"by,omitempty"`
+	Away    *int64    `json:"downtime_ms,omitempty"`
+}
+
+func (s *session) history() error {
+	all := []past{}
+	errs := make([]error, len(s.hosts))
+	for i, h := range s.hosts {
+		t := s.target(h)
+		runs, err := t.past()
+		t.close()
+		all, errs[i] = append(all, runs...), err
+	}
+	slices.SortStableFunc(all, func(a, b past) int { return a.Begun.Compare(b.Begun) })
+	failed := gather(s.hosts, errs)
+	if s.flags.json {
+		if err := s.out.JSON(map[string]any{"format": 1, "runs": all}); err != nil {
+			return err
+		}
+		return failed
+	}
+	if len(all) == 0 && failed == nil {
+		s.out.Printf("nothing was done from this machine yet\n")
+		return nil
+	}
+	table := &ui.Table{Columns: []ui.Column{
+		{Title: "WHEN"}, {Title: "HOST", Min: 10}, {Title: "RUN"}, {Title: "WHAT"}, {Title: "VERSION", Min: 8}, {Title: "RESULT", Min: 10}, {Title: "DOWNTIME", Right: true}, {Title: "BY", Min: 6},
+	}}
+	for _, p := range all {
+		away := "-"
+		if p.Away != nil {
+			away = fmt.Sprintf("%d ms", *p.Away)
+		}
+		table.Add(shortTime(p.Begun), p.Host, p.Run, p.Kind, ui.Textf("%s → %s", p.From, p.To), p.Outcome, away, p.By)
+	}
+	s.out.Table(table)
+	return failed
+}
+
+// past lists a host's runs. A run whose plan is not here, as on a colleague's
+// laptop, is listed with what the journal has.
+func (t *target) past() (list []past, err error) {
+	c, err := journal.Load(t.folder(), t.host.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range journal.Runs(c.Records) {
+		one := past{Host: t.host.Name, Run: run.Run, Kind: kindOf(run.Action), Outcome: report.Words(run.Outcome), Begun: run.Begun, Ended: run.Ended}
+		var who []string
+		for _, by := range report.Who(run.Run, c.Records) {
+			who = append(who, by.User+"@"+by.Machine)
+		}
+		one.By = strings.Join(who, ", ")
+		if p, _, err := savedPlan(t.runPlan(run.Run)); err == nil {
+			one.From, one.To = p.From, p.To
+		}
+		done, err := t.result(run.Run)
+		if err != nil {
+			return list, err
+		}
+		if done.Downtime != nil {
+			one.Away = &done.Downtime.Millis
+		}
+		list = append(list, one)
+	}
+	return list, nil
+}
+
+func kindOf(a journal.Action) string {
+	if a == journal.Apply {
+		return "upgrade"
+	}
+	return string(a)
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/plan"
+	"liftalot/plan/backup"
+	"liftalot/remote"
+)
+
+// seenNow is what a fresh look adds to what is known of a host.
+type seenNow struct {
+	Version string       `json:"version"`
+	Variant plan.Variant `json:"variant"`
+	Updater string       `json:"updater"`           // state of its container; "none" without one
+	Healthy bool         `json:"healthy"`           // the server
+	Pending string       `json:"pending,omitempty"` // the version offered, when it is another
+}
+
+// refresh looks at the hosts and shows the fleet as a table.
+func (s *session) refresh(ctx context.Context) error {
+	all := collect(ctx, s, "look at the host", func(ctx context.Context, t *target) (*standing, error) {
+		st, err := t.standing()
+		if err != nil {
+			return nil, err
+		}
+		st.Now, err = t.seeNow(ctx)
+		return &st, err
+	})
+	if s.flags.json {
+		return present(s, "hosts", all, func(*standing) {})
+	}
+	table := &ui.Table{Columns: []ui.Column{
+		{Title: "HOST"}, {Title: "VERSION"}, {Title: "SERVER"}, {Title: "UPDATER"}, {Title: "LAST BACKUP"}, {Title: "PENDING"}, {Title: "STANDS", Min: 12},
+	}}
+	for _, st := range all.found {
+		now := st.Now
+		if now == nil {
+			table.Add(st.Host, "?", ui.Bad("not seen"), "?", backupDate(st.Backup), "?", st.Says)
+			continue
+		}
+		server := ui.Good("well")
+		if !now.Healthy {
+			server = ui.Bad("not well")
+		}
+		pending := now.Pending
+		if pending == "" {
+			pending = "-"
+		}
+		table.Add(st.Host, now.Version, server, now.Updater, backupDate(st.Backup), pending, st.Says)
+	}
+	s.out.Table(table)
+	return gather(s.hosts, all.errs)
+}
+
+func (t *target) seeNow(ctx context.Context) (*seenNow, error) {
+	f, err := t.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := &seenNow{Updater: "none", Healthy: f.Health.OK()}
+	now.Version, _ = plan.RunningVersion(f)
+	if c, ok := f.Container(plan.UpdaterService); ok {
+		now.Updater = c.State
+		if c.Health != "" {
+			now.Updater += ", " + c.Health
+		}
+	}
+	rel, err := t.resolve(ctx, f)
+	if err != nil {
+		now.Variant = plan.VariantOf(f, nil)
+		return now, err
+	}
+	now.Variant = plan.VariantOf(f, &rel)
+	if rel.Version != now.Version {
+		now.Pending = rel.Version
+	}
+	return now, nil
+}
+
+// lastBackup is when the newest proven backup of the host here was taken, zero
+// when there is none.
+func (t *target) lastBackup() time.Time {
+	folders, err := os.ReadDir(filepath.Join(t.folder(), "backups"))
+	if err != nil {
+		return time.Time{}
+	}
+	for _, f := range slices.Backward(folders) { // names begin with the time
+		if m, err := backup.Load(t.backupFolder(f.Name())); err == nil {
+			return m.Taken
+		}
+	}
+	return time.Time{}
+}
+
+func backupDate(at time.Time) ui.Text {
+	if at.IsZero() {
+		return ui.Plain("none here")
+	}
+	return shortTime(at)
+}
+
+// watch shows the status again and again until it is interrupted, or until
+// --timeout is over.
+func (s *session) watch(ctx context.Context, every time.Duration, show func(context.Context) error) error {
+	for {
+		if s.out.IsTerminal() {
+			s.out.Clear()
+		}
+		s.out.Printf("%s\n", ui.Dim(s.env.Now().UTC().Format(time.DateTime)+" UTC"))
+		if err := show(ctx); err != nil && ctx.Err() == nil {
+			s.explain(err) // and look again: a host that is away may come back
+		}
+		if err := remote.Pause(ctx, every); err != nil {
+			if errors.Is(err, errInterrupted) {
+				return err
+			}
+			return nil
+		}
+	}
+}

@@ -1,0 +1,400 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/inventory"
+	"liftalot/plan/backup"
+	"liftalot/plan/journal"
+	"liftalot/plan/report"
+)
+
+func (a *app) reportCommand() *cobra.Command {
+	var o reportOptions
+	cmd := &cobra.Command{
+		Use: "report [PATTERN...|RUN|BATCH]", Short: "Tell what was done, for a person to keep",
+		Long: `Tells from the journals what was done on hosts: the last run of each, or the run or
+the batch of that name; "last" is the last batch. --html writes one page that can be
+mailed and printed, with nothing that is fetched from anywhere; --client takes the
+hosts of one client. No host is asked.
+` + exitHelp,
+		RunE: func(_ *cobra.Command, args []string) error { return a.report(args, o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.html, "html", "", "write the page to this file")
+	f.StringVar(&o.client, "client", "", `only hosts with this label "client"`)
+	f.BoolVar(&o.all, "all", false, "every run of each host, not only the last")
+	f.StringVar(&o.title, "title", "", "title of the page")
+	cmd.AddCommand(a.reportVerifyCommand())
+	return cmd
+}
+
+type reportOptions struct {
+	html, client, title string
+	all                 bool
+}
+
+var (
+	runName   = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}$`)
+	batchName = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}\.[0-9]{3}Z$`)
+)
+
+const lastBatchName = "last"
+
+// reported is the document of report.
+type reported struct {
+	Format int           `json:"format"`
+	Title  string        `json:"title"`
+	Runs   []report.Run  `json:"runs"`
+	Rest   []report.Rest `json:"not_touched,omitempty"`
+}
+
+func (a *app) report(args []string, o reportOptions) error {
+	wanted, patterns, err := reportArgs(args)
+	if err != nil {
+		return err
+	}
+	s, err := a.open(patterns)
+	if err != nil {
+		return err
+	}
+	if o.client != "" {
+		s.hosts = slices.DeleteFunc(s.hosts, func(h inventory.Host) bool { return h.Labels[clientLabel] != o.client })
+	}
+	page, err := s.page(wanted, o)
+	if err != nil {
+		return err
+	}
+	if len(page.Runs) == 0 && len(page.Rest) == 0 {
+		return &nothingToDo{what: "there is no run to tell of", hint: `"liftalot history" lists what was done`}
+	}
+	if o.html != "" {
+		if err := a.writePage(o.html, page); err != nil {
+			return err
+		}
+	}
+	if a.flags.json {
+		return a.out.JSON(reported{Format: 1, Title: page.Title, Runs: page.Runs, Rest: page.Rest})
+	}
+	if o.html != "" {
+		a.out.Printf("%s  %s\n", ui.Bold(o.html), ui.Count(len(page.Runs), "run", "runs"))
+		return nil
+	}
+	a.printReport(page)
+	return nil
+}
+
+// reportArgs tells a run or a batch from patterns of hosts.
+func reportArgs(args []string) (wanted string, patterns []string, err error) {
+	for _, arg := range args {
+		if !runName.MatchString(arg) && !batchName.MatchString(arg) && arg != lastBatchName {
+			patterns = append(patterns, arg)
+			continue
+		}
+		if wanted != "" {
+			return "", nil, &usageError{errors.New("a report is about one run or one batch"), "liftalot report"}
+		}
+		wanted = arg
+	}
+	return wanted, patterns, nil
+}
+
+// page gathers what is to be told.
+func (s *session) page(wanted string, o reportOptions) (report.Page, error) {
+	page := report.Page{Title: o.title, Made: s.env.Now(), Tool: version(), Runs: []report.Run{}}
+	keep := func(h inventory.Host, runs []journal.RunState) []journal.RunState {
+		if o.all || len(runs) == 0 {
+			return runs
+		}
+		return runs[len(runs)-1:]
+	}
+	switch {
+	case wanted == lastBatchName || batchName.MatchString(wanted):
+		b, err := s.batchNamed(wanted)
+		if err != nil {
+			return page, err
+		}
+		s.hosts = slices.DeleteFunc(s.hosts, func(h inventory.Host) bool { return b.find(h.Name) == nil })
+		page.Rest = b.rest(s.hosts)
+		keep = func(h inventory.Host, runs []journal.RunState) []journal.RunState {
+			return onlyRun(runs, b.find(h.Name).Run)
+		}
+	case wanted != "":
+		keep = func(_ inventory.Host, runs []journal.RunState) []journal.RunState { return onlyRun(runs, wanted) }
+	}
+	errs := make([]error, len(s.hosts))
+	for i, h := range s.hosts {
+		t := s.target(h)
+		var runs []report.Run
+		runs, errs[i] = t.tell(func(all []journal.RunState) []journal.RunState { return keep(h, all) })
+		t.close()
+		page.Runs = append(page.Runs, runs...)
+	}
+	if page.Title == "" {
+		page.Title = title(page, o.client)
+	}
+	return page, gather(s.hosts, errs)
+}
+
+func (s *session) batchNamed(name string) (*batchRecord, error) {
+	if name == lastBatchName {
+		return s.lastBatch()
+	}
+	b, err := s.batchOf(name)
+	if err == nil && b == nil {
+		err = &nothingToDo{what: "there is no batch " + name, hint: `"liftalot history" lists what was done`}
+	}
+	return b, err
+}
+
+func onlyRun(runs []journal.RunState, id string) []journal.RunState {
+	return slices.DeleteFunc(slices.Clone(runs), func(r journal.RunState) bool { return r.Run != id })
+}
+
+// rest are the hosts of a batch that were not touched, with the reason.
+func (r *batchRecord) rest(hosts []inventory.Host) (list []report.Rest) {
+	for _, h := range hosts {
+		was := r.find(h.Name)
+		switch why := string(was.Result); {
+		case was.Result == resultDone, was.Result == resultFailed && was.Run != "", was.Result == resultInterrupted, was.Result == resultRunning:
+		case was.Why != "":
+			list = append(list, report.Rest{Host: h.Name, Why: why + ": " + was.Why})
+		default:
+			list = append(list, report.Rest{Host: h.Name, Why: why})
+		}
+	}
+	return list
+}
+
+func title(page report.Page, client string) string {
+	switch {
+	case client != "":
+		return "Managed updates for " + client
+	case len(page.Runs) == 1:
+		return "Managed updates for " + page.Runs[0].Host
+	}
+	return "Managed updates"
+}
+
+// tell makes the report's runs of a host's journal.
+func (t *target) tell(keep func([]journal.RunState) []journal.RunState) ([]report.Run, error) {
+	c, err := journal.Load(t.folder(), t.host.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var list []report.Run
+	for _, state := range keep(journal.Runs(c.Records)) {
+		p, _, err := savedPlan(t.runPlan(state.Run))
+		if err != nil {
+			return list, err
+		}
+		r := report.Tell(p, c.Records)
+		r.Head.Line, r.Head.SHA256 = c.Head()
+		if err := t.addResult(&r); err != nil {
+			return list, err
+		}
+		t.addBackup(&r)
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+// addResult adds what the run left behind beside the journal.
+func (t *target) addResult(r *report.Run) error {
+	done, err := t.result(r.ID)
+	if err != nil {
+		return err
+	}
+	r.Error = done.Error
+	if d := done.Downtime; d != nil {
+		r.Downtime = &report.Downtime{Millis: d.Millis, How: d.How, Probes: d.Probes, Rate: d.Rate}
+	}
+	return nil
+}
+
+// addBackup adds the run's backup, as far as there is one.
+func (t *target) addBackup(r *report.Run) {
+	dir := t.backupFolder(r.ID)
+	m, err := backup.Load(dir)
+	if err != nil {
+		return // without a manifest there is no backup
+	}
+	b := &report.Backup{ID: m.ID, Dir: dir, Taken: m.Taken, Database: m.Database, Tables: m.Tables, Migration: m.Migration}
+	for _, f := range m.Files {
+		b.Files = append(b.Files, report.File{Name: f.Name, Path: f.Path, Size: f.Size, SHA256: f.SHA256})
+	}
+	r.Backup = b
+}
+
+// writePage writes the page as a file that only its owner reads, through the sieve
+// that all that is printed goes through.
+func (a *app) writePage(file string, page report.Page) error {
+	var doc, safe bytes.Buffer
+	if err := report.Render(&doc, page); err != nil {
+		return err
+	}
+	sieve := ui.New(&safe, ui.Options{Redactor: a.secret, Colour: ui.ColourNever})
+	if _, err := sieve.Write(doc.Bytes()); err != nil {
+		return err
+	}
+	if err := sieve.Close(); err != nil {
+		return err
+	}
+	if err := journal.WriteFile(file, safe.Bytes(), 0o600); err != nil {
+		return &usageError{err, "liftalot report"}
+	}
+	return nil
+}
+
+func (a *app) printReport(page report.Page) {
+	for _, r := range page.Runs {
+		a.out.Printf("\n%s  %s %s, %s → %s: %s\n", ui.Bold(r.Host), r.Kind, ui.Dim(r.ID), r.From, r.To, ui.Bold(r.Outcome))
+		if !r.Begun.IsZero() {
+			a.out.Printf("  %s", shortTime(r.Begun))
+			for _, by := range r.By {
+				a.out.Printf(", by %s on %s", by.User, by.Machine)
+			}
+			a.out.Printf("\n")
+		}
+		if r.Error != "" {
+			a.out.Printf("  %s\n", ui.Bad(r.Error))
+		}
+		if r.Downtime != nil {
+			a.out.Printf("  the server was away for %d ms\n", r.Downtime.Millis)
+		}
+		if r.Backup != nil {
+			a.out.Printf("  backup: %s\n", r.Backup.Dir)
+		}
+		table := &ui.Table{Columns: []ui.Column{{}, {Min: 20}, {Right: true}}}
+		for _, step := range r.Steps {
+			table.Add("  "+step.State, step.Title, took(step))
+		}
+		a.out.Table(table)
+		for _, f := range r.FollowUps {
+			a.out.Printf("  - %s\n", f)
+		}
+	}
+	for _, r := range page.Rest {
+		a.out.Printf("\n%s  not touched: %s\n", ui.Bold(r.Host), r.Why)
+	}
+}
+
+func took(s report.Step) string {
+	if s.Took() == 0 {
+		return ""
+	}
+	return ui.Duration(s.Took().Round(time.Millisecond))
+}
+
+func (a *app) reportVerifyCommand() *cobra.Command {
+	var page string
+	cmd := &cobra.Command{
+		Use: "verify [PATTERN...]", Short: "Check that journals and plans were not changed afterwards",
+		Long: `Reads each host's journal, in which every line holds the hash of the one before, and
+the plan of every run, whose hash the journal has. With --page an earlier report is
+held against them too: a journal that was written anew no longer fits it. No host is
+asked.
+` + exitHelp,
+		RunE: func(_ *cobra.Command, patterns []string) error {
+			s, err := a.open(patterns)
+			if err != nil {
+				return err
+			}
+			return s.verifyEvidence(page)
+		},
+	}
+	cmd.Flags().StringVar(&page, "page", "", "an earlier report, as --html wrote it")
+	return cmd
+}
+
+// evidence is what report verify says of a host.
+type evidence struct {
+	Host  string      `json:"host"`
+	Runs  int         `json:"runs"`
+	Head  report.Head `json:"journal"`
+	Wrong []string    `json:"wrong,omitempty"`
+}
+
+func (s *session) verifyEvidence(pageFile string) error {
+	var claims []report.Claim
+	if pageFile != "" {
+		data, err := os.ReadFile(pageFile)
+		if err == nil {
+			claims, err = report.Claims(data)
+		}
+		if err != nil {
+			return &usageError{fmt.Errorf("--page %s: %w", pageFile, err), "liftalot report verify"}
+		}
+	}
+	all := []evidence{}
+	errs := make([]error, len(s.hosts))
+	for i, h := range s.hosts {
+		t := s.target(h)
+		e, err := t.evidence(claims)
+		t.close()
+		if err == nil && len(e.Wrong) > 0 {
+			err = &journal.DamagedError{Path: t.folder(), Reason: e.Wrong[0]}
+		}
+		if err == nil && e.Host == "" {
+			continue // never touched
+		}
+		errs[i] = err
+		e.Host = h.Name
+		all = append(all, e)
+	}
+	if s.flags.json {
+		if err := s.out.JSON(map[string]any{"format": 1, "hosts": all}); err != nil {
+			return err
+		}
+		return gather(s.hosts, errs)
+	}
+	for _, e := range all {
+		mark := ui.Good("pass")
+		if e.Head.SHA256 == "" || len(e.Wrong) > 0 {
+			mark = ui.Bad("stop")
+		}
+		s.out.Printf("%s  %s  %s, journal line %d %s\n", mark, ui.Bold(e.Host), ui.Count(e.Runs, "run", "runs"), e.Head.Line, ui.Dim(e.Head.SHA256))
+		for _, w := range e.Wrong {
+			s.out.Printf("      %s\n", w)
+		}
+	}
+	return gather(s.hosts, errs)
+}
+
+// evidence is empty for a host without a journal that no page claims to know.
+func (t *target) evidence(claims []report.Claim) (evidence, error) {
+	claims = slices.DeleteFunc(slices.Clone(claims), func(c report.Claim) bool { return c.Host != t.host.Name })
+	c, err := journal.Load(t.folder(), t.host.Name)
+	if errors.Is(err, fs.ErrNotExist) && len(claims) == 0 {
+		return evidence{}, nil
+	}
+	if err != nil {
+		return evidence{Host: t.host.Name}, err
+	}
+	e := evidence{Host: t.host.Name}
+	e.Head.Line, e.Head.SHA256 = c.Head()
+	runs, bad := report.Check(c, func(run string) ([]byte, error) { return os.ReadFile(t.runPlan(run)) })
+	e.Runs = runs
+	for _, b := range bad {
+		e.Wrong = append(e.Wrong, string(b))
+	}
+	for _, claim := range claims {
+		if err := claim.Hold(c); err != nil {
+			e.Wrong = append(e.Wrong, err.Error())
+		}
+	}
+	return e, nil
+}

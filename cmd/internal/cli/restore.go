@@ -1,0 +1,245 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/plan"
+	"liftalot/plan/backup"
+	"liftalot/plan/journal"
+)
+
+func (a *app) restoreCommand() *cobra.Command {
+	var drill, files, overwrite bool
+	cmd := &cobra.Command{
+		Use: "restore HOST [BACKUP]", Short: "Put a backup's database back, or try it without touching anything",
+		Long: `With --drill, restores the backup into a throw-away PostgreSQL on the host, without
+network or port, compares every table's rows with the backup, and removes it again.
+
+Without it, puts the database back under the server that runs: shows what is newer
+than the backup and would be lost, asks, stops the server, dumps the present
+database once more, fills a fresh one in one transaction, and swaps by rename. The
+former database is kept under another name. Interrupted, it is resumed by the same
+command; failed, it is taken back. BACKUP is an id of "liftalot backups HOST".
+
+With --files, puts back uploaded files instead of the database, from a backup that
+was taken --with-files: shows which are missing or changed on the server, asks, and
+sends those. Nothing is removed, and a file that is newer on the server stays,
+unless --overwrite is said. Put the database back first: the server removes files
+that no row of it names.
+` + exitHelp,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.open(args[:1])
+			if err != nil {
+				return err
+			}
+			if len(s.hosts) != 1 {
+				return wrongUse(cmd, fmt.Errorf("%q stands for %s: a restore is of one", args[0], ui.Count(len(s.hosts), "host", "hosts")))
+			}
+			id := ""
+			if len(args) == 2 {
+				id = args[1]
+			}
+			ctx, cancel := a.limited(cmd.Context())
+			defer cancel()
+			switch {
+			case drill && files, overwrite && !files:
+				return wrongUse(cmd, errors.New("--drill is of the database, and --overwrite of --files"))
+			case drill:
+				return s.drill(ctx, id)
+			case files:
+				return s.restoreFiles(ctx, id, overwrite)
+			}
+			return s.restore(ctx, id)
+		},
+	}
+	cmd.Flags().BoolVar(&drill, "drill", false, "restore into a throw-away database and compare; nothing is touched")
+	cmd.Flags().BoolVar(&files, "files", false, "put uploaded files back, and leave the database alone")
+	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "with --files: write over files that are newer on the server, too")
+	cmd.Flags().BoolVarP(&a.flags.yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+// chosen finds a backup of the host by its id and proves it again.
+func (t *target) chosen(ctx context.Context, id string) (backup.Entry, error) {
+	hint := fmt.Sprintf("liftalot backups %s", t.host.Name)
+	if id == "" {
+		return backup.Entry{}, &nothingToDo{what: t.host.Name + ": say which backup", hint: hint}
+	}
+	list, err := backup.List(t.backups())
+	if err != nil {
+		return backup.Entry{}, err
+	}
+	own, err := t.identity(ctx)
+	if err != nil {
+		return backup.Entry{}, err
+	}
+	for _, e := range list {
+		if e.ID != id {
+			continue
+		}
+		if e.Err == nil {
+			e.Err = e.Verify(e.Dir, own)
+		}
+		if e.Err != nil {
+			return e, &backup.Unproven{Host: t.host.Name, What: e.ID, Err: e.Err}
+		}
+		return e, nil
+	}
+	return backup.Entry{}, &nothingToDo{what: fmt.Sprintf("%s: there is no backup %q on this machine", t.host.Name, id), hint: hint}
+}
+
+// drilled is how a drill ended.
+type drilled struct {
+	Host   string        `json:"host"`
+	Backup string        `json:"backup"`
+	Tables int           `json:"tables"`
+	Rows   int64         `json:"rows"`
+	Took   time.Duration `json:"took_ns"`
+}
+
+func (s *session) drill(ctx context.Context, id string) error {
+	got := tracked(ctx, s, "prove the backup", func(ctx context.Context, t *target, track *ui.Track) (*drilled, error) {
+		return t.drill(ctx, id, track)
+	})
+	return present(s, "drills", got, func(d *drilled) {
+		s.out.Printf("%s  backup %s restores: %s with %d rows are those of the backup, in %s; nothing of the drill is left\n",
+			ui.Bold(d.Host), d.Backup, ui.Count(d.Tables, "table", "tables"), d.Rows, ui.Duration(d.Took))
+	})
+}
+
+func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drilled, error) {
+	began := t.env.Now()
+	e, err := t.chosen(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := t.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own, err := t.identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	run, err := t.newID()
+	if err != nil {
+		return nil, err
+	}
+	local, err := journal.TakeLock(t.folder(), journal.Holder{PID: os.Getpid(), Purpose: "drill", Since: began})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = local.Release() }()
+	host := t.locked(run, "drill", func(s string) { track.Say(s) })
+	defer func() { _ = host.Release(context.WithoutCancel(ctx)) }()
+	d := &backup.Drill{Host: host, Watch: t.client, Manifest: e.Manifest, Dir: e.Dir, Identity: own, Database: facts.Database, ID: run, Tell: onTrack(track)}
+	tables, rows, err := d.Run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &drilled{Host: t.host.Name, Backup: e.ID, Tables: tables, Rows: rows, Took: t.env.Now().Sub(began)}, nil
+}
+
+// onTrack shows what happens to a backup.
+func onTrack(track *ui.Track) func(backup.Event) {
+	return func(e backup.Event) {
+		if e.Stage != "" {
+			track.Say(e.Stage)
+			return
+		}
+		track.Bytes(e.Done, e.Total)
+	}
+}
+
+func (s *session) restore(ctx context.Context, id string) error {
+	jobs := make([]job, 1)
+	errs := make([]error, 1)
+	errs[0] = s.one(ctx, s.hosts[0], func(ctx context.Context, t *target) (err error) {
+		jobs[0], err = t.restoreJob(ctx, id)
+		return err
+	})
+	return s.runAll(ctx, jobs, errs, string(plan.Restoration), careful{})
+}
+
+// restoreJob finds the restore that was interrupted, or decides a new one.
+func (t *target) restoreJob(ctx context.Context, id string) (job, error) {
+	runs, err := t.runs()
+	if err != nil {
+		return job{}, err
+	}
+	if n := len(runs); n > 0 && runs[n-1].Interrupted() {
+		if runs[n-1].Action != journal.Restore {
+			return job{}, &hostError{
+				host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, fmt.Errorf("run %s was interrupted and is not finished", runs[n-1].Run)),
+				hint: fmt.Sprintf("liftalot status %s says what comes first", t.host.Name),
+			}
+		}
+		p, hash, err := savedPlan(t.runPlan(runs[n-1].Run))
+		return job{plan: p, was: p, hash: hash, resumes: true}, err
+	}
+	e, err := t.chosen(ctx, id)
+	if err != nil {
+		return job{}, err
+	}
+	facts, err := t.look(ctx)
+	if err != nil {
+		return job{}, err
+	}
+	losses, err := t.losses(ctx, facts, e.Manifest)
+	if err != nil {
+		return job{}, err
+	}
+	run, err := t.newID()
+	if err != nil {
+		return job{}, err
+	}
+	dump, _ := e.File(backup.Dump)
+	p, err := plan.BuildRestore(plan.RestoreInput{
+		Facts: facts, ID: run, Now: t.env.Now(), Losses: losses,
+		Backup: plan.Restorable{
+			ID: e.ID, Taken: e.Taken, Version: e.Version, Migration: e.Migration, OnHost: e.OnHost, Size: dump.Size, SHA256: dump.SHA256,
+		},
+	})
+	if err != nil {
+		return job{}, err
+	}
+	data, err := p.Encode()
+	return job{plan: p, was: p, hash: plan.Hash(data)}, err
+}
+
+// losses says in words and numbers what a return to a backup loses.
+func (t *target) losses(ctx context.Context, f *plan.Facts, m *backup.Manifest) ([]string, error) {
+	live, err := backup.Counts(ctx, t.client, f.Database, m.Taken)
+	if err != nil {
+		return nil, fmt.Errorf("%s: what would be lost cannot be counted: %w", t.host.Name, err)
+	}
+	return m.Loss(t.env.Now(), live), nil
+}
+
+// send puts a backup's dump onto the host.
+func (t *target) send(host backup.Runner, track *ui.Track) func(ctx context.Context, op plan.Send) error {
+	return func(ctx context.Context, op plan.Send) error {
+		own, err := t.identity(ctx)
+		if err != nil {
+			return err
+		}
+		m, err := backup.Load(t.backupFolder(op.Backup))
+		if err != nil {
+			return err
+		}
+		f, ok := m.File(backup.Dump)
+		if !ok || f.SHA256 != op.SHA256 {
+			return &backup.Unproven{Host: t.host.Name, What: "the dump is not the one that was agreed on"}
+		}
+		s := &backup.Sender{Host: host, Manifest: m, Dir: t.backupFolder(op.Backup), Identity: own, Tell: track.Bytes}
+		return s.Send(ctx, f, op.Path, op.Copy)
+	}
+}

@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/plan"
+	"liftalot/plan/backup"
+	"liftalot/plan/journal"
+)
+
+func (a *app) rollbackCommand() *cobra.Command {
+	var withDB, dry bool
+	var r rollout
+	cmd := &cobra.Command{
+		Use: "rollback [PATTERN...]", Short: "Take the last run back",
+		Long: `Takes the last upgrade of a host back: files three-way, so that what the client has
+changed since stays; the very image that ran, without a build; the sidecar gone.
+When the database was migrated meanwhile the old server cannot run on it: then
+--with-database puts the database back too, from the dump taken with the server
+stopped, and keeps the present one under another name.
+` + exitHelp,
+		RunE: func(cmd *cobra.Command, patterns []string) error {
+			how, err := r.read(cmd.CommandPath())
+			if err != nil {
+				return err
+			}
+			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.rollback(ctx, withDB, dry, how) })
+		},
+	}
+	cmd.Flags().BoolVarP(&a.flags.yes, "yes", "y", false, "do not ask before it begins")
+	cmd.Flags().BoolVar(&withDB, "with-database", false, "put the database back too, if it was migrated")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "only show what would be done")
+	r.addFlags(cmd, false)
+	return a.addSelection(cmd)
+}
+
+func (s *session) rollback(ctx context.Context, withDB, dry bool, how careful) error {
+	jobs := make([]job, len(s.hosts))
+	number := s.numbers()
+	errs := s.eachOf(ctx, s.hosts, s.lookingAtOnce(), func(ctx context.Context, t *target) (err error) {
+		jobs[number[t.host.Name]], err = t.rollbackJob(ctx, withDB)
+		return err
+	})
+	if dry {
+		all := look[plan.Plan]{errs: errs}
+		for i, j := range jobs {
+			if errs[i] == nil && j.nothing == "" {
+				all.found = append(all.found, j.plan)
+			}
+		}
+		return present(s, "plans", all, s.printPlan)
+	}
+	return s.runAll(ctx, jobs, errs, string(plan.Rollback), how)
+}
+
+// rollbackJob finds what is to be taken back and decides how.
+func (t *target) rollbackJob(ctx context.Context, withDB bool) (job, error) {
+	runs, err := t.runs()
+	if err != nil {
+		return job{}, err
+	}
+	if n := len(runs); n > 0 && runs[n-1].Interrupted() && runs[n-1].Action == journal.Rollback {
+		return t.resumeRollback(runs[n-1])
+	}
+	if n := len(runs); n > 0 && runs[n-1].Interrupted() && runs[n-1].Action == journal.Restore {
+		return job{}, &hostError{
+			host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, fmt.Errorf("restore %s was interrupted and is not finished", runs[n-1].Run)),
+			hint: fmt.Sprintf("liftalot restore %s goes on with it", t.host.Name),
+		}
+	}
+	run, ok := lastUpgrade(runs)
+	if !ok {
+		return job{}, &nothingToDo{what: t.host.Name + ": this machine knows of no upgrade that could be taken back",
+			hint: fmt.Sprintf("a rollback needs the plan and the journal of the machine that did the upgrade: \"liftalot adopt %s\" fetches them from the host", t.host.Name)}
+	}
+	was, _, err := savedPlan(t.runPlan(run.Run))
+	if err != nil {
+		return job{}, err
+	}
+	if undone(runs, run.Run) || run.Outcome == journal.RolledBack {
+		return job{plan: was, was: was, nothing: fmt.Sprintf("the upgrade of %s was taken back already", run.Begun.Format(time.DateOnly))}, nil
+	}
+	facts, err := t.look(ctx)
+	if err != nil {
+		return job{}, err
+	}
+	id, err := t.newID()
+	if err != nil {
+		return job{}, err
+	}
+	p, err := plan.BuildRollback(plan.RollbackInput{
+		Plan: was, Facts: facts, ID: id, Now: t.env.Now(), WithDB: withDB,
+		Begun: func(step string) bool {
+			st := run.Step(step)
+			return st.Do != "" && st.Undo != journal.UndoDone
+		},
+	})
+	if err != nil {
+		return job{}, err
+	}
+	if step, ok := p.Step("restore"); ok {
+		p.Warnings = append(p.Warnings, t.rollbackLoss(ctx, facts, was, run, step)...)
+	}
+	j := job{plan: p, was: was}
+	if p.Empty() {
+		j.nothing = "the run changed nothing"
+		if run.Interrupted() {
+			j.ends = run.Run
+		}
+		return j, nil
+	}
+	data, err := p.Encode()
+	if err != nil {
+		return job{}, err
+	}
+	j.hash = plan.Hash(data)
+	return j, nil
+}
+
+// rollbackLoss says what goes with the database of a rollback: what was written
+// since the dump that was taken with the server stopped, or since the backup.
+// Where it cannot be counted, that is said too.
+func (t *target) rollbackLoss(ctx context.Context, f *plan.Facts, was *plan.Plan, run journal.RunState, step plan.Step) []string {
+	m, err := backup.Load(t.backupFolder(was.ID))
+	if err != nil {
+		return []string{fmt.Sprintf("what would be lost cannot be counted here: %v", err)}
+	}
+	if swap := run.Step("swap"); step.Op.Restore.Dump != "" && !swap.Time.IsZero() {
+		m.Taken = swap.Time
+	}
+	losses, err := t.losses(ctx, f, m)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	return losses
+}
+
+func (t *target) resumeRollback(run journal.RunState) (job, error) {
+	p, hash, err := savedPlan(t.runPlan(run.Run))
+	if err != nil {
+		return job{}, err
+	}
+	was, _, err := savedPlan(t.runPlan(p.Undoes))
+	return job{plan: p, was: was, hash: hash, resumes: true}, err
+}
+
+// lastUpgrade is the newest upgrade that left something on the host: not one that
+// stopped before it changed anything, and not one that was taken back, unless
+// there is no other.
+func lastUpgrade(runs []journal.RunState) (last journal.RunState, ok bool) {
+	for i := len(runs) - 1; i >= 0; i-- {
+		r := runs[i]
+		if r.Action != journal.Apply || r.Outcome == journal.Abandoned {
+			continue
+		}
+		if r.Outcome != journal.RolledBack && !undone(runs, r.Run) {
+			return r, true
+		}
+		if !ok {
+			last, ok = r, true
+		}
+	}
+	return last, ok
+}
+
+// lastRun finds what a host should look like now, from its history.
+func (t *target) lastRun() (was *plan.Plan, run journal.RunState, takenBack bool, err error) {
+	runs, err := t.runs()
+	if err != nil {
+		return nil, journal.RunState{}, false, err
+	}
+	run, ok := lastUpgrade(runs)
+	if !ok {
+		return nil, journal.RunState{}, false, nil
+	}
+	was, _, err = savedPlan(t.runPlan(run.Run))
+	return was, run, undone(runs, run.Run) || run.Outcome == journal.RolledBack, err
+}
+
+// shortTime writes a time for a person.
+func shortTime(at time.Time) ui.Text { return ui.Plain(at.UTC().Format("2006-01-02 15:04 UTC")) }

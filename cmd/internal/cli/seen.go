@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"liftalot/plan/journal"
+	"liftalot/plan/release"
+)
+
+// The newest release accepted on each channel is kept in channels.json, one
+// object from channel to version and digest, so that a channel cannot go back
+// behind what any host of this inventory was offered.
+
+func (s *session) channelsFile() string { return filepath.Join(s.state, "channels.json") }
+
+func (s *session) channels() (map[string]release.Seen, error) {
+	all := map[string]release.Seen{}
+	data, err := os.ReadFile(s.channelsFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return all, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, &journal.DamagedError{Path: s.channelsFile(), Reason: "it is not JSON; move it away to start afresh, and the newest release seen so far is forgotten"}
+	}
+	return all, nil
+}
+
+// seen is what was accepted on a channel before. A file that cannot be read is
+// found again, and reported, by remember.
+func (s *session) seen(channel string) release.Seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all, err := s.channels()
+	if err != nil {
+		return release.Seen{}
+	}
+	return all[channel]
+}
+
+func (s *session) remember(channel string, seen release.Seen) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all, err := s.channels()
+	if err != nil {
+		return err
+	}
+	if all[channel] == seen {
+		return nil
+	}
+	all[channel] = seen
+	data, err := json.MarshalIndent(all, "", " ")
+	if err != nil {
+		return fmt.Errorf("remember the release: %w", err)
+	}
+	return journal.WriteFile(s.channelsFile(), append(data, '\n'), 0o600)
+}

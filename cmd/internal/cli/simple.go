@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"liftalot/cmd/internal/ui"
+)
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			v := version()
+			if a.flags.json {
+				return a.out.JSON(map[string]any{"format": 1, "version": v})
+			}
+			a.out.Printf("liftalot %s\n", v)
+			return nil
+		},
+	}
+}
+
+// version is what the build says of itself.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
+
+func (a *app) hostsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "hosts [PATTERN...]", Short: "Show the resolved inventory",
+		RunE: func(_ *cobra.Command, patterns []string) error {
+			s, err := a.open(patterns)
+			if err != nil {
+				return err
+			}
+			if a.flags.json {
+				return a.out.JSON(map[string]any{"format": 1, "hosts": s.hosts})
+			}
+			table := &ui.Table{Columns: []ui.Column{{Title: "HOST"}, {Title: "ADDRESS"}, {Title: "USER"}, {Title: "SUDO"}, {Title: "RELEASE"}, {Title: "COMPOSE DIR"}}}
+			for _, h := range s.hosts {
+				want := h.Channel
+				if h.Version != "" {
+					want = h.Version
+				}
+				dir := h.ComposeDir
+				if dir == "" {
+					dir = "auto"
+				}
+				table.Add(h.Name, ui.Textf("%s:%d", h.Address, h.Port), h.User, h.Sudo.Mode, want, dir)
+			}
+			a.out.Table(table)
+			return nil
+		},
+	}
+}

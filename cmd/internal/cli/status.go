@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/plan/journal"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var refresh, watch bool
+	var every time.Duration
+	cmd := &cobra.Command{
+		Use: "status [PATTERN...]", Short: "Say what this machine knows of each host, and what comes next",
+		Long: `Tells from the saved plans and journals where each host stands and names the next
+command. No host is asked, unless with --refresh: then each is looked at, and the
+table says what runs there and what the channel offers.
+` + exitHelp,
+		RunE: func(cmd *cobra.Command, patterns []string) error {
+			if watch && (a.flags.json || every < time.Second) {
+				return &usageError{errors.New("--watch is for people: not with --json, and at most once a second"), cmd.CommandPath()}
+			}
+			s, err := a.open(patterns)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := a.limited(cmd.Context())
+			defer cancel()
+			show := func(context.Context) error { return s.status() }
+			if refresh {
+				show = s.refresh
+			}
+			if watch {
+				return s.watch(ctx, every, show)
+			}
+			return show(ctx)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&refresh, "refresh", false, "look at the hosts")
+	f.BoolVar(&watch, "watch", false, "show it again and again, until it is interrupted or --timeout is over")
+	f.DurationVar(&every, "every", 30*time.Second, "pause of --watch")
+	return cmd
+}
+
+// standing is what is known of a host without asking it.
+type standing struct {
+	Host string `json:"host"`
+	Run  string `json:"run,omitempty"`
+	Says string `json:"says"`
+	Next string `json:"next,omitempty"`
+
+	Backup time.Time `json:"last_backup,omitzero"` // the newest that is here
+	Now    *seenNow  `json:"now,omitempty"`        // with --refresh
+}
+
+func (s *session) status() error {
+	all := []standing{}
+	errs := make([]error, len(s.hosts))
+	for i, h := range s.hosts {
+		t := s.target(h)
+		st, err := t.standing()
+		t.close()
+		errs[i] = err
+		if err == nil {
+			all = append(all, st)
+		}
+	}
+	if s.flags.json {
+		if err := s.out.JSON(map[string]any{"format": 1, "hosts": all}); err != nil {
+			return err
+		}
+		return gather(s.hosts, errs)
+	}
+	for _, st := range all {
+		s.out.Printf("%s  %s\n", ui.Bold(st.Host), st.Says)
+		if st.Next != "" {
+			s.out.Printf("  %s %s\n", ui.Dim("next:"), st.Next)
+		}
+	}
+	return gather(s.hosts, errs)
+}
+
+func (t *target) standing() (standing, error) {
+	name := t.host.Name
+	st := standing{Host: name, Backup: t.lastBackup()}
+	runs, err := t.runs()
+	if err != nil {
+		return st, err
+	}
+	if len(runs) == 0 {
+		st.Says, st.Next = "never touched from here", "liftalot check "+name
+		if _, err := os.Stat(t.planFile()); err == nil {
+			st.Says, st.Next = "planned, not applied", "liftalot apply "+name
+		}
+		return st, nil
+	}
+	last := runs[len(runs)-1]
+	st.Run = last.Run
+	st.Says, st.Next = describe(name, last)
+	return st, nil
+}
+
+// describe tells a run in a sentence and names the next command.
+func describe(name string, r journal.RunState) (says, next string) {
+	at := r.Last.Time.UTC().Format(time.DateTime) + " UTC"
+	what, again := "upgrade", "liftalot apply "+name
+	if r.Action == journal.Rollback {
+		what, again = "rollback", "liftalot rollback "+name
+	}
+	if r.Action == journal.Restore {
+		return describeRestore(name, at, r)
+	}
+	switch r.Outcome {
+	case journal.Completed:
+		if r.Action == journal.Rollback {
+			return fmt.Sprintf("rolled back at %s", at), "liftalot plan " + name
+		}
+		return fmt.Sprintf("upgraded at %s", at), "liftalot verify " + name
+	case journal.RolledBack:
+		return fmt.Sprintf("an upgrade failed at %s and was taken back", at), "liftalot plan " + name
+	case journal.Abandoned:
+		return fmt.Sprintf("an upgrade stopped at %s before it changed anything", at), "liftalot plan " + name
+	}
+	return fmt.Sprintf("the %s stopped at %s in step %q", what, at, r.Last.Step), again + `, or "liftalot rollback ` + name + `" takes it back`
+}
+
+func describeRestore(name, at string, r journal.RunState) (says, next string) {
+	switch r.Outcome {
+	case journal.Completed:
+		return fmt.Sprintf("its database was put back from a backup at %s", at), "liftalot verify " + name
+	case journal.RolledBack:
+		return fmt.Sprintf("a restore failed at %s and was taken back", at), "liftalot check " + name
+	case journal.Abandoned:
+		return fmt.Sprintf("a restore stopped at %s before it changed anything", at), "liftalot backups " + name
+	}
+	return fmt.Sprintf("the restore stopped at %s in step %q", at, r.Last.Step), "liftalot restore " + name
+}
