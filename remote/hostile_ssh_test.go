@@ -123,11 +123,11 @@ func hostileTransports() []behaviour {
 				return false
 			}
 		}, do: func(ctx context.Context, c *remote.Client) error {
-			if err := aCommand(ctx, c); err != nil {
+			if err := aCommand(time.Second)(ctx, c); err != nil {
 				return err
 			}
 			for { // until the cut has been noticed
-				if err := aCommand(ctx, c); err != nil && !errors.Is(err, remote.ErrUnknownOutcome) {
+				if err := aCommand(time.Second)(ctx, c); err != nil && !errors.Is(err, remote.ErrUnknownOutcome) {
 					return err
 				}
 				if ctx.Err() != nil {

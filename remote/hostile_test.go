@@ -64,8 +64,11 @@ func (b behaviour) run(t *testing.T) {
 	c := f.client(b.cfg)
 	c.SetStartTimeout(2 * time.Second)
 	do := b.do
-	if do == nil {
-		do = aCommand
+	switch {
+	case do == nil && b.want == "done":
+		do = aCommand(hostileTime / 2) // no deadline is meant to pass
+	case do == nil:
+		do = aCommand(time.Second)
 	}
 	peak := watchHeap(t)
 	ctx, cancel := context.WithTimeout(t.Context(), hostileTime)
@@ -93,9 +96,11 @@ func (b behaviour) run(t *testing.T) {
 	}
 }
 
-func aCommand(ctx context.Context, c *remote.Client) error {
-	_, err := c.Run(ctx, remote.Command{Name: "step", Script: "true", Timeout: time.Second})
-	return err
+func aCommand(timeout time.Duration) func(context.Context, *remote.Client) error {
+	return func(ctx context.Context, c *remote.Client) error {
+		_, err := c.Run(ctx, remote.Command{Name: "step", Script: "true", Timeout: timeout})
+		return err
+	}
 }
 
 // kindOf names what an error is, the most telling word first.

@@ -102,6 +102,12 @@ func (c *Client) startSFTP(ctx context.Context, conn *conn) (*sftpSession, error
 		return nil, startError(ctx, runErr, err)
 	}
 	s.client = client
+	// A library that has stopped listening, at an answer to nobody's question,
+	// would leave the server's next word in the pipe, and a reader of it waiting.
+	conn.tasks.Go(func() {
+		_ = client.Wait()
+		s.close()
+	})
 	return s, nil
 }
 
