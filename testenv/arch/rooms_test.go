@@ -36,6 +36,9 @@ func rooms() []room {
 		// A reader of PostgreSQL's archives, that knows no product either.
 		{"plan/backup/pgarchive", nil},
 
+		// Objects in a bucket of an S3-compatible store.
+		{"plan/backup/bucket", nil},
+
 		// Whoever touches a host. backup writes its files the way the journal
 		// does, so that a crash leaves none half written.
 		{"plan/probe", []string{"plan", "plan/compose", "remote"}},
@@ -48,7 +51,7 @@ func rooms() []room {
 		// Where a connection meets an engine, and nowhere else.
 		{"cmd/internal/ui", nil},
 		{"cmd/internal/cli", []string{
-			"cmd/internal/ui", "inventory", "plan", "plan/apply", "plan/backup", "plan/batch", "plan/compose", "plan/journal",
+			"cmd/internal/ui", "inventory", "plan", "plan/apply", "plan/backup", "plan/backup/bucket", "plan/batch", "plan/compose", "plan/journal",
 			"plan/probe", "plan/release", "plan/report", "plan/verify", "remote", "remote/job", "remote/lock",
 		}},
 		{"cmd/liftalot", []string{"cmd/internal/cli"}},

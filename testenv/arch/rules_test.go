@@ -130,6 +130,7 @@ func confinedImports() []confined {
 		{"github.com/spf13/cobra", []string{"cmd/internal/cli"}, "commands are thin and live in one room"},
 		{"golang.org/x/crypto/ssh", []string{"remote"}, "one room speaks SSH"},
 		{"github.com/pkg/sftp", []string{"remote"}, "one room speaks SFTP"},
+		{"github.com/aws/aws-sdk-go-v2/aws/signer/v4", []string{"plan/backup/bucket"}, "one room speaks S3"},
 		{"github.com/google/go-containerregistry/pkg/v1/remote", []string{"plan/release"}, "one room speaks to registries"},
 	}
 }
