@@ -96,15 +96,19 @@ type Registry struct {
 	Password SecretRef `json:"password,omitzero"`
 }
 
-// Backup says where backups lie on this machine, and who can open them beside
-// the machine's own key.
+// Backup says where backups lie, and who can open them beside the machine's own
+// key.
 type Backup struct {
-	Recipients []string `json:"recipients,omitempty"` // age1…
-	Folder     string   `json:"folder,omitempty"`     // absolute; "": the state folder
+	Recipients  []string  `json:"recipients,omitempty"`  // age1…
+	Folder      string    `json:"folder,omitempty"`      // absolute; "": the state folder
+	Bucket      Bucket    `json:"bucket,omitzero"`       // where copies go, if anywhere
+	BucketLogin SecretRef `json:"bucket_login,omitzero"` // ACCESS_KEY_ID:SECRET; none: what AWS's own programs would use
 }
 
 // IsZero tells encoding/json that there is nothing to write.
-func (b Backup) IsZero() bool { return len(b.Recipients) == 0 && b.Folder == "" }
+func (b Backup) IsZero() bool {
+	return len(b.Recipients) == 0 && b.Folder == "" && b.Bucket.IsZero() && b.BucketLogin.IsZero()
+}
 
 const (
 	defaultPort         = 22

@@ -60,7 +60,7 @@ hosts:
     version: 0.24.6
     pin: tag
     registry: {username: acme, password: env:ACME_TOKEN, address: registry.example.com:5000}
-    backup: {recipients: [age1sv3vk7rvsqhfyw600v3m043pkukth5xnyfm6y9s36mxrynxleaasm777e2], folder: /mnt/backups}
+    backup: {recipients: [age1sv3vk7rvsqhfyw600v3m043pkukth5xnyfm6y9s36mxrynxleaasm777e2], folder: /mnt/backups, bucket: "s3://clients/of/me/?endpoint=https://s3.example:9000/&region=eu-1&style=host", bucket_login: env:S3}
     public_url: https://chat.acme.example/
     max_downtime: 60s
     labels: {client: acme}
@@ -85,7 +85,10 @@ func TestLoadEveryKey(t *testing.T) {
 		Sudo:           Sudo{SudoPassword, SecretRef{SchemeFile, "/home/me/acme.sudo"}},
 		ComposeDir:     "/srv/chatalot",
 		Channel:        "stable", Version: "0.24.6", Pin: PinTag,
-		Backup:           Backup{[]string{"age1sv3vk7rvsqhfyw600v3m043pkukth5xnyfm6y9s36mxrynxleaasm777e2"}, "/mnt/backups"},
+		Backup: Backup{
+			Recipients: []string{"age1sv3vk7rvsqhfyw600v3m043pkukth5xnyfm6y9s36mxrynxleaasm777e2"}, Folder: "/mnt/backups",
+			Bucket: Bucket{"clients", "of/me", "https://s3.example:9000", "eu-1", false}, BucketLogin: SecretRef{SchemeEnv, "S3"},
+		},
 		Registry:         Registry{"registry.example.com:5000", "acme", SecretRef{SchemeEnv, "ACME_TOKEN"}},
 		PublicURL:        "https://chat.acme.example",
 		MaxDowntime:      time.Minute,
@@ -207,7 +210,9 @@ func TestBadFiles(t *testing.T) {
 		{"bad variable", head + "    sudo: \"env:hunter 2\"\n", "inventory.yml:5: hosts.a.sudo: is neither a way to become root nor a secret reference, and a password in plain text is refused (write none, nopasswd, env:NAME, file:PATH, command:…, keychain:SERVICE/ACCOUNT or prompt)"},
 		{"secret key as recipient", head + "    backup: {recipients: [AGE-SECRET-KEY-1ABC]}\n", `inventory.yml:5: hosts.a.backup.recipients: is a secret key, and those never stand in an inventory (its public half, "age1…", stands in the file as a comment)`},
 		{"no recipient", head + "    backup: {recipients: [me]}\n", `inventory.yml:5: hosts.a.backup.recipients: must be an age recipient, age1 and 58 letters and digits ("liftalot key" shows one)`},
-		{"unknown backup key", head + "    backup: {to: x}\n", `inventory.yml:5: hosts.a.backup: unknown key "to" (known are recipients, folder)`},
+		{"unknown backup key", head + "    backup: {to: x}\n", `inventory.yml:5: hosts.a.backup: unknown key "to" (known are recipients, folder, bucket, bucket_login)`},
+		{"bucket in plain text", head + "    backup: {bucket_login: AKABC:secret}\n", `inventory.yml:5: hosts.a.backup.bucket_login: a secret in plain text is refused (` + secretForms + `)`},
+		{"bucket of another kind", head + "    backup: {bucket: gs://clients}\n", `inventory.yml:5: hosts.a.backup.bucket: must be a URL that starts with s3:// (` + bucketHint + `)`},
 		{"unknown registry key", head + "    registry: {token: hunter2}\n", `inventory.yml:5: hosts.a.registry: unknown key "token" (known are address, username, password)`},
 		{"registry URL", head + "    registry: {address: https://r.example}\n", "inventory.yml:5: hosts.a.registry.address: must be a host, or host:port, without a scheme (as in registry.example.com or registry.example.com:5000)"},
 		{"relative folder", head + "    compose_dir: chatalot\n", "inventory.yml:5: hosts.a.compose_dir: must be auto or an absolute path on the host"},

@@ -145,6 +145,8 @@ func readBackup(d *decoder, at spot, n *yaml.Node) []setting {
 	return d.section(at, n, []section{
 		{"recipients", many(parseRecipient, func(h *draft, v []string) { h.Backup.Recipients = v })},
 		{"folder", one(parsePath, func(h *draft, v string) { h.Backup.Folder = v })},
+		{"bucket", one(parseBucket, func(h *draft, v Bucket) { h.Backup.Bucket = v })},
+		{"bucket_login", one(parseSecretRef, func(h *draft, v SecretRef) { h.Backup.BucketLogin = v })},
 	})
 }
 

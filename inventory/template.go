@@ -130,6 +130,12 @@ func (b Backup) text() string {
 	if b.Folder != "" {
 		pairs = append(pairs, "folder: "+scalar(b.Folder))
 	}
+	if !b.Bucket.IsZero() {
+		pairs = append(pairs, "bucket: "+scalar(b.Bucket.String()))
+	}
+	if !b.BucketLogin.IsZero() {
+		pairs = append(pairs, "bucket_login: "+scalar(b.BucketLogin.String()))
+	}
 	if len(pairs) == 0 {
 		return ""
 	}
@@ -206,7 +212,10 @@ const templateTail = `
 #     channel: stable                 # or version: 0.24.6
 #     pin: digest                     # or tag
 #     registry: {username: acme, password: "env:ACME_TOKEN"}
-#     backup: {folder: /mnt/backups}  # an absolute path on this machine
+#     backup:
+#       folder: /mnt/backups          # an absolute path on this machine
+#       bucket: "s3://backups/liftalot?endpoint=https://s3.example.com&region=eu-central-1"
+#       bucket_login: "command:pass show s3"   # ACCESS_KEY_ID:SECRET
 #     public_url: https://chat.acme.example
 #     max_downtime: 60s
 #     labels: {client: acme}
