@@ -36,6 +36,11 @@
 // down as lost, and is no failure. [Sweep] removes the contents that no backup
 // names, [Manifest.VerifyUploads] proves them, [PutBack] gives them back.
 //
+// # In a bucket
+//
+// [Copies] sends what is proven here to a bucket as well, sealed as it is, and brings
+// it back. Nothing there is believed: see its comment.
+//
 // # Format
 //
 // manifest.json is one object, [Manifest], format 2, and is refused when a single

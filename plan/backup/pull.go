@@ -12,6 +12,7 @@ import (
 	"filippo.io/age"
 
 	"liftalot/plan"
+	"liftalot/plan/backup/pgarchive"
 	"liftalot/plan/journal"
 	"liftalot/remote"
 )
@@ -71,13 +72,15 @@ func tryAgain(err error) bool {
 const slack = 16 << 20
 
 // room makes sure that what is coming has a place here.
-func (t *Taker) room(dir string, need int64) error {
+func (t *Taker) room(dir string, need int64) error { return room(t.Name, dir, need) }
+
+func room(host, dir string, need int64) error {
 	free, err := freeSpace(dir)
 	if err != nil {
-		return t.unproven("ask for the free space of "+dir, err)
+		return &Unproven{Host: host, What: "ask for the free space of " + dir, Err: err}
 	}
 	if free < need+slack {
-		return t.unproven(fmt.Sprintf("it needs %s on this machine, and %s has %s free", size(need+slack), dir, size(free)), nil)
+		return &Unproven{Host: host, What: fmt.Sprintf("it needs %s on this machine, and %s has %s free", size(need+slack), dir, size(free))}
 	}
 	return nil
 }
@@ -175,9 +178,14 @@ func (m *Manifest) Verify(dir string, id age.Identity) error {
 		return &Unproven{Host: m.Host, What: "open its folder", Err: err}
 	}
 	defer root.Close()
+	return m.verify(func(f File) (*pgarchive.Contents, int64, error) { return prove(root, f, id) })
+}
+
+// verify proves a backup by its files, wherever they are read from.
+func (m *Manifest) verify(prove func(File) (*pgarchive.Contents, int64, error)) error {
 	dump := false
 	for _, f := range m.Files {
-		c, newest, err := prove(root, f, id)
+		c, newest, err := prove(f)
 		if err != nil {
 			return &Unproven{Host: m.Host, What: f.Name, Err: err}
 		}

@@ -85,26 +85,44 @@ func open(root *os.Root, name string, id age.Identity, pass io.Writer) (io.Reade
 	if err != nil {
 		return nil, nil, err
 	}
+	r, err := unseal(file, name, id, pass)
+	if err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return r, file, nil
+}
+
+// unseal decrypts what is read, and passes on what was encrypted.
+func unseal(file io.Reader, name string, id age.Identity, pass io.Writer) (io.Reader, error) {
 	r, err := age.Decrypt(io.TeeReader(file, pass), id)
 	var stranger *age.NoIdentityMatchError
 	if errors.As(err, &stranger) {
 		err = errors.New("the key of this machine does not open it; the manifest names those that do")
 	}
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("open %s%s: %w", name, suffix, err), file.Close())
+		return nil, fmt.Errorf("open %s%s: %w", name, suffix, err)
 	}
-	return r, file, nil
+	return r, nil
 }
 
-// prove reads a file as it lies on the disk to its end: it opens with the key,
-// it is bit for bit what the host had, and a dump is a whole archive.
+// prove reads a file as it lies on the disk to its end; see proveSealed.
 func prove(root *os.Root, f File, id age.Identity) (*pgarchive.Contents, int64, error) {
-	plain, cipher := newSum(), newSum()
-	r, file, err := open(root, f.Name, id, cipher)
+	file, err := root.Open(f.Name + suffix)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer file.Close()
+	return proveSealed(file, f, id)
+}
+
+// proveSealed reads a file to its end: it opens with the key, it is bit for bit what
+// the host had, and a dump is a whole archive.
+func proveSealed(file io.Reader, f File, id age.Identity) (*pgarchive.Contents, int64, error) {
+	plain, cipher := newSum(), newSum()
+	r, err := unseal(file, f.Name, id, cipher)
+	if err != nil {
+		return nil, 0, err
+	}
 	var c *pgarchive.Contents
 	var newest int64
 	r = io.TeeReader(r, plain)

@@ -81,11 +81,8 @@ var errOther = errors.New("it is not what was hashed")
 // put writes a content of which hash and length are known.
 func (s *store) put(u *Upload, r io.Reader) error {
 	name := u.Object.file()
-	if dir := filepath.Dir(name); !s.dirs[dir] {
-		if err := s.root.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-		s.dirs[dir] = true
+	if err := s.folder(u.Object); err != nil {
+		return err
 	}
 	f, err := seal(s.root, name, s.to, func(w io.Writer) error {
 		h := sha256.New()
@@ -103,6 +100,19 @@ func (s *store) put(u *Upload, r io.Reader) error {
 	})
 	u.Sealed = f.Sealed
 	return err
+}
+
+// folder makes the folder of an object.
+func (s *store) folder(n objectName) error {
+	dir := filepath.Dir(n.file())
+	if s.dirs[dir] {
+		return nil
+	}
+	if err := s.root.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	s.dirs[dir] = true
+	return nil
 }
 
 // adopt gives an object the name and the recipients of today: those in the
@@ -139,13 +149,21 @@ func proveObject(root *os.Root, u *Upload, id age.Identity) error {
 		return fmt.Errorf("the content of %q: %w", u.Path, err)
 	}
 	defer file.Close()
-	sum := newSum()
-	if _, err = io.Copy(sum, r); err == nil && (sum.n != u.Size || [32]byte(sum.Sum(nil)) != u.Sum) {
-		err = errOther
-	}
-	if err != nil {
+	if err := u.fits(r); err != nil {
 		return fmt.Errorf("%s/%s%s, the content of %q: %w; remove that file, and the next backup with files brings it again",
 			storeFolder, u.Object.file(), suffix, u.Path, err)
+	}
+	return nil
+}
+
+// fits reads a content to its end and holds it against its hash.
+func (u *Upload) fits(r io.Reader) error {
+	sum := newSum()
+	if _, err := io.Copy(sum, r); err != nil {
+		return err
+	}
+	if sum.n != u.Size || [32]byte(sum.Sum(nil)) != u.Sum {
+		return errOther
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ const listed = `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaw
 
 func TestWhatAStoreSaysIsNotBelieved(t *testing.T) {
 	list := func(b *Bucket) error {
-		return b.List(t.Context(), "acme", func(o Object) error { return nil })
+		return b.List(t.Context(), "acme", func(string, int64, time.Time) error { return nil })
 	}
 	get := func(b *Bucket) error { return b.Get(t.Context(), "acme/1", 10, io.Discard) }
 	put := func(b *Bucket) error {

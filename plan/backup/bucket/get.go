@@ -50,28 +50,22 @@ func (w *errWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// An Object is what a list says of one.
-type Object struct {
-	Key     string // below the folder that was listed
-	Size    int64
-	Changed time.Time // by the store's clock
-}
-
 // Bounds of a list.
 const (
 	maxPage  = 16 << 20
 	maxPages = 10_000
 )
 
-// List names the objects below a folder, in pages.
-func (b *Bucket) List(ctx context.Context, folder string, each func(Object) error) error {
+// List tells of the objects below a folder: the name below it, the size, and when
+// it was changed by the store's clock.
+func (b *Bucket) List(ctx context.Context, folder string, each func(name string, size int64, changed time.Time) error) error {
 	return b.pages(ctx, folder, "", func(p *page) error {
 		for _, o := range p.Contents {
-			key, ok := strings.CutPrefix(p.name(o.Key), b.full(folder)+"/")
+			name, ok := strings.CutPrefix(p.name(o.Key), b.full(folder)+"/")
 			if !ok || o.Size < 0 {
 				return &Error{Op: "list " + folder, Err: errForeign}
 			}
-			if err := each(Object{key, o.Size, o.LastModified}); err != nil {
+			if err := each(name, o.Size, o.LastModified); err != nil {
 				return err
 			}
 		}

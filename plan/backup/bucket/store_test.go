@@ -76,10 +76,10 @@ func TestObjectsOfARealStore(t *testing.T) {
 		t.Errorf("%q, %v", folders, err)
 	}
 	var names []string
-	err = b.List(t.Context(), "acme", func(o Object) error {
-		names = append(names, fmt.Sprint(o.Key, " ", o.Size))
-		if time.Since(o.Changed).Abs() > time.Hour {
-			t.Errorf("%s: %v", o.Key, o.Changed)
+	err = b.List(t.Context(), "acme", func(name string, size int64, changed time.Time) error {
+		names = append(names, fmt.Sprint(name, " ", size))
+		if time.Since(changed).Abs() > time.Hour {
+			t.Errorf("%s: %v", name, changed)
 		}
 		return nil
 	})
@@ -95,7 +95,7 @@ func TestObjectsOfARealStore(t *testing.T) {
 	if err := b.Get(t.Context(), "acme/1/manifest.json", 2, new(bytes.Buffer)); !errors.Is(err, ErrNone) {
 		t.Errorf("%v", err)
 	}
-	if err := b.List(t.Context(), "nobody", func(Object) error { return errors.New("something") }); err != nil {
+	if err := b.List(t.Context(), "nobody", func(string, int64, time.Time) error { return errors.New("something") }); err != nil {
 		t.Error(err)
 	}
 }
@@ -119,7 +119,7 @@ func TestARealStoreRefuses(t *testing.T) {
 	} {
 		b := open(s)
 		tt.change(b)
-		err := b.List(t.Context(), "acme", func(Object) error { return nil })
+		err := b.List(t.Context(), "acme", func(string, int64, time.Time) error { return nil })
 		var e *Error
 		if err == nil || !strings.Contains(err.Error(), tt.want) || errors.As(err, &e) && e.Refused() != tt.login {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)

@@ -1,0 +1,269 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"filippo.io/age"
+	"golang.org/x/sync/errgroup"
+
+	"liftalot/plan/backup/pgarchive"
+	"liftalot/plan/journal"
+)
+
+// Pull brings a backup from the bucket into the folder dir, with the contents of the
+// uploaded files that it names beside it, and proves all of it; the manifest is
+// written last. What is here whole is not fetched again. A copy that this machine's
+// key does not vouch for is taken only where the caller trusts the bucket.
+func (c *Copies) Pull(ctx context.Context, id, dir string, trust bool) error {
+	if !isID(id) {
+		return c.unproven(fmt.Sprintf("%q is no backup", id), nil)
+	}
+	m, err := c.look(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case m == nil:
+		return c.unproven("backup "+id+" is not in the bucket", nil)
+	case m.Err != nil:
+		return c.unproven("backup "+id+" in the bucket", m.Err)
+	case !m.Vouched && !trust:
+		return c.unproven("backup "+id+" in the bucket was not sent with this machine's key, so that anybody who may write there can have made it; --trust-bucket takes it", nil)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return c.unproven("make its folder", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return c.unproven("open its folder", err)
+	}
+	defer root.Close()
+	if err := room(c.Host, dir, m.Size()); err != nil {
+		return err
+	}
+	count := &tallying{copies: c, total: m.Size()}
+	for _, f := range m.Files {
+		if err := c.pullFile(ctx, root, id, f, count); err != nil {
+			return err
+		}
+	}
+	if err := m.Verify(dir, c.Keys.Identity); err != nil {
+		return err
+	}
+	if err := c.pullContents(ctx, m, dir); err != nil {
+		return err
+	}
+	if err := (journal.OS{}).SyncDir(dir); err != nil {
+		return c.unproven("flush its folder", err)
+	}
+	return m.save(dir)
+}
+
+func (c *Copies) pullFile(ctx context.Context, root *os.Root, id string, f File, count *tallying) error {
+	sum := newSum()
+	if file, err := root.Open(f.Name + suffix); err == nil {
+		_, err = io.Copy(sum, io.LimitReader(file, f.Sealed+1))
+		if err = errors.Join(err, file.Close()); err == nil && sum.n == f.Sealed && sum.hex() == f.SealedSHA256 {
+			count.add(f.Sealed)
+			return nil
+		}
+	}
+	return c.receive(ctx, root, f.Name, c.key(id, f.Name+suffix), f.Sealed, count, func(file *os.File) error {
+		sum := newSum()
+		if _, err := io.Copy(sum, file); err != nil {
+			return err
+		}
+		if sum.hex() != f.SealedSHA256 {
+			return c.unproven(fmt.Sprintf("%s in the bucket is not what was sent there", c.key(id, f.Name+suffix)), nil)
+		}
+		return nil
+	})
+}
+
+// receive writes an object to a file, which has its name only when it is on the disk
+// and was looked at.
+func (c *Copies) receive(ctx context.Context, root *os.Root, name, key string, size int64, count *tallying, check func(*os.File) error) (err error) {
+	part := name + suffix + ".partial"
+	if err := ignoreMissing(root.Remove(part)); err != nil {
+		return fmt.Errorf("remove an earlier %s: %w", part, err)
+	}
+	file, err := root.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", part, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, ignoreMissing(root.Remove(part)))
+		}
+	}()
+	err = c.Objects.Get(ctx, key, size, writer(func(p []byte) error {
+		_, err := file.Write(p)
+		count.add(int64(len(p)))
+		return err
+	}))
+	if err == nil {
+		err = file.Sync()
+	}
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err == nil {
+		err = check(file)
+	}
+	if cerr := file.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	return root.Rename(part, name+suffix)
+}
+
+// pullContents brings the contents that a backup's listing names and that are not
+// here.
+func (c *Copies) pullContents(ctx context.Context, m *Copy, dir string) error {
+	if m.Uploads == nil {
+		return nil
+	}
+	_, names, err := c.Keys.recipients()
+	if err != nil {
+		return c.unproven("no key", err)
+	}
+	st, err := openStore(dir, c.Keys, nil, names)
+	if err != nil {
+		return c.unproven("open the store of files", err)
+	}
+	defer st.Close()
+	var list []*Upload
+	var total int64
+	asked := map[objectName]bool{}
+	err = readUploads(dir, c.Keys.Identity, func(u *Upload) error {
+		if u.Kind != isFile || asked[u.Object] || st.has(u.Object) == u.Sealed && u.Sealed > 0 {
+			return nil
+		}
+		asked[u.Object] = true
+		list = append(list, u)
+		if total += u.Sealed; u.Sealed < 0 || u.Sealed > maxSealed || total > maxSealed {
+			return errors.New("it names more than any disk holds")
+		}
+		return nil
+	})
+	if err != nil {
+		return c.unproven("the list of its files", err)
+	}
+	if err := room(c.Host, dir, total); err != nil {
+		return err
+	}
+	count := &tallying{copies: c, total: total}
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for _, u := range list {
+		if inner.Err() != nil {
+			break
+		}
+		if err := st.folder(u.Object); err != nil {
+			return errors.Join(err, g.Wait())
+		}
+		g.Go(func() error { return c.pullContent(inner, st, u, count) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return st.sync()
+}
+
+func (c *Copies) pullContent(ctx context.Context, st *store, u *Upload, count *tallying) error {
+	key := c.objectKey(u.Object)
+	return c.receive(ctx, st.root, u.Object.file(), key, u.Sealed, count, func(file *os.File) error {
+		r, err := unseal(file, u.Object.file(), c.Keys.Identity, io.Discard)
+		if err == nil {
+			err = u.fits(r)
+		}
+		if err != nil {
+			return c.unproven(fmt.Sprintf("%s in the bucket, the content of %q", key, u.Path), err)
+		}
+		return nil
+	})
+}
+
+// Verify reads all of a backup in the bucket and proves it, without keeping any of
+// it here. Contents in proven are known to be good, and the others are added to it.
+func (c *Copies) Verify(ctx context.Context, m Copy, proven map[[32]byte]bool) error {
+	if m.Err != nil {
+		return c.unproven("backup "+m.ID+" in the bucket", m.Err)
+	}
+	var list []*Upload
+	err := m.verify(func(f File) (dump *pgarchive.Contents, newest int64, err error) {
+		c.tell(Event{Stage: "read " + f.Name + " in the bucket"})
+		err = c.stream(ctx, c.key(m.ID, f.Name+suffix), f.Sealed, func(r io.Reader) (err error) {
+			dump, newest, err = proveSealed(r, f, c.Keys.Identity)
+			return err
+		})
+		return dump, newest, err
+	})
+	if err == nil && m.Uploads != nil {
+		list, err = c.named(ctx, m.ID, m.sizes, proven)
+	}
+	if err == nil {
+		err = c.verifyContents(ctx, list)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return c.unproven("backup "+m.ID+" in the bucket", err)
+	}
+	for _, u := range list {
+		proven[u.Object] = true
+	}
+	return nil
+}
+
+func (c *Copies) verifyContents(ctx context.Context, list []*Upload) error {
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for _, u := range list {
+		if inner.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			err := c.stream(inner, c.objectKey(u.Object), u.Sealed, func(r io.Reader) error { return opens(r, u, c.Keys.Identity) })
+			if err != nil {
+				return fmt.Errorf("%s, the content of %q: %w", c.objectKey(u.Object), u.Path, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func opens(r io.Reader, u *Upload, id age.Identity) error {
+	plain, err := unseal(r, u.Object.file(), id, io.Discard)
+	if err != nil {
+		return err
+	}
+	return u.fits(plain)
+}
+
+// named are the contents that a listing in the bucket names, each once, but for those
+// that are known.
+func (c *Copies) named(ctx context.Context, id string, sizes map[string]int64, known map[[32]byte]bool) (list []*Upload, err error) {
+	asked := map[objectName]bool{}
+	err = c.stream(ctx, c.key(id, listing+suffix), sizes[listing+suffix], func(r io.Reader) error {
+		plain, err := unseal(r, listing, c.Keys.Identity, io.Discard)
+		if err != nil {
+			return err
+		}
+		return readListing(plain, func(u *Upload) error {
+			if u.Kind == isFile && !asked[u.Object] && !known[u.Object] {
+				asked[u.Object] = true
+				list = append(list, u)
+			}
+			return nil
+		})
+	})
+	return list, err
+}

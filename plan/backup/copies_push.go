@@ -1,0 +1,161 @@
+package backup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Push sends a backup of this machine to the bucket, and returns how many bytes
+// that were. What is there whole is not sent again, neither now nor after a break;
+// the manifest goes last. Each file is held against its hash before it leaves, and
+// each content of an uploaded file is opened.
+func (c *Copies) Push(ctx context.Context, e Entry) (sent int64, err error) {
+	if e.Err != nil {
+		return 0, c.unproven(e.ID, e.Err)
+	}
+	sizes, _, err := c.parts(ctx, e.ID)
+	if err != nil {
+		return 0, err
+	}
+	manifest, err := e.encode()
+	if err != nil {
+		return 0, err
+	}
+	if sizes[manifestFile] == int64(len(manifest)) && e.there(e.ID, sizes) == nil && sizes[vouchFile] == vouchSize {
+		return 0, nil
+	}
+	// What is about to change is no backup until it is whole again.
+	if _, listed := sizes[manifestFile]; listed {
+		if err := c.Objects.Remove(ctx, c.key(e.ID, manifestFile)); err != nil {
+			return 0, err
+		}
+	}
+	contents, size, err := c.lacking(ctx, e)
+	if err != nil {
+		return 0, err
+	}
+	count := &tallying{copies: c, total: size}
+	var files []File
+	for _, f := range e.Files {
+		if sizes[f.Name+suffix] != f.Sealed {
+			files, count.total = append(files, f), count.total+f.Sealed
+		}
+	}
+	for _, f := range files {
+		if err := c.pushFile(ctx, e, f, count); err != nil {
+			return count.done, err
+		}
+	}
+	if err := c.pushContents(ctx, e, contents, count); err != nil {
+		return count.done, err
+	}
+	if sizes, _, err = c.parts(ctx, e.ID); err != nil {
+		return count.done, err
+	}
+	if err := e.there(e.ID, sizes); err != nil {
+		return count.done, c.unproven("what was just sent to the bucket", err)
+	}
+	for _, last := range []struct {
+		name string
+		data []byte
+	}{{vouchFile, c.vouch(e.ID, manifest)}, {manifestFile, manifest}} {
+		if err := c.Objects.Put(ctx, c.key(e.ID, last.name), bytes.NewReader(last.data), int64(len(last.data)), func(int64) {}); err != nil {
+			return count.done, err
+		}
+	}
+	return count.done, nil
+}
+
+func (c *Copies) pushFile(ctx context.Context, e Entry, f File, count *tallying) error {
+	root, err := os.OpenRoot(e.Dir)
+	if err != nil {
+		return c.unproven("open its folder", err)
+	}
+	defer root.Close()
+	file, err := root.Open(f.Name + suffix)
+	if err != nil {
+		return c.unproven(f.Name, err)
+	}
+	defer file.Close()
+	sum := newSum()
+	if _, err := io.Copy(sum, file); err != nil {
+		return c.unproven(f.Name, err)
+	}
+	if sum.n != f.Sealed || sum.hex() != f.SealedSHA256 {
+		return c.unproven(fmt.Sprintf("%s is not what was backed up, and was not sent", f.Name), nil)
+	}
+	return c.Objects.Put(ctx, c.key(e.ID, f.Name+suffix), file, f.Sealed, count.add)
+}
+
+// lacking are the contents of uploaded files that the bucket does not have, each
+// once, and how much that is.
+func (c *Copies) lacking(ctx context.Context, e Entry) (list []*Upload, total int64, err error) {
+	if e.Uploads == nil {
+		return nil, 0, nil
+	}
+	there := map[objectName]int64{}
+	err = c.contents(ctx, func(n objectName, size int64, _ time.Time) error {
+		there[n] = size
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	err = readUploads(e.Dir, c.Keys.Identity, func(u *Upload) error {
+		if u.Kind != isFile || there[u.Object] == u.Sealed && u.Sealed > 0 {
+			return nil
+		}
+		there[u.Object] = u.Sealed // asked for
+		list, total = append(list, u), total+u.Sealed
+		return nil
+	})
+	if err != nil {
+		return nil, 0, c.unproven("the list of its files", err)
+	}
+	return list, total, nil
+}
+
+func (c *Copies) pushContents(ctx context.Context, e Entry, list []*Upload, count *tallying) error {
+	if len(list) == 0 {
+		return nil
+	}
+	root, err := os.OpenRoot(filepath.Join(filepath.Dir(e.Dir), storeFolder))
+	if err != nil {
+		return c.unproven("open the store of files", err)
+	}
+	defer root.Close()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for _, u := range list {
+		if ctx.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			if err := proveObject(root, u, c.Keys.Identity); err != nil {
+				return c.unproven("the files", err)
+			}
+			file, err := root.Open(u.Object.file() + suffix)
+			if err != nil {
+				return c.unproven("the files", err)
+			}
+			defer file.Close()
+			info, err := file.Stat()
+			if err == nil && info.Size() != u.Sealed {
+				err = errors.New("it has another length than it was written with")
+			}
+			if err != nil {
+				return c.unproven(fmt.Sprintf("the content of %q", u.Path), err)
+			}
+			return c.Objects.Put(ctx, c.objectKey(u.Object), file, u.Sealed, count.add)
+		})
+	}
+	return g.Wait()
+}
