@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"filippo.io/age"
 	"golang.org/x/sync/errgroup"
@@ -13,6 +14,9 @@ import (
 	"liftalot/plan/backup/pgarchive"
 	"liftalot/plan/journal"
 )
+
+// ErrNoCopy reports a backup that a bucket does not have.
+var ErrNoCopy = errors.New("it is not in the bucket")
 
 // Pull brings a backup from the bucket into the folder dir, with the contents of the
 // uploaded files that it names beside it, and proves all of it; the manifest is
@@ -27,11 +31,16 @@ func (c *Copies) Pull(ctx context.Context, id, dir string, trust bool) error {
 	case err != nil:
 		return err
 	case m == nil:
-		return c.unproven("backup "+id+" is not in the bucket", nil)
+		return c.unproven("backup "+id, ErrNoCopy)
 	case m.Err != nil:
 		return c.unproven("backup "+id+" in the bucket", m.Err)
 	case !m.Vouched && !trust:
 		return c.unproven("backup "+id+" in the bucket was not sent with this machine's key, so that anybody who may write there can have made it; --trust-bucket takes it", nil)
+	}
+	for _, ours := range []string{manifestFile, requestFile} {
+		if _, err := os.Lstat(filepath.Join(dir, ours)); !missing(err) {
+			return c.unproven("backup "+id+" is on this machine already, or was begun here", err)
+		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return c.unproven("make its folder", err)
@@ -51,7 +60,9 @@ func (c *Copies) Pull(ctx context.Context, id, dir string, trust bool) error {
 		}
 	}
 	if err := m.Verify(dir, c.Keys.Identity); err != nil {
-		return err
+		// All of it came as it was sent: another try would end the same, and a list
+		// that nobody can read would keep Sweep from its work.
+		return errors.Join(err, os.RemoveAll(dir))
 	}
 	if err := c.pullContents(ctx, m, dir); err != nil {
 		return err

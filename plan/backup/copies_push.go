@@ -21,22 +21,26 @@ func (c *Copies) Push(ctx context.Context, e Entry) (sent int64, err error) {
 	if e.Err != nil {
 		return 0, c.unproven(e.ID, e.Err)
 	}
-	sizes, _, err := c.parts(ctx, e.ID)
-	if err != nil {
-		return 0, err
-	}
 	manifest, err := e.encode()
 	if err != nil {
 		return 0, err
 	}
-	if sizes[manifestFile] == int64(len(manifest)) && e.there(e.ID, sizes) == nil && sizes[vouchFile] == vouchSize {
-		return 0, nil
+	was, err := c.look(ctx, e.ID)
+	if err != nil {
+		return 0, err
 	}
-	// What is about to change is no backup until it is whole again.
-	if _, listed := sizes[manifestFile]; listed {
+	if was != nil {
+		if was.Err == nil && was.Vouched && bytes.Equal(was.data, manifest) {
+			return 0, nil
+		}
+		// What is about to change is no backup until it is whole again.
 		if err := c.Objects.Remove(ctx, c.key(e.ID, manifestFile)); err != nil {
 			return 0, err
 		}
+	}
+	sizes, _, err := c.parts(ctx, e.ID)
+	if err != nil {
+		return 0, err
 	}
 	contents, size, err := c.lacking(ctx, e)
 	if err != nil {

@@ -327,7 +327,7 @@ func TestWhatABucketHoldsIsNotBelieved(t *testing.T) {
 		{"a content that is gone", func(s *shelf) { delete(s.objects, content(s)) }, "", "there are 0 bytes", ""},
 		{"a file that is gone", func(s *shelf) { delete(s.objects, "web1/b1/file.0.age") }, "b1 true file.0.age is not there", "file.0.age is not there", ""},
 		{"a file that was cut", func(s *shelf) { s.objects["web1/b1/file.0.age"] = []byte("x") }, "b1 true file.0.age has 1 bytes", "has 1 bytes", ""},
-		{"no manifest", func(s *shelf) { delete(s.objects, "web1/b1/manifest.json") }, "none", "is not in the bucket", "none"},
+		{"no manifest", func(s *shelf) { delete(s.objects, "web1/b1/manifest.json") }, "none", "it is not in the bucket", "none"},
 		{"a manifest that was touched", turn("web1/b1/manifest.json"), "b1 false read the manifest", "manifest", ""},
 		{"an endless manifest", func(s *shelf) { s.objects["web1/b1/manifest.json"] = make([]byte, maxManifest+1) }, "b1 false its manifest has 16777217 bytes", "too many", ""},
 		{"a manifest of another", func(s *shelf) {
@@ -421,6 +421,20 @@ func TestACopyIsTakenOnAPersonsWord(t *testing.T) {
 	}
 	if err := c.Pull(t.Context(), "b1", dir, true); err != nil {
 		t.Error(err)
+	}
+	if err := c.Pull(t.Context(), "b1", dir, true); err == nil {
+		t.Error("it was written over")
+	}
+	c.Keys.Identity, err = NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(t.TempDir(), "backups", "b1")
+	if err := c.Pull(t.Context(), "b1", dir, true); err == nil || !strings.Contains(err.Error(), "does not open it") {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what nobody can read stays: %v", err)
 	}
 }
 

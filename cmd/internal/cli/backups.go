@@ -5,31 +5,33 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"liftalot/cmd/internal/ui"
+	"liftalot/inventory"
 	"liftalot/plan/backup"
 	"liftalot/plan/journal"
 )
 
 func (a *app) backupsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "backups [PATTERN...]", Short: "List the backups on this machine",
+		Use: "backups [PATTERN...]", Short: "List the backups on this machine and in the bucket",
 		Long: `Lists the backups of each host that lie on this machine, with age, size, version and
 whether all of it is there. No host is asked. A backup that was not finished, or
 whose pull was cut, is not listed.
+
+Where the inventory names a bucket, that is asked too: WHERE says whether a backup is
+here, there, or both. One there that is called foreign was not sent with this
+machine's key.
 ` + exitHelp,
-		RunE: func(_ *cobra.Command, patterns []string) error {
-			s, err := a.open(patterns)
-			if err != nil {
-				return err
-			}
-			return s.listBackups()
+		RunE: func(cmd *cobra.Command, patterns []string) error {
+			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.listBackups(ctx) })
 		},
 	}
-	cmd.AddCommand(a.verifyBackupsCommand(), a.pruneCommand())
+	cmd.AddCommand(a.verifyBackupsCommand(), a.pruneCommand(), a.pushCommand())
 	return cmd
 }
 
@@ -44,8 +46,10 @@ type listed struct {
 	Migration int64     `json:"migration"`
 	Tables    int       `json:"tables"`
 	Run       bool      `json:"run"`   // taken by an upgrade
-	Proof     string    `json:"proof"` // proven, damaged; read again: opened, hashed and read to its end just now
+	Proof     string    `json:"proof"` // proven, damaged, foreign; read again: opened, hashed and read to its end just now
 	Why       string    `json:"why,omitempty"`
+	Where     string    `json:"where"`            // here, bucket, both
+	Bucket    string    `json:"bucket,omitempty"` // where it is there
 
 	Files *backup.Uploads `json:"files,omitempty"` // left out where the backup is without them
 }
@@ -53,7 +57,7 @@ type listed struct {
 func (t *target) listed(e backup.Entry) listed {
 	l := listed{
 		Host: t.host.Name, ID: e.ID, Dir: e.Dir, Taken: e.Taken, Bytes: e.Size(), Version: e.Version, Migration: e.Migration,
-		Tables: e.Tables, Run: e.Run, Proof: "proven", Files: e.Uploads,
+		Tables: e.Tables, Run: e.Run, Proof: "proven", Files: e.Uploads, Where: isHere,
 	}
 	if e.Err != nil {
 		l.Proof, l.Why = "damaged", e.Err.Error()
@@ -61,19 +65,21 @@ func (t *target) listed(e backup.Entry) listed {
 	return l
 }
 
-func (s *session) listBackups() error {
-	var all []listed
-	errs := make([]error, len(s.hosts))
-	for i, h := range s.hosts {
-		t := s.target(h)
-		list, err := backup.List(t.backups())
-		t.close()
-		errs[i] = err
-		for _, e := range list {
-			all = append(all, t.listed(e))
-		}
-	}
-	return errors.Join(s.printBackups(all), gather(s.hosts, errs))
+func (s *session) listBackups(ctx context.Context) error {
+	rows := make([][]listed, len(s.hosts))
+	number := s.numbers()
+	errs := s.eachOf(ctx, s.hosts, s.lookingAtOnce(), func(ctx context.Context, t *target) error {
+		here, err := backup.List(t.backups())
+		there, berr := t.listCopies(ctx)
+		rows[number[t.host.Name]] = t.together(here, there)
+		return errors.Join(err, berr)
+	})
+	return errors.Join(s.printBackups(slices.Concat(rows...)), gather(s.hosts, errs))
+}
+
+// usesBucket reports whether any of the hosts has a bucket.
+func (s *session) usesBucket() bool {
+	return slices.ContainsFunc(s.hosts, func(h inventory.Host) bool { return !h.Backup.Bucket.IsZero() })
 }
 
 func (s *session) printBackups(all []listed) error {
@@ -81,13 +87,20 @@ func (s *session) printBackups(all []listed) error {
 		return s.out.JSON(map[string]any{"format": 1, "backups": append([]listed{}, all...)})
 	}
 	if len(all) == 0 {
-		s.out.Printf("there are no backups on this machine; \"liftalot backup\" takes them\n")
+		where := "on this machine"
+		if s.usesBucket() {
+			where += ", nor in the bucket"
+		}
+		s.out.Printf("there are no backups %s; \"liftalot backup\" takes them\n", where)
 		return nil
 	}
 	table := &ui.Table{Columns: []ui.Column{
 		{Title: "HOST"}, {Title: "BACKUP"}, {Title: "AGE", Right: true}, {Title: "SIZE", Right: true}, {Title: "FILES", Right: true}, {Title: "VERSION"},
 		{Title: "MIGRATION", Right: true}, {Title: "TAKEN BY"}, {Title: "PROOF"},
 	}}
+	if s.usesBucket() {
+		table.Columns = slices.Insert(table.Columns, len(table.Columns)-1, ui.Column{Title: "WHERE"})
+	}
 	for _, b := range all {
 		by := "backup"
 		if b.Run {
@@ -101,7 +114,11 @@ func (s *session) printBackups(all []listed) error {
 		if b.Files != nil {
 			files = ui.Bytes(b.Files.Bytes)
 		}
-		table.Add(b.Host, b.ID, howOld(s.env.Now().Sub(b.Taken)), ui.Bytes(b.Bytes), files, b.Version, b.Migration, by, proof)
+		row := []any{b.Host, b.ID, howOld(s.env.Now().Sub(b.Taken)), ui.Bytes(b.Bytes), files, b.Version, b.Migration, by}
+		if s.usesBucket() {
+			row = append(row, b.Where)
+		}
+		table.Add(append(row, proof)...)
 	}
 	s.out.Table(table)
 	return nil
@@ -119,19 +136,23 @@ func howOld(d time.Duration) string {
 }
 
 func (a *app) verifyBackupsCommand() *cobra.Command {
-	return &cobra.Command{
+	var inBucket bool
+	cmd := &cobra.Command{
 		Use: "verify [PATTERN...]", Short: "Prove the backups on this machine again",
 		Long: `Opens every file of every backup with this machine's key, hashes it and holds it
 against what the host had, and reads each dump to its end; of uploaded files, each
-content once. No host is asked.
+content once. No host is asked. With --bucket it reads all that is in the bucket the
+same way, and keeps none of it here.
 ` + exitHelp,
 		RunE: func(cmd *cobra.Command, patterns []string) error {
-			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.verifyBackups(ctx) })
+			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.verifyBackups(ctx, inBucket) })
 		},
 	}
+	cmd.Flags().BoolVar(&inBucket, "bucket", false, "also read and prove all that is in the bucket")
+	return cmd
 }
 
-func (s *session) verifyBackups(ctx context.Context) error {
+func (s *session) verifyBackups(ctx context.Context, inBucket bool) error {
 	id, err := s.identity(ctx)
 	if err != nil {
 		return err
@@ -168,6 +189,10 @@ func (s *session) verifyBackups(ctx context.Context) error {
 			}
 			all = append(all, l)
 		}
+		if inBucket && t.hasBucket() {
+			there, err := t.verifyCopies(ctx, id, track)
+			all, errs[i] = append(all, there...), errors.Join(errs[i], err)
+		}
 	}
 	progress.Close()
 	return errors.Join(s.printBackups(all), gather(s.hosts, errs))
@@ -177,12 +202,13 @@ func (a *app) pruneCommand() *cobra.Command {
 	var policy backup.Policy
 	var really bool
 	cmd := &cobra.Command{
-		Use: "prune [PATTERN...]", Short: "Remove old backups from this machine",
+		Use: "prune [PATTERN...]", Short: "Remove old backups from this machine and from the bucket",
 		Long: `Shows which backups would stay and which would go, and removes nothing unless
 --delete is said. Of the last so many days, weeks and months that have a backup the
 newest of each stays. The newest sound backup of a host stays always, and so do one
 that a rollback or an interrupted run may still need, and one that is damaged. With
-the backups go the contents of uploaded files that no other backup names.
+the backups go the contents of uploaded files that no other backup names. The same is
+decided for the bucket by itself, if there is one; contents stay there for a day more.
 
   liftalot backups prune --keep-daily 7 --keep-weekly 4 --keep-monthly 6
 ` + exitHelp,
@@ -190,11 +216,7 @@ the backups go the contents of uploaded files that no other backup names.
 			if policy == (backup.Policy{}) {
 				return wrongUse(cmd, errors.New("say what to keep: --keep-daily, --keep-weekly, --keep-monthly"))
 			}
-			s, err := a.open(patterns)
-			if err != nil {
-				return err
-			}
-			return s.prune(cmd.Context(), policy, really)
+			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.prune(ctx, policy, really) })
 		},
 	}
 	cmd.Flags().IntVar(&policy.Daily, "keep-daily", 0, "days of which the newest backup stays")
@@ -207,10 +229,11 @@ the backups go the contents of uploaded files that no other backup names.
 
 // pruned is what is decided about a backup.
 type pruned struct {
-	Host string `json:"host"`
-	ID   string `json:"id"`
-	Keep bool   `json:"keep"`
-	Why  string `json:"why,omitempty"`
+	Host  string `json:"host"`
+	ID    string `json:"id"`
+	Keep  bool   `json:"keep"`
+	Why   string `json:"why,omitempty"`
+	Where string `json:"where"` // here, bucket
 }
 
 func (s *session) prune(ctx context.Context, policy backup.Policy, really bool) error {
@@ -219,11 +242,16 @@ func (s *session) prune(ctx context.Context, policy backup.Policy, really bool) 
 	going := 0
 	for i, h := range s.hosts {
 		t := s.target(h)
-		choices, err := t.choose(policy)
+		here, err := t.choose(policy)
+		there, berr := t.chooseCopies(ctx, policy)
 		t.close()
-		errs[i] = err
-		for _, c := range choices {
-			all = append(all, pruned{h.Name, c.ID, c.Keeps(), c.Why()})
+		errs[i] = errors.Join(err, berr)
+		for k, c := range slices.Concat(here, there) {
+			where := isHere
+			if k >= len(here) {
+				where = isInBucket
+			}
+			all = append(all, pruned{h.Name, c.ID, c.Keeps(), c.Why(), where})
 			if !c.Keeps() {
 				going++
 			}
@@ -247,13 +275,13 @@ func (s *session) printPruned(all []pruned, really bool) error {
 	if s.flags.json {
 		return s.out.JSON(map[string]any{"format": 1, "delete": really, "backups": append([]pruned{}, all...)})
 	}
-	table := &ui.Table{Columns: []ui.Column{{Title: "HOST"}, {Title: "BACKUP"}, {Title: ""}, {Title: "WHY"}}}
+	table := &ui.Table{Columns: []ui.Column{{Title: "HOST"}, {Title: "BACKUP"}, {Title: "WHERE"}, {Title: ""}, {Title: "WHY"}}}
 	for _, p := range all {
 		what := ui.Good("stays")
 		if !p.Keep {
 			what = ui.Warn("goes")
 		}
-		table.Add(p.Host, p.ID, what, p.Why)
+		table.Add(p.Host, p.ID, p.Where, what, p.Why)
 	}
 	s.out.Table(table)
 	if !really {
@@ -320,7 +348,10 @@ func (t *target) prune(ctx context.Context, policy backup.Policy) error {
 	if !t.flags.json {
 		t.out.Printf("%s  %s removed\n", ui.Bold(t.host.Name), ui.Count(gone, "backup", "backups"))
 	}
-	return t.sweep(ctx)
+	if err := t.sweep(ctx); err != nil {
+		return err
+	}
+	return t.pruneCopies(ctx, policy)
 }
 
 // sweep removes the contents of uploaded files that no backup names any more.

@@ -14,7 +14,7 @@ func documents() map[string]string {
 		"liftalot version": "version", "liftalot hosts": "hosts", "liftalot check": "check", "liftalot verify": "check",
 		"liftalot plan": "plan", "liftalot apply": "apply", "liftalot rollback": "apply",
 		"liftalot status": "status", "liftalot history": "history", "liftalot report": "report", "liftalot report verify": "evidence",
-		"liftalot backup": "backup", "liftalot backups": "backups", "liftalot backups verify": "backups", "liftalot backups prune": "backups-prune",
+		"liftalot backup": "backup", "liftalot backups": "backups", "liftalot backups verify": "backups", "liftalot backups prune": "backups-prune", "liftalot backups push": "backups-push",
 		"liftalot restore": "restore", "liftalot key": "key", "liftalot compose edit": "compose-edit",
 	}
 }

@@ -44,11 +44,11 @@ const (
 const exitHelp = `
 Exit status: 0 done or nothing to do; 1 internal error; 2 wrong use or bad
 inventory; 10 a check says stop; 11 another operator holds the lock; 12 ssh,
-sudo or registry refused the login; 13 the plan is stale; 14 host key unknown or
-changed; 15 signature or trust; 16 backup failed or unproven; 17 unreachable or
-timed out; 20 interrupted, can be resumed; 21 failed and rolled back; 22 needs a
-person; 23 local state damaged or newer; 130 cancelled. From 10 to 17 nothing was
-changed.`
+sudo, registry or bucket refused the login; 13 the plan is stale; 14 host key
+unknown or changed; 15 signature or trust; 16 backup failed or unproven; 17
+unreachable or timed out; 20 interrupted, can be resumed; 21 failed and rolled
+back; 22 needs a person; 23 local state damaged or newer; 130 cancelled. From 10
+to 17 nothing was changed.`
 
 // hostError is an error of one host with what a person needs to know of it.
 type hostError struct {
@@ -146,7 +146,7 @@ func classify(host string, err error) (code int, hint string) {
 
 // classes are asked in order: who knows most about an error comes first.
 var classes = []func(host string, err error) (int, string, bool){
-	usageClass, connectionClass, trustClass, stateClass, planClass, cancelClass, lookClass,
+	usageClass, connectionClass, bucketClass, trustClass, stateClass, planClass, cancelClass, lookClass,
 }
 
 func usageClass(host string, err error) (int, string, bool) {

@@ -11,6 +11,7 @@ import (
 	"liftalot/plan"
 	"liftalot/plan/apply"
 	"liftalot/plan/backup"
+	"liftalot/plan/backup/bucket"
 	"liftalot/plan/compose"
 	"liftalot/plan/journal"
 	"liftalot/plan/probe"
@@ -57,6 +58,9 @@ func TestEveryErrorHasItsStatus(t *testing.T) {
 		{"a host that cannot be looked at", looked(remote.ErrNotStarted), exitUnreachable},
 		{"stale", &apply.StaleError{}, exitStale},
 		{"backup", &backup.Unproven{}, exitBackup},
+		{"a bucket that refuses", &backup.Unproven{Err: &bucket.Error{Status: 403}}, exitAuth},
+		{"a bucket that is away", &backup.Unproven{Err: &bucket.Error{Err: errors.New("no route")}}, exitUnreachable},
+		{"no such bucket", &bucket.Error{Status: 404, Code: "NoSuchBucket"}, exitBackup},
 		{"database moved", &plan.DatabaseMoved{}, exitPerson},
 		{"journal damaged", &journal.DamagedError{}, exitState},
 		{"journal newer", &journal.NewerError{}, exitState},

@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) restoreCommand() *cobra.Command {
-	var drill, files, overwrite bool
+	var drill, files, overwrite, trust bool
 	cmd := &cobra.Command{
 		Use: "restore HOST [BACKUP]", Short: "Put a backup's database back, or try it without touching anything",
 		Long: `With --drill, restores the backup into a throw-away PostgreSQL on the host, without
@@ -33,6 +33,8 @@ was taken --with-files: shows which are missing or changed on the server, asks, 
 sends those. Nothing is removed, and a file that is newer on the server stays,
 unless --overwrite is said. Put the database back first: the server removes files
 that no row of it names.
+
+A backup that lies only in the bucket is brought here first, whole, and proven.
 ` + exitHelp,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,6 +45,7 @@ that no row of it names.
 			if len(s.hosts) != 1 {
 				return wrongUse(cmd, fmt.Errorf("%q stands for %s: a restore is of one", args[0], ui.Count(len(s.hosts), "host", "hosts")))
 			}
+			s.trustBucket = trust
 			id := ""
 			if len(args) == 2 {
 				id = args[1]
@@ -63,37 +66,63 @@ that no row of it names.
 	cmd.Flags().BoolVar(&drill, "drill", false, "restore into a throw-away database and compare; nothing is touched")
 	cmd.Flags().BoolVar(&files, "files", false, "put uploaded files back, and leave the database alone")
 	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "with --files: write over files that are newer on the server, too")
+	cmd.Flags().BoolVar(&trust, "trust-bucket", false, "take a backup from the bucket that was not sent with this machine's key")
 	cmd.Flags().BoolVarP(&a.flags.yes, "yes", "y", false, "do not ask")
 	return cmd
 }
 
-// chosen finds a backup of the host by its id and proves it again.
-func (t *target) chosen(ctx context.Context, id string) (backup.Entry, error) {
+// chosen finds a backup of the host by its id and proves it again. One that is only
+// in the bucket is brought first.
+func (t *target) chosen(ctx context.Context, id string, tell func(backup.Event)) (backup.Entry, error) {
 	hint := fmt.Sprintf("liftalot backups %s", t.host.Name)
 	if id == "" {
 		return backup.Entry{}, &nothingToDo{what: t.host.Name + ": say which backup", hint: hint}
 	}
-	list, err := backup.List(t.backups())
+	e, err := t.found(id)
 	if err != nil {
 		return backup.Entry{}, err
+	}
+	missing := fmt.Sprintf("%s: there is no backup %q on this machine", t.host.Name, id)
+	if e == nil && t.hasBucket() {
+		err := t.pull(ctx, id, tell)
+		if errors.Is(err, backup.ErrNoCopy) {
+			return backup.Entry{}, &nothingToDo{what: missing + ", nor in the bucket", hint: hint}
+		}
+		if err != nil {
+			return backup.Entry{}, err
+		}
+		if e, err = t.found(id); err != nil {
+			return backup.Entry{}, err
+		}
+	}
+	if e == nil {
+		return backup.Entry{}, &nothingToDo{what: missing, hint: hint}
 	}
 	own, err := t.identity(ctx)
 	if err != nil {
 		return backup.Entry{}, err
 	}
-	for _, e := range list {
-		if e.ID != id {
-			continue
-		}
-		if e.Err == nil {
-			e.Err = e.Verify(e.Dir, own)
-		}
-		if e.Err != nil {
-			return e, &backup.Unproven{Host: t.host.Name, What: e.ID, Err: e.Err}
-		}
-		return e, nil
+	if e.Err == nil {
+		e.Err = e.Verify(e.Dir, own)
 	}
-	return backup.Entry{}, &nothingToDo{what: fmt.Sprintf("%s: there is no backup %q on this machine", t.host.Name, id), hint: hint}
+	if e.Err != nil {
+		return *e, &backup.Unproven{Host: t.host.Name, What: e.ID, Err: e.Err}
+	}
+	return *e, nil
+}
+
+// found is a backup on this machine, nil without one of that id.
+func (t *target) found(id string) (*backup.Entry, error) {
+	list, err := backup.List(t.backups())
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range list {
+		if e.ID == id {
+			return &e, nil
+		}
+	}
+	return nil, nil
 }
 
 // drilled is how a drill ended.
@@ -117,7 +146,7 @@ func (s *session) drill(ctx context.Context, id string) error {
 
 func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drilled, error) {
 	began := t.env.Now()
-	e, err := t.chosen(ctx, id)
+	e, err := t.chosen(ctx, id, onTrack(track))
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +214,7 @@ func (t *target) restoreJob(ctx context.Context, id string) (job, error) {
 		p, hash, err := savedPlan(t.runPlan(runs[n-1].Run))
 		return job{plan: p, was: p, hash: hash, resumes: true}, err
 	}
-	e, err := t.chosen(ctx, id)
+	e, err := t.chosen(ctx, id, nil)
 	if err != nil {
 		return job{}, err
 	}

@@ -44,7 +44,7 @@ func (s *session) restoreFiles(ctx context.Context, id string, overwrite bool) e
 
 func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*filesBack, error) {
 	began := t.env.Now()
-	e, err := t.chosen(ctx, id)
+	e, err := t.chosen(ctx, id, nil)
 	if err != nil {
 		return nil, err
 	}

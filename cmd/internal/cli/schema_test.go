@@ -138,6 +138,9 @@ func TestDocumentsFitTheirSchemas(t *testing.T) {
 	compose := filepath.Join("..", "..", "..", "testenv", "scenarios", "public", "docker-compose.yml")
 	check("compose", "edit", compose)
 	check("compose", "edit", f.inventory())
+	f.inBucket("good", "http://127.0.0.1:1", filepath.Join(f.dir, "no-login"))
+	check("backups", "push")
+	check("hosts")
 	for command := range documents() {
 		if !seen[command] {
 			t.Errorf("%s was not tried", command)

@@ -33,6 +33,7 @@ type session struct {
 	keyring     sync.Mutex
 	own         *age.X25519Identity // the key of backups, once it was needed
 	connections int                 // of a pull, 0 for what the line needs
+	trustBucket bool                // of a restore: take a copy that nobody vouches for
 }
 
 // open reads the inventory and picks the hosts.

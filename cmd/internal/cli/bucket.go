@@ -1,0 +1,373 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"filippo.io/age"
+	"github.com/spf13/cobra"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/plan/backup"
+	"liftalot/plan/backup/bucket"
+	"liftalot/plan/journal"
+)
+
+// hasBucket reports whether copies of the host's backups go to a bucket.
+func (t *target) hasBucket() bool { return !t.host.Backup.Bucket.IsZero() }
+
+// address is a backup in the bucket, as other programs write it.
+func (t *target) address(id string) string {
+	return t.host.Backup.Bucket.URL(t.host.Name + "/" + id)
+}
+
+// copies are the host's backups in its bucket, until done is called.
+func (t *target) copies(own *age.X25519Identity, tell func(backup.Event)) (c *backup.Copies, done func()) {
+	at := t.host.Backup.Bucket
+	b := &bucket.Bucket{
+		Place: bucket.Place{Endpoint: at.Endpoint, Region: at.Region, Name: at.Name, Prefix: at.Prefix, PathStyle: at.PathStyle},
+		Login: t.bucketLogin,
+	}
+	return &backup.Copies{Objects: b, Host: t.host.Name, Keys: backup.Keys{Identity: own, Others: t.host.Backup.Recipients}, Tell: tell}, b.Close
+}
+
+// bucketLogin is who we are to the bucket: whom the inventory names, or else whom
+// AWS's own programs would be.
+func (t *target) bucketLogin(ctx context.Context) (login bucket.Login, err error) {
+	ref := t.host.Backup.BucketLogin
+	if ref.IsZero() {
+		home, _ := os.UserHomeDir()
+		login, err = bucket.OwnLogin(t.env.Getenv, home)
+	} else {
+		text, serr := t.secretOf(ctx, ref, "login of "+t.host.Backup.Bucket.URL("")+" (ACCESS_KEY_ID:SECRET)")
+		if serr != nil {
+			return login, serr
+		}
+		login, err = bucket.ParseLogin(text)
+	}
+	if err != nil {
+		return login, &hostError{
+			host: t.host.Name, code: exitAuth, err: named(t.host.Name, err),
+			hint: `"bucket_login:" beside "bucket:" in the inventory says where ACCESS_KEY_ID:SECRET is`,
+		}
+	}
+	t.secret.Add([]byte(login.Secret))
+	t.secret.Add([]byte(login.Token))
+	return login, nil
+}
+
+// bucketClass is asked before those who would call a store that is away a backup
+// that is damaged.
+func bucketClass(host string, err error) (int, string, bool) {
+	var store *bucket.Error
+	switch {
+	case !errors.As(err, &store):
+		return 0, "", false
+	case store.Refused():
+		return exitAuth, fmt.Sprintf(`check "bucket_login:" of %s in the inventory, and what that login may do in the bucket`, host), true
+	case store.Away():
+		return exitUnreachable, fmt.Sprintf(`does the endpoint of "bucket:" of %s answer from here?`, host), true
+	}
+	return exitBackup, fmt.Sprintf(`check "bucket:" of %s in the inventory`, host), true
+}
+
+// storeTrouble reports an error that says nothing about what the store keeps.
+func storeTrouble(err error) bool {
+	var store *bucket.Error
+	var login *hostError
+	return errors.As(err, &login) || errors.As(err, &store) && (store.Refused() || store.Away())
+}
+
+// knownIdentity is this machine's key, nil where there is none: a list makes none.
+func (s *session) knownIdentity(ctx context.Context) (*age.X25519Identity, error) {
+	if _, err := os.Stat(s.keyFile()); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return s.identity(ctx)
+}
+
+// listCopies are the backups in the host's bucket, none without one.
+func (t *target) listCopies(ctx context.Context) ([]backup.Copy, error) {
+	if !t.hasBucket() {
+		return nil, nil
+	}
+	own, err := t.knownIdentity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, done := t.copies(own, nil)
+	defer done()
+	return c.List(ctx)
+}
+
+// Where a backup lies.
+const (
+	isHere     = "here"
+	isInBucket = "bucket"
+	isBoth     = "both"
+)
+
+// notOurs is said of a copy that nobody vouches for.
+const notOurs = "it was not sent with this machine's key"
+
+func (t *target) listedCopy(m backup.Copy) listed {
+	l := t.listed(m.Entry)
+	l.Where, l.Bucket = isInBucket, t.address(m.ID)
+	if m.Err == nil && !m.Vouched {
+		l.Proof, l.Why = "foreign", notOurs
+	}
+	return l
+}
+
+// together lists a backup that is in both places once.
+func (t *target) together(here []backup.Entry, there []backup.Copy) []listed {
+	var all []listed
+	for _, e := range here {
+		l := t.listed(e)
+		if k := slices.IndexFunc(there, func(m backup.Copy) bool { return copied(e, m) }); k >= 0 {
+			l.Where, l.Bucket = isBoth, t.address(e.ID)
+			there = slices.Delete(slices.Clone(there), k, k+1)
+		}
+		all = append(all, l)
+	}
+	for _, m := range there {
+		all = append(all, t.listedCopy(m))
+	}
+	slices.SortStableFunc(all, func(a, b listed) int { return a.Taken.Compare(b.Taken) })
+	return all
+}
+
+// copied reports whether a copy is whole, ours, and of that backup.
+func copied(e backup.Entry, m backup.Copy) bool {
+	return m.ID == e.ID && m.Sum == e.Sum && m.Err == nil && m.Vouched
+}
+
+func (a *app) pushCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "push [PATTERN...]", Short: "Send the backups that are only on this machine to the bucket",
+		Long: `Sends every sound backup that is here and not in the host's bucket, sealed as it
+lies here. What is there whole is not sent again, so that the same command goes on
+after a break. "liftalot backup" does this for the backup it takes, and for those
+that were taken since the newest one there: this is for the rest. No host is asked.
+` + exitHelp,
+		RunE: func(cmd *cobra.Command, patterns []string) error {
+			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.push(ctx) })
+		},
+	}
+}
+
+// pushed is a backup that was sent to the bucket.
+type pushed struct {
+	Host   string        `json:"host"`
+	ID     string        `json:"id"`
+	Bucket string        `json:"bucket"`
+	Bytes  int64         `json:"bytes"` // that were not there
+	Took   time.Duration `json:"took_ns"`
+}
+
+func (s *session) push(ctx context.Context) error {
+	if !s.usesBucket() {
+		return &nothingToDo{what: "none of these hosts has a bucket", hint: `"bucket:" under "backup:" in the inventory names one`}
+	}
+	if _, err := s.identity(ctx); err != nil {
+		return err
+	}
+	got := tracked(ctx, s, "copy to the bucket", func(ctx context.Context, t *target, track *ui.Track) (*[]pushed, error) {
+		if !t.hasBucket() {
+			return nil, nil
+		}
+		local, err := journal.TakeLock(t.folder(), journal.Holder{PID: os.Getpid(), Purpose: "copy to the bucket", Since: t.env.Now()})
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = local.Release() }()
+		sent, err := t.push(ctx, track, func(backup.Entry, time.Time) bool { return true })
+		return &sent, err
+	})
+	all := look[pushed]{errs: got.errs}
+	for _, of := range got.found {
+		for k := range *of {
+			all.found = append(all.found, &(*of)[k])
+		}
+	}
+	if len(all.found) == 0 && !s.flags.json && gather(s.hosts, all.errs) == nil {
+		s.out.Printf("every backup on this machine is in its bucket\n")
+	}
+	return present(s, "pushed", all, func(p *pushed) {
+		s.out.Printf("%s  backup %s is in the bucket, %s sent in %s\n", ui.Bold(p.Host), p.ID, ui.Bytes(p.Bytes), ui.Duration(p.Took))
+	})
+}
+
+// push sends the sound backups that are not in the bucket and that are due; newest
+// is when the last one there was taken. The caller holds the lock of the host's
+// folder, so that nothing is removed meanwhile.
+func (t *target) push(ctx context.Context, track *ui.Track, due func(e backup.Entry, newest time.Time) bool) (sent []pushed, err error) {
+	here, err := backup.List(t.backups())
+	if err != nil {
+		return nil, err
+	}
+	own, err := t.identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, done := t.copies(own, onTrack(track))
+	defer done()
+	there, err := c.List(ctx)
+	if err != nil {
+		return nil, t.notSent(ctx, "what is new", err)
+	}
+	var newest time.Time
+	for _, m := range there {
+		if m.Err == nil && m.Vouched && m.Taken.After(newest) {
+			newest = m.Taken
+		}
+	}
+	for _, e := range here {
+		if e.Err != nil || !due(e, newest) || slices.ContainsFunc(there, func(m backup.Copy) bool { return copied(e, m) }) {
+			continue
+		}
+		began := t.env.Now()
+		track.Say("copy " + e.ID + " to the bucket")
+		n, err := c.Push(ctx, e)
+		if err != nil {
+			return sent, t.notSent(ctx, "backup "+e.ID, err)
+		}
+		sent = append(sent, pushed{Host: t.host.Name, ID: e.ID, Bucket: t.address(e.ID), Bytes: n, Took: t.env.Now().Sub(began)})
+	}
+	return sent, nil
+}
+
+// notSent says that a backup is only here. A line that broke, or a store that was
+// busy, is worth another try.
+func (t *target) notSent(ctx context.Context, what string, err error) error {
+	code := exitBackup
+	var store *bucket.Error
+	if errors.As(err, &store) && store.Away() || ctx.Err() != nil {
+		code = exitInterrupted
+	}
+	return &hostError{
+		host: t.host.Name, code: code, err: fmt.Errorf("%s: %s is on this machine, but not in the bucket: %w", t.host.Name, what, err),
+		hint: fmt.Sprintf("liftalot backups push %s sends it, and what has arrived is not sent again", t.host.Name),
+	}
+}
+
+// pull brings a backup that lies only in the bucket.
+func (t *target) pull(ctx context.Context, id string, tell func(backup.Event)) error {
+	own, err := t.identity(ctx)
+	if err != nil {
+		return err
+	}
+	local, err := journal.TakeLock(t.folder(), journal.Holder{PID: os.Getpid(), Purpose: "copy from the bucket", Since: t.env.Now()})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = local.Release() }()
+	if tell == nil {
+		progress := t.progress()
+		defer progress.Close()
+		track := progress.Host(t.host.Name)
+		track.Begin("copy " + id + " from the bucket")
+		tell = onTrack(track)
+	}
+	c, done := t.copies(own, tell)
+	defer done()
+	return c.Pull(ctx, id, t.backupFolder(id), t.trustBucket)
+}
+
+// verifyCopies proves what is in the host's bucket, all of it read again.
+func (t *target) verifyCopies(ctx context.Context, own *age.X25519Identity, track *ui.Track) (all []listed, err error) {
+	c, done := t.copies(own, onTrack(track))
+	defer done()
+	list, err := c.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	contents := map[[32]byte]bool{}
+	for _, m := range list {
+		track.Begin("read backup " + m.ID + " in the bucket")
+		bad := c.Verify(ctx, m, contents)
+		if bad != nil && (storeTrouble(bad) || ctx.Err() != nil) {
+			track.End(ui.Failed, "")
+			return all, errors.Join(err, bad)
+		}
+		l := t.listedCopy(m)
+		switch {
+		case bad != nil:
+			l.Proof, l.Why = "damaged", bad.Error()
+			err = errors.Join(err, bad)
+			track.End(ui.Failed, "")
+		default:
+			if m.Vouched {
+				l.Proof = "read again"
+			}
+			track.End(ui.Done, "")
+		}
+		all = append(all, l)
+	}
+	return all, err
+}
+
+// chooseCopies decides about the copies as choose does about backups. A copy that
+// nobody vouches for stays and counts for no day: else whoever may write to the
+// bucket could have the others removed.
+func (t *target) chooseCopies(ctx context.Context, policy backup.Policy) ([]backup.Choice, error) {
+	list, err := t.listCopies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	needed, err := t.neededBackups()
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]backup.Entry, len(list))
+	for k, m := range list {
+		entries[k] = m.Entry
+		if m.Err == nil && !m.Vouched {
+			entries[k].Err = errors.New(notOurs)
+		}
+	}
+	choices := policy.Choose(entries, needed)
+	for k, m := range list {
+		if m.Err == nil && !m.Vouched {
+			choices[k].Reasons = []string{notOurs + ": look at it yourself"}
+		}
+	}
+	return choices, nil
+}
+
+// pruneCopies removes what may go from the bucket.
+func (t *target) pruneCopies(ctx context.Context, policy backup.Policy) error {
+	if !t.hasBucket() {
+		return nil
+	}
+	choices, err := t.chooseCopies(ctx, policy)
+	if err != nil {
+		return err
+	}
+	own, err := t.identity(ctx)
+	if err != nil {
+		return err
+	}
+	c, done := t.copies(own, nil)
+	defer done()
+	gone := 0
+	for _, choice := range choices {
+		if choice.Keeps() {
+			continue
+		}
+		if err := c.Remove(ctx, choice.ID); err != nil {
+			return fmt.Errorf("%w; %s removed from the bucket before it", err, ui.Count(gone, "backup was", "backups were"))
+		}
+		gone++
+	}
+	contents, freed, err := c.Sweep(ctx, t.env.Now())
+	if !t.flags.json && (gone > 0 || contents > 0) {
+		t.out.Printf("%s  %s removed from the bucket, and %s of uploaded files, %s\n",
+			ui.Bold(t.host.Name), ui.Count(gone, "backup", "backups"), ui.Count(contents, "content", "contents"), ui.Bytes(freed))
+	}
+	return err
+}
