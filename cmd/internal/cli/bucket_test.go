@@ -8,15 +8,34 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"liftalot/testenv/s3test"
 )
+
+// inventoried is what an inventory says of a bucket.
+func inventoried(endpoint, login string) string {
+	return fmt.Sprintf("{bucket: %q, bucket_login: %q}", "s3://clients/of/me?endpoint="+endpoint+"&region="+s3test.Region, "file:"+login)
+}
 
 // inBucket gives a host a bucket.
 func (f *simFleet) inBucket(host, endpoint, login string) {
 	f.t.Helper()
-	f.labels[host] = strings.TrimSuffix(f.labels[host], "}") +
-		fmt.Sprintf(", backup: {bucket: %q, bucket_login: %q}}", "s3://clients/of/me?endpoint="+endpoint+"&region="+s3test.Region, "file:"+login)
+	f.labels[host] = strings.TrimSuffix(f.labels[host], "}") + ", backup: " + inventoried(endpoint, login) + "}"
 	f.writeInventory()
+}
+
+// useBucket is: bucket.
+func useBucket(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: bucket")
+	}
+	w := of(ts)
+	store := s3test.Start(w.tb, "clients")
+	login := filepath.Join(w.dir, "bucket-login")
+	ts.Check(os.WriteFile(login, []byte(s3test.ID+":"+s3test.Secret+"\n"), 0o600))
+	w.secrets = append(w.secrets, s3test.Secret)
+	w.inventory(ts, map[string]string{"backup": inventoried(store.URL, login)})
 }
 
 // documented runs a command whose document must fit its schema.

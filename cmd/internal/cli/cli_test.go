@@ -36,6 +36,7 @@
 //	watch HOST; seen HOST                           print every command line there in between
 //	corpus NAME FILE                                copy a real public compose file here
 //	install HOST FILE                               bring the stack up from a compose file
+//	bucket                                          start a real S3 store, and write it into inventory.yml
 package cli
 
 import (
