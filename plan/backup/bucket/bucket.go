@@ -22,6 +22,7 @@ package bucket
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -67,6 +68,8 @@ const (
 	maxTries     = 9 // about two minutes of pauses
 	firstTries   = 3 // of a store that has never answered: its name may be wrong
 	longestIdle  = 90 * time.Second
+
+	idleConnections = 8 // many small objects travel at once
 )
 
 // ErrNone reports an object that is not there.
@@ -78,7 +81,7 @@ func (b *Bucket) open(ctx context.Context) error {
 		transport := b.Transport
 		if transport == nil {
 			own := http.DefaultTransport.(*http.Transport).Clone()
-			own.MaxIdleConnsPerHost = 2 * lanes
+			own.MaxIdleConnsPerHost, own.DisableCompression = idleConnections, true
 			transport = own
 		}
 		b.client = &http.Client{
@@ -104,7 +107,7 @@ type call struct {
 	from            *int64 // what of an object is here already; nil asks for all of it
 	body            io.ReaderAt
 	size            int64
-	sum             [32]byte                   // of the body
+	sums            sums                       // of the body
 	moved           func(n int64)              // bytes of the body were sent; may be nil
 	answer          func(*http.Response) error // reads a 2xx answer; nil ignores it
 }
@@ -260,7 +263,8 @@ func (b *Bucket) request(ctx context.Context, c call, moved func(int64)) (*http.
 			moved(int64(n))
 			return n, err
 		}))
-		req.ContentLength, sum = c.size, hex.EncodeToString(c.sum[:])
+		req.ContentLength, sum = c.size, hex.EncodeToString(c.sums.sha256[:])
+		req.Header.Set("Content-MD5", base64.StdEncoding.EncodeToString(c.sums.md5[:]))
 	}
 	req.Header.Set("X-Amz-Content-Sha256", sum)
 	login := aws.Credentials{AccessKeyID: b.login.ID, SecretAccessKey: b.login.Secret, SessionToken: b.login.Token}

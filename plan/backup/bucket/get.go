@@ -52,7 +52,7 @@ func (w *errWriter) Write(p []byte) (int, error) {
 
 // Bounds of a list.
 const (
-	maxPage  = 16 << 20
+	maxPage  = 4 << 20 // a thousand of the longest names
 	maxPages = 10_000
 )
 

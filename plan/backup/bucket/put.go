@@ -3,6 +3,7 @@ package bucket
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"crypto/sha256"
 	"encoding/xml"
 	"errors"
@@ -35,22 +36,29 @@ const (
 // by several goroutines.
 func (b *Bucket) Put(ctx context.Context, key string, r io.ReaderAt, size int64, tell func(more int64)) error {
 	if size <= partSize {
-		sum, err := hash(r, 0, size)
+		sums, err := hash(r, size)
 		if err != nil {
 			return fmt.Errorf("read what becomes %s: %w", key, err)
 		}
-		return b.do(ctx, call{op: "put", method: http.MethodPut, key: key, body: r, size: size, sum: sum, moved: tell})
+		return b.do(ctx, call{op: "put", method: http.MethodPut, key: key, body: r, size: size, sums: sums, moved: tell})
 	}
 	return b.inParts(ctx, key, r, size, tell)
 }
 
-func hash(r io.ReaderAt, from, n int64) (sum [32]byte, err error) {
-	h := sha256.New()
-	got, err := io.Copy(h, io.NewSectionReader(r, from, n))
-	if err == nil && got != n {
+// sums are the hashes of what is sent.
+type sums struct {
+	sha256 [sha256.Size]byte
+	// md5 is what a bucket with object lock insists on; nothing relies on it.
+	md5 [md5.Size]byte
+}
+
+func hash(r io.ReaderAt, size int64) (sums, error) {
+	strong, weak := sha256.New(), md5.New()
+	n, err := io.Copy(io.MultiWriter(strong, weak), io.NewSectionReader(r, 0, size))
+	if err == nil && n != size {
 		err = io.ErrUnexpectedEOF
 	}
-	return [32]byte(h.Sum(nil)), err
+	return sums{[sha256.Size]byte(strong.Sum(nil)), [md5.Size]byte(weak.Sum(nil))}, err
 }
 
 // A part is one that has arrived.
@@ -100,7 +108,12 @@ func (b *Bucket) inParts(ctx context.Context, key string, r io.ReaderAt, size in
 	if err != nil {
 		return err
 	}
-	c := call{op: "put together", method: http.MethodPost, key: key, query: upload, body: bytes.NewReader(list), size: int64(len(list)), sum: sha256.Sum256(list)}
+	body := bytes.NewReader(list)
+	sums, err := hash(body, body.Size())
+	if err != nil {
+		return err
+	}
+	c := call{op: "put together", method: http.MethodPost, key: key, query: upload, body: body, size: body.Size(), sums: sums}
 	c.answer = func(resp *http.Response) error { return c.document(resp, maxRefusal, new(struct{})) }
 	return b.do(ctx, c)
 }
@@ -128,13 +141,13 @@ func (b *Bucket) begin(ctx context.Context, key string) (id string, err error) {
 var etagForm = regexp.MustCompile(`^[!-~]{1,200}$`)
 
 func (b *Bucket) part(ctx context.Context, key, id string, number int, r *io.SectionReader, tell func(int64)) (part, error) {
-	sum, err := hash(r, 0, r.Size())
+	sums, err := hash(r, r.Size())
 	if err != nil {
 		return part{}, fmt.Errorf("read what becomes %s: %w", key, err)
 	}
 	p := part{Number: number}
 	c := call{
-		op: "put part " + strconv.Itoa(number) + " of", method: http.MethodPut, key: key, body: r, size: r.Size(), sum: sum, moved: tell,
+		op: "put part " + strconv.Itoa(number) + " of", method: http.MethodPut, key: key, body: r, size: r.Size(), sums: sums, moved: tell,
 		query: url.Values{"uploadId": {id}, "partNumber": {strconv.Itoa(number)}},
 	}
 	c.answer = func(resp *http.Response) error {
