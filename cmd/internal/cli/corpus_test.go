@@ -18,11 +18,19 @@ func corpusFolder() string {
 	return cmp.Or(os.Getenv("LIFTALOT_CORPUS"), filepath.Join("..", "..", "..", "..", "shared", "corpus"))
 }
 
-// condition is [corpus]: the real files are there.
+// condition is [corpus]: the real files are there; or [every]: no point of a kind
+// is left out, however long it takes.
 func condition(cond string) (bool, error) {
-	if cond != "corpus" {
-		return false, fmt.Errorf("unknown condition %q", cond)
+	switch cond {
+	case "every":
+		return os.Getenv("LIFTALOT_EVERY") == "1", nil
+	case "corpus":
+		return realFiles()
 	}
+	return false, fmt.Errorf("unknown condition %q", cond)
+}
+
+func realFiles() (bool, error) {
 	if _, err := os.Stat(corpusFolder()); err != nil {
 		fmt.Fprintf(os.Stderr, "NOT RUN: a story on real public compose files: %v\n", err)
 		return false, nil
