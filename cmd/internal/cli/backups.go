@@ -74,7 +74,7 @@ func (s *session) listBackups(ctx context.Context) error {
 		rows[number[t.host.Name]] = t.together(here, there)
 		return errors.Join(err, berr)
 	})
-	return errors.Join(s.printBackups(slices.Concat(rows...)), gather(s.hosts, errs))
+	return s.printBackups(slices.Concat(rows...), gather(s.hosts, errs))
 }
 
 // usesBucket reports whether any of the hosts has a bucket.
@@ -82,9 +82,17 @@ func (s *session) usesBucket() bool {
 	return slices.ContainsFunc(s.hosts, func(h inventory.Host) bool { return !h.Backup.Bucket.IsZero() })
 }
 
-func (s *session) printBackups(all []listed) error {
+// printBackups lists what there is, and passes on what went wrong meanwhile.
+func (s *session) printBackups(all []listed, failed error) error {
 	if s.flags.json {
-		return s.out.JSON(map[string]any{"format": 1, "backups": append([]listed{}, all...)})
+		doc := map[string]any{"format": 1, "backups": append([]listed{}, all...)}
+		if list := failures(failed); len(list) > 0 {
+			doc["errors"] = list
+		}
+		return errors.Join(s.out.JSON(doc), failed)
+	}
+	if len(all) == 0 && failed != nil {
+		return failed
 	}
 	if len(all) == 0 {
 		where := "on this machine"
@@ -121,7 +129,7 @@ func (s *session) printBackups(all []listed) error {
 		table.Add(append(row, proof)...)
 	}
 	s.out.Table(table)
-	return nil
+	return failed
 }
 
 // howOld writes how old a backup is, in the largest unit.
@@ -195,7 +203,7 @@ func (s *session) verifyBackups(ctx context.Context, inBucket bool) error {
 		}
 	}
 	progress.Close()
-	return errors.Join(s.printBackups(all), gather(s.hosts, errs))
+	return s.printBackups(all, gather(s.hosts, errs))
 }
 
 func (a *app) pruneCommand() *cobra.Command {
@@ -257,7 +265,7 @@ func (s *session) prune(ctx context.Context, policy backup.Policy, really bool) 
 			}
 		}
 	}
-	if err := s.printPruned(all, really); err != nil || !really || going == 0 {
+	if err := s.printPruned(all, really, gather(s.hosts, errs)); err != nil || !really || going == 0 {
 		return errors.Join(err, gather(s.hosts, errs))
 	}
 	if err := s.confirm(ctx, ui.Textf("\nRemove %s for good?", ui.Count(going, "backup", "backups"))); err != nil {
@@ -271,9 +279,13 @@ func (s *session) prune(ctx context.Context, policy backup.Policy, really bool) 
 	return gather(s.hosts, errs)
 }
 
-func (s *session) printPruned(all []pruned, really bool) error {
+func (s *session) printPruned(all []pruned, really bool, failed error) error {
 	if s.flags.json {
-		return s.out.JSON(map[string]any{"format": 1, "delete": really, "backups": append([]pruned{}, all...)})
+		doc := map[string]any{"format": 1, "delete": really, "backups": append([]pruned{}, all...)}
+		if list := failures(failed); len(list) > 0 {
+			doc["errors"] = list
+		}
+		return s.out.JSON(doc)
 	}
 	table := &ui.Table{Columns: []ui.Column{{Title: "HOST"}, {Title: "BACKUP"}, {Title: "WHERE"}, {Title: ""}, {Title: "WHY"}}}
 	for _, p := range all {

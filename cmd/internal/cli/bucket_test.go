@@ -78,6 +78,14 @@ func TestBackupsInABucket(t *testing.T) {
 	store.Cut(0)
 	f.wants(f.does(exitInterrupted, "backup", "acme"), `^acme +20.* KiB `, "acme: what is new is on this machine, but not in the bucket", "hint: liftalot backups push acme sends it")
 	f.wants(f.does(exitUnreachable, "backups", "acme"), `^acme .* here +proven`, "does the endpoint of .* answer")
+	var away struct {
+		Backups []listed
+		Errors  []hostFailure
+	}
+	f.documented(exitUnreachable, "backups", &away, "backups", "acme")
+	if len(away.Backups) != 2 || len(away.Errors) != 1 || away.Errors[0].Exit != exitUnreachable {
+		t.Errorf("%+v", away)
+	}
 	store.Mend()
 	var sent struct{ Pushed []pushed }
 	f.documented(exitDone, "backups-push", &sent, "backups", "push")

@@ -219,3 +219,40 @@ func TestLogins(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a store answers, what it names is below the folder that was asked for,
+// and its words do not reach a message unread.
+func FuzzAnswers(f *testing.F) {
+	f.Add(200, fmt.Sprintf(listed, "<EncodingType>url</EncodingType><Contents><Key>acme/%2e%2e</Key><Size>1</Size></Contents><CommonPrefixes><Prefix>acme/1/</Prefix></CommonPrefixes>"))
+	f.Add(403, "<Error><Code>AccessDenied</Code></Error>")
+	f.Add(200, "<Error><Code>InternalError</Code></Error>")
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		if status < 200 || status > 599 {
+			return
+		}
+		b := against(&lying{answers: []func(*http.Request) (*http.Response, error){says(status, body)}})
+		err := b.List(t.Context(), "acme", func(_ string, size int64, _ time.Time) error {
+			if size < 0 {
+				t.Errorf("%q has a size of %d", body, size)
+			}
+			return nil
+		})
+		if err != nil && strings.ContainsFunc(err.Error(), func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("%q becomes %q", body, err)
+		}
+	})
+}
+
+func FuzzLogins(f *testing.F) {
+	f.Add("[default]\naws_access_key_id = AK\naws_secret_access_key=S=\n", "default")
+	f.Fuzz(func(t *testing.T, text, name string) {
+		for key, value := range section([]byte(text), name) {
+			if strings.ContainsAny(key+value, "\n") || strings.Contains(key, "=") {
+				t.Errorf("%q: %q is %q", text, key, value)
+			}
+		}
+		if l, err := ParseLogin([]byte(text)); err == nil && l.ID+":"+l.Secret != text {
+			t.Errorf("%q is %+v", text, l)
+		}
+	})
+}
