@@ -229,7 +229,11 @@ func (c *Copies) vouch(id string, manifest []byte) []byte {
 
 // contents are the objects among the contents of uploaded files, with their sizes.
 func (c *Copies) contents(ctx context.Context, each func(n objectName, size int64, changed time.Time) error) error {
+	seen := 0
 	return c.Objects.List(ctx, c.key(storeFolder), func(name string, size int64, changed time.Time) error {
+		if seen++; seen > maxUploads {
+			return c.unproven("the bucket lists more contents of uploaded files than can be", nil)
+		}
 		var n objectName
 		dir, file, _ := strings.Cut(name, "/")
 		if !objectFile.MatchString(file) || !strings.HasSuffix(file, suffix) || dir != file[:2] {

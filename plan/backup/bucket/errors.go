@@ -50,6 +50,9 @@ func words() map[string]string {
 // Refused reports that the store did not accept the login, or does not let it do
 // what was asked.
 func (e *Error) Refused() bool {
+	if e.Code == "RequestTimeTooSkewed" {
+		return false // another login would not help
+	}
 	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
 }
 

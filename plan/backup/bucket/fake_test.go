@@ -99,6 +99,11 @@ func TestWhatAStoreSaysIsNotBelieved(t *testing.T) {
 		{"never there", list, answers{away}, "list acme: no route to host", firstTries},
 		{"busy for ever", list, answers{says(503, "<Error><Code>SlowDown</Code></Error>")}, "the store says SlowDown (503)", maxTries},
 		{"busy for a while", list, answers{away, says(503, ""), says(429, ""), says(200, fmt.Sprintf(listed, ""))}, "", 4},
+		{"folders without end", func(b *Bucket) error {
+			_, err := b.Folders(t.Context(), "acme")
+			return err
+		}, answers{says(200, fmt.Sprintf(listed, strings.Repeat("<CommonPrefixes><Prefix>acme/1/</Prefix></CommonPrefixes>", maxFolders+1)))}, "more than can be read", 1},
+		{"another clock", list, answers{says(403, "<Error><Code>RequestTimeTooSkewed</Code></Error>")}, "the clocks of this machine and of the store differ too much", 1},
 		{"no such operation", list, answers{says(501, "")}, "status 501", 1},
 		{"not there", get, answers{says(404, "<Error><Code>NoSuchKey</Code></Error>")}, "get acme/1: it is not there", 1},
 	} {

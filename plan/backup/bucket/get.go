@@ -54,6 +54,8 @@ func (w *errWriter) Write(p []byte) (int, error) {
 const (
 	maxPage  = 4 << 20 // a thousand of the longest names
 	maxPages = 10_000
+	// maxFolders is how many a folder may have; they are held in memory.
+	maxFolders = 20_000
 )
 
 // List tells of the objects below a folder: the name below it, the size, and when
@@ -82,6 +84,9 @@ func (b *Bucket) Folders(ctx context.Context, folder string) (names []string, er
 				return &Error{Op: "list " + folder, Err: errForeign}
 			}
 			names = append(names, strings.TrimSuffix(key, "/"))
+		}
+		if len(names) > maxFolders {
+			return fmt.Errorf("list %s: there is more than can be read", folder)
 		}
 		return nil
 	})
