@@ -89,6 +89,7 @@ func (b *Bench) Run(ctx context.Context, c Case) (Report, error) {
 	}
 	t.goOn(ctx, back, run)
 	t.secrets()
+	t.limits()
 	if ctx.Err() != nil {
 		t.say("it took longer than any of its deadlines")
 	}

@@ -29,6 +29,7 @@
 //   - I7 the same command again then changes nothing, and nothing was done twice;
 //   - I8 the lock is free, or its holder is named and can be broken;
 //   - I9 every backup that has a manifest is whole;
+//   - I10 memory and the state folder stay within their bounds;
 //   - I11 it ends in time;
 //   - nothing is left on the server but the backup.
 package torture
