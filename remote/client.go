@@ -124,12 +124,14 @@ func (c *Client) hold(ctx context.Context, places chan struct{}) (release func()
 	if _, err := c.current(); err != nil { // a closed client has no places left
 		return nil, err
 	}
-	select {
-	case places <- struct{}{}:
-		return func() { <-places }, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%s: %w: %w", c.cfg.Name, ErrNotStarted, context.Cause(ctx))
+	if ctx.Err() == nil { // or it would be chance which case is taken
+		select {
+		case places <- struct{}{}:
+			return func() { <-places }, nil
+		case <-ctx.Done():
+		}
 	}
+	return nil, fmt.Errorf("%s: %w: %w", c.cfg.Name, ErrNotStarted, context.Cause(ctx))
 }
 
 // A conn is a living connection and what belongs to it.

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -179,7 +180,7 @@ func (s *sshd) add(a account) account {
 		a.shell = "/bin/sh"
 	}
 	a.name = "lift" + strings.ToLower(rand.Text()[:8])
-	s.run("useradd", "--create-home", "--shell", a.shell, a.name)
+	s.run("useradd", "--create-home", "--shell", a.shell, "--uid", freeUID(), a.name)
 	s.t.Cleanup(func() {
 		if u, err := user.Lookup(a.name); err == nil {
 			s.awaitLogout(u.Uid)
@@ -201,6 +202,14 @@ func (s *sshd) add(a account) account {
 	return a
 }
 
+// freeUID draws a number that no account of this machine has, and none of a
+// container on it either: their processes are among this machine's, and what ends
+// an account's processes goes by the number.
+func freeUID() string {
+	const first, last = 50_000, 59_999 // below those of systemd and of user namespaces
+	return strconv.Itoa(first + mathrand.IntN(last-first))
+}
+
 // awaitLogout lets the account's last processes end by themselves.
 func (s *sshd) awaitLogout(uid string) {
 	for range 50 {
@@ -209,7 +218,7 @@ func (s *sshd) awaitLogout(uid string) {
 		}
 		<-time.After(20 * time.Millisecond)
 	}
-	_ = exec.Command("pkill", "-KILL", "-u", uid).Run() // this account only, and it is ours
+	_ = exec.Command("pkill", "-KILL", "-u", uid).Run()
 }
 
 func (s *sshd) run(name string, args ...string) {

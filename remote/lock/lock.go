@@ -131,6 +131,9 @@ type Lock struct {
 // Acquire takes the lock at file on the host, or returns a [*HeldError].
 func Acquire(ctx context.Context, r Runner, file string, h Holder) (*Lock, error) {
 	about, err := describe(file, h)
+	if err == nil {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w: %w", remote.ErrNotStarted, err)
 	}
