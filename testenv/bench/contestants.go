@@ -64,7 +64,8 @@ func (b *bench) prepare(hosts []host) error {
 		"list": list.String(), "names": names.String(), "few": few, "ssh_config": config.String(), "facts.sh": facts,
 		"known_hosts": b.server.knownHosts(hosts),
 		"ansible.ini": inventory.String(),
-		"ansible.cfg": "[defaults]\ninterpreter_python = auto_silent\n[ssh_connection]\npipelining = True\n",
+		"ansible.cfg": "[defaults]\ninterpreter_python = auto_silent\n[ssh_connection]\npipelining = True\n" +
+			"ssh_args = -o ControlMaster=auto -o ControlPersist=1s\n", // a minute by default, for which the bench would wait
 		"batch.sh":    "exec " + ssh + " \"$1\" sh -s <" + b.path("facts.sh") + "\n",
 		"curve.sh":    "exec " + ssh + " -o KexAlgorithms=curve25519-sha256 \"$1\" sh -s <" + b.path("facts.sh") + "\n",
 		"mux.sh": "s=" + b.path("") + "/$1.sock\n" + ssh + " -M -N -f -S \"$s\" \"$1\" </dev/null >/dev/null || exit\n" +
