@@ -66,8 +66,8 @@ func (b *bench) prepare(hosts []host) error {
 		"ansible.ini": inventory.String(),
 		"ansible.cfg": "[defaults]\ninterpreter_python = auto_silent\n[ssh_connection]\npipelining = True\n" +
 			"ssh_args = -o ControlMaster=auto -o ControlPersist=1s\n", // a minute by default, for which the bench would wait
-		"batch.sh":    "exec " + ssh + " \"$1\" sh -s <" + b.path("facts.sh") + "\n",
-		"curve.sh":    "exec " + ssh + " -o KexAlgorithms=curve25519-sha256 \"$1\" sh -s <" + b.path("facts.sh") + "\n",
+		"batch.sh": "exec " + ssh + " \"$1\" sh -s <" + b.path("facts.sh") + "\n",
+		"curve.sh": "exec " + ssh + " -o KexAlgorithms=curve25519-sha256 \"$1\" sh -s <" + b.path("facts.sh") + "\n",
 		"mux.sh": "s=" + b.path("") + "/$1.sock\n" + ssh + " -M -N -f -S \"$s\" \"$1\" </dev/null >/dev/null || exit\n" +
 			"while read -r fact; do " + ssh + " -S \"$s\" \"$1\" \"$fact\" </dev/null || exit; done <" + b.path("facts.sh") + "\n" +
 			ssh + " -S \"$s\" -O exit \"$1\" 2>/dev/null\n",
