@@ -95,10 +95,7 @@ func each(ctx context.Context, clients []*remote.Client, spread bool, do func(*r
 	for i, c := range clients {
 		wait.Go(func() {
 			if spread && len(clients) > 1 {
-				select {
-				case <-time.After(rand.N(time.Duration(len(clients)) * dialEvery)):
-				case <-ctx.Done():
-				}
+				_ = remote.Pause(ctx, rand.N(time.Duration(len(clients))*dialEvery))
 			}
 			errs[i] = do(c)
 		})

@@ -13,8 +13,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"liftalot/testenv/sim/farm"
@@ -25,8 +23,8 @@ type bench struct {
 	self   string // this program
 	dir    string
 	server *server
+	line   *line
 	rounds int
-	rtt    atomic.Int64 // how far away the hosts are just now
 }
 
 // A cell is where the contestants meet: so many hosts, so far away.
@@ -41,7 +39,7 @@ type results map[string][]measure
 func compare(ctx context.Context, args []string) (err error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rounds := f.Int("rounds", 3, "how often everyone runs")
-	many := f.Int("hosts", 50, "hosts at once")
+	many := f.Int("hosts", 50, "hosts at once; 0 leaves the comparison out")
 	scale := f.Int("scale", 1000, "simulated hosts at once; 0 leaves that part out")
 	page := f.String("write", "", "put the tables into this page, between its markers")
 	if err := f.Parse(args); err != nil {
@@ -51,7 +49,11 @@ func compare(ctx context.Context, args []string) (err error) {
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
-	if b.server, err = startServer(ctx); err != nil {
+	if b.line, err = newLine(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.line.close()) }()
+	if b.server, err = startServer(ctx, b.line); err != nil {
 		return err
 	}
 	b.dir = b.server.dir
@@ -60,6 +62,9 @@ func compare(ctx context.Context, args []string) (err error) {
 	var text strings.Builder
 	text.WriteString(b.about(ctx))
 	for _, hosts := range []int{1, *many} {
+		if *many == 0 {
+			break
+		}
 		cells, err := b.fanOut(ctx, hosts, []time.Duration{0, 20 * time.Millisecond, 80 * time.Millisecond})
 		if err != nil {
 			return err
@@ -82,21 +87,13 @@ func compare(ctx context.Context, args []string) (err error) {
 
 // fanOut lets everyone run in turn, another one first in each round.
 func (b *bench) fanOut(ctx context.Context, n int, away []time.Duration) (map[cell]results, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
-	defer cancel()
-	hosts, err := proxies(ctx, n, b.server.addr, func() time.Duration { return time.Duration(b.rtt.Load()) }, &tasks)
-	if err != nil {
-		return nil, err
-	}
-	if err := b.prepare(hosts); err != nil {
+	if err := b.prepare(hosts(n)); err != nil {
 		return nil, err
 	}
 	all := map[cell]results{}
 	list := b.contestants(n)
 	for _, rtt := range away {
-		b.rtt.Store(int64(rtt))
+		b.line.rtt.Store(int64(rtt))
 		at := cell{n, rtt}
 		all[at] = results{}
 		for round := range b.rounds {

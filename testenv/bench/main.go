@@ -5,9 +5,8 @@
 //
 //	go run ./testenv/bench [-rounds 3] [-hosts 50] [-write docs/performance.md]
 //
-// The hosts are real OpenSSH servers of this machine, one process per connection,
-// behind a proxy that delays both directions by half a round trip and lets a
-// connection wait as TCP's handshake would. The contestants run in turn, another
+// The hosts are real OpenSSH servers of this machine, one process per connection, in a
+// network namespace whose packets arrive half a round trip late (line.go). The contestants run in turn, another
 // one first in each round, each in a process group whose processor time is read
 // when the last of it has ended, masters in the background included. A contestant
 // that does not bring every fact of every host is an error and no result.
@@ -16,8 +15,8 @@
 // simulated hosts in another process, all connected at once: processor time per
 // handshake and per probe, and memory per host.
 //
-// It needs root, to make an account with a plain shell for the length of the run,
-// and openssh-server. Ansible takes part where it is installed.
+// It needs root, to make the namespace and an account with a plain shell for the
+// length of the run, iproute2 and openssh-server. Ansible takes part where it is installed.
 package main
 
 import (
@@ -48,6 +47,8 @@ func run(ctx context.Context, args []string) error {
 		switch args[0] {
 		case "client":
 			return client(ctx, args[1:])
+		case "bare":
+			return bare(ctx, args[1:])
 		case "measure":
 			return measureChild(args[1:])
 		case "hosts":

@@ -13,18 +13,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"liftalot/remote"
 )
 
 // A server is an sshd of this machine with an account of its own.
 type server struct {
 	dir     string
 	user    string
-	addr    string
 	keyFile string
 	key     ssh.PublicKey // of the client
 	hostKey ssh.PublicKey
@@ -39,7 +39,7 @@ func (s *server) close() (err error) {
 	return err
 }
 
-func startServer(ctx context.Context) (_ *server, err error) {
+func startServer(ctx context.Context, l *line) (_ *server, err error) {
 	const binary = "/usr/sbin/sshd"
 	if _, err := os.Stat(binary); err != nil || os.Getuid() != 0 {
 		return nil, errors.New("needs root and /usr/sbin/sshd (Debian: apt-get install openssh-server)")
@@ -63,7 +63,7 @@ func startServer(ctx context.Context) (_ *server, err error) {
 	if err := s.account(); err != nil {
 		return nil, err
 	}
-	return s, s.start(ctx, binary)
+	return s, s.start(ctx, l, binary)
 }
 
 func (s *server) writeFiles() (err error) {
@@ -74,25 +74,17 @@ func (s *server) writeFiles() (err error) {
 	if s.key, err = writeKey(s.keyFile); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	s.addr = l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(s.addr)
-	config := fmt.Sprintf(`Port %s
-ListenAddress 127.0.0.1
-HostKey %[2]s/host_key
+	config := fmt.Sprintf(`Port 22
+HostKey %[1]s/host_key
 PidFile none
-AuthorizedKeysFile %[2]s/authorized_keys
+AuthorizedKeysFile %[1]s/authorized_keys
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 StrictModes no
 UsePAM no
 MaxStartups 1000
 LogLevel ERROR
-`, port, s.dir)
+`, s.dir)
 	return errors.Join(
 		os.WriteFile(filepath.Join(s.dir, "authorized_keys"), ssh.MarshalAuthorizedKey(s.key), 0o644),
 		os.WriteFile(filepath.Join(s.dir, "sshd_config"), []byte(config), 0o600),
@@ -133,11 +125,11 @@ func (s *server) account() error {
 	return nil
 }
 
-func (s *server) start(ctx context.Context, binary string) error {
+func (s *server) start(ctx context.Context, l *line, binary string) error {
 	if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 		return err
 	}
-	cmd := exec.Command(binary, "-D", "-e", "-f", filepath.Join(s.dir, "sshd_config"))
+	cmd := l.command(binary, "-D", "-e", "-f", filepath.Join(s.dir, "sshd_config"))
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -149,11 +141,11 @@ func (s *server) start(ctx context.Context, binary string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	for {
-		c, err := new(net.Dialer).DialContext(ctx, "tcp", s.addr)
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", hosts(1)[0].addr+":22")
 		if err == nil {
 			return c.Close()
 		}
-		if !until(ctx, time.Now().Add(20*time.Millisecond)) {
+		if remote.Pause(ctx, 20*time.Millisecond) != nil {
 			return fmt.Errorf("sshd does not answer: %w", err)
 		}
 	}
@@ -163,7 +155,7 @@ func (s *server) start(ctx context.Context, binary string) error {
 func (s *server) knownHosts(hosts []host) string {
 	var b strings.Builder
 	for _, h := range hosts {
-		b.WriteString("[127.0.0.1]:" + strconv.Itoa(h.port) + " " + string(ssh.MarshalAuthorizedKey(s.hostKey)))
+		b.WriteString(h.addr + " " + string(ssh.MarshalAuthorizedKey(s.hostKey)))
 	}
 	return b.String()
 }

@@ -33,7 +33,7 @@ func (b *bench) about(ctx context.Context) string {
 		ansible = line + "."
 	}
 	version, _, _ := strings.Cut(strings.TrimSpace(string(said)), ",")
-	return fmt.Sprintf("%d cores, shared by client, proxy and servers; %s; %s; medians of %d interleaved rounds. %s\n",
+	return fmt.Sprintf("%d cores, shared by clients, line and servers; %s; %s; medians of %d interleaved rounds. %s\n",
 		runtime.NumCPU(), version, runtime.Version(), b.rounds, ansible)
 }
 
