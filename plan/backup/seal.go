@@ -52,14 +52,16 @@ func seal(root *os.Root, name string, to []age.Recipient, fill func(io.Writer) e
 		}
 	}()
 	plain, cipher := newSum(), newSum()
-	w, err := age.Encrypt(io.MultiWriter(file, cipher), to...)
+	late := &behind{to: io.MultiWriter(file, cipher)}
+	w, err := age.Encrypt(late, to...)
 	if err != nil {
 		return File{}, fmt.Errorf("encrypt %s: %w", name, err)
 	}
 	if err := fill(io.MultiWriter(plain, w)); err != nil {
+		_ = late.Close() // nothing of it is kept
 		return File{}, err
 	}
-	if err := errors.Join(w.Close(), file.Sync()); err != nil {
+	if err := errors.Join(w.Close(), late.Close(), file.Sync()); err != nil {
 		return File{}, fmt.Errorf("write %s: %w", part, err)
 	}
 	if err := file.Close(); err != nil {
