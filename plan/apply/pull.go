@@ -28,7 +28,7 @@ func (e *RegistryError) Unwrap() error { return e.Err }
 // already is not fetched again, and of one that was under way docker keeps the
 // parts that are whole.
 func (e *Engine) pull(ctx context.Context, id string, op plan.Pull) error {
-	spec := job.Spec{Dir: e.jobFolder(id), Script: pullScript, Args: op.Refs, Timeout: pullTimeout}
+	spec := job.Spec{Script: pullScript, Args: op.Refs, Timeout: pullTimeout}
 	if op.Login {
 		user, password, err := e.Desk.Credentials(ctx)
 		if err != nil {
@@ -38,22 +38,12 @@ func (e *Engine) pull(ctx context.Context, id string, op plan.Pull) error {
 			return err
 		}
 	}
+	// A failure that is found was another start's. Docker keeps what it has, and only
+	// the rest is fetched.
 	found := e.state.Step(id).Tries > 1 && !e.again
-	for tries := 1; ; tries++ {
-		said := words{tell: func(line string) { e.tell(Event{Step: id, Kind: Output, Text: line}) }}
-		st, err := e.detached(ctx, spec, said.add)
-		switch {
-		case err != nil:
-			return err
-		case st.State == job.Ended && st.ExitCode == 0:
-			return nil
-		case tries > 1, !found && st.State != job.Lost:
-			return pullFailed(op.Registry, st, said.last())
-		}
-		// It ended with the host, as in a reboot, or under an earlier start: docker
-		// keeps what it has, and only the rest is fetched.
-		e.again = true
-	}
+	return e.tried(ctx, id, spec, found, func(st job.Status, last string) error {
+		return pullFailed(op.Registry, st, last)
+	})
 }
 
 // pullFailed tells from a job's end and its last words why it fetched nothing.

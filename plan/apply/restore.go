@@ -47,6 +47,14 @@ func (e *Engine) start(ctx context.Context, id string, op plan.Start) error {
 // that a broken line does not end. One that ended with the host, as in a reboot,
 // is run again.
 func (e *Engine) work(ctx context.Context, id, what string, spec job.Spec) error {
+	return e.tried(ctx, id, spec, false, func(st job.Status, last string) error {
+		return &HostError{What: what, Said: complaint([]byte(last)), Err: &remote.ExitError{Name: what, Code: st.ExitCode}}
+	})
+}
+
+// tried runs a job once more where it ended with the host, and where it failed and
+// may be tried twice. What is wrong then is told by its end and its last words.
+func (e *Engine) tried(ctx context.Context, id string, spec job.Spec, twice bool, failed func(st job.Status, last string) error) error {
 	spec.Dir = e.jobFolder(id)
 	for tries := 1; ; tries++ {
 		said := words{tell: func(line string) { e.tell(Event{Step: id, Kind: Output, Text: line}) }}
@@ -56,8 +64,8 @@ func (e *Engine) work(ctx context.Context, id, what string, spec job.Spec) error
 			return err
 		case st.State == job.Ended && st.ExitCode == 0:
 			return nil
-		case st.State == job.Ended || tries > 1:
-			return &HostError{What: what, Said: complaint([]byte(said.last())), Err: &remote.ExitError{Name: what, Code: st.ExitCode}}
+		case tries > 1, !twice && st.State != job.Lost:
+			return failed(st, said.last())
 		}
 		e.again = true
 	}

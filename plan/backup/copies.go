@@ -104,15 +104,11 @@ func (c *Copies) List(ctx context.Context) ([]Copy, error) {
 		return nil, err
 	}
 	found := make([]*Copy, len(ids))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
-	for i, id := range ids {
-		g.Go(func() (err error) {
-			found[i], err = c.look(ctx, id)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
+	err = someAtOnce(ctx, ids, func(ctx context.Context, i int, id string) (err error) {
+		found[i], err = c.look(ctx, id)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	var list []Copy
@@ -248,6 +244,23 @@ func (c *Copies) contents(ctx context.Context, each func(n objectName, size int6
 
 // objectKey is what a content is called in the bucket.
 func (c *Copies) objectKey(n objectName) string { return c.key(storeFolder, n.file()+suffix) }
+
+// someAtOnce does something for all of a list, a few at a time, until one fails. It
+// returns nil only where all of it was done.
+func someAtOnce[T any](ctx context.Context, list []T, do func(ctx context.Context, i int, of T) error) error {
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for i, of := range list {
+		if inner.Err() != nil {
+			break
+		}
+		g.Go(func() error { return do(inner, i, of) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
 
 // stream gives an object to a reader.
 func (c *Copies) stream(ctx context.Context, key string, size int64, read func(io.Reader) error) error {

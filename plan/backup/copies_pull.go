@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"filippo.io/age"
-	"golang.org/x/sync/errgroup"
 
 	"liftalot/plan/backup/pgarchive"
 	"liftalot/plan/journal"
@@ -169,18 +168,13 @@ func (c *Copies) pullContents(ctx context.Context, m *Copy, dir string) error {
 		return err
 	}
 	count := &tallying{copies: c, total: total}
-	g, inner := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
 	for _, u := range list {
-		if inner.Err() != nil {
-			break
-		}
 		if err := st.folder(u.Object); err != nil {
-			return errors.Join(err, g.Wait())
+			return err
 		}
-		g.Go(func() error { return c.pullContent(inner, st, u, count) })
 	}
-	if err := g.Wait(); err != nil {
+	err = someAtOnce(ctx, list, func(ctx context.Context, _ int, u *Upload) error { return c.pullContent(ctx, st, u, count) })
+	if err != nil {
 		return err
 	}
 	return st.sync()
@@ -234,21 +228,13 @@ func (c *Copies) Verify(ctx context.Context, m Copy, proven map[[32]byte]bool) e
 }
 
 func (c *Copies) verifyContents(ctx context.Context, list []*Upload) error {
-	g, inner := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
-	for _, u := range list {
-		if inner.Err() != nil {
-			break
+	return someAtOnce(ctx, list, func(ctx context.Context, _ int, u *Upload) error {
+		err := c.stream(ctx, c.objectKey(u.Object), u.Sealed, func(r io.Reader) error { return opens(r, u, c.Keys.Identity) })
+		if err != nil {
+			return fmt.Errorf("%s, the content of %q: %w", c.objectKey(u.Object), u.Path, err)
 		}
-		g.Go(func() error {
-			err := c.stream(inner, c.objectKey(u.Object), u.Sealed, func(r io.Reader) error { return opens(r, u, c.Keys.Identity) })
-			if err != nil {
-				return fmt.Errorf("%s, the content of %q: %w", c.objectKey(u.Object), u.Path, err)
-			}
-			return nil
-		})
-	}
-	return g.Wait()
+		return nil
+	})
 }
 
 func opens(r io.Reader, u *Upload, id age.Identity) error {

@@ -9,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Push sends a backup of this machine to the bucket, and returns how many bytes
@@ -136,30 +134,22 @@ func (c *Copies) pushContents(ctx context.Context, e Entry, list []*Upload, coun
 		return c.unproven("open the store of files", err)
 	}
 	defer root.Close()
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
-	for _, u := range list {
-		if ctx.Err() != nil {
-			break
+	return someAtOnce(ctx, list, func(ctx context.Context, _ int, u *Upload) error {
+		if err := proveObject(root, u, c.Keys.Identity); err != nil {
+			return c.unproven("the files", err)
 		}
-		g.Go(func() error {
-			if err := proveObject(root, u, c.Keys.Identity); err != nil {
-				return c.unproven("the files", err)
-			}
-			file, err := root.Open(u.Object.file() + suffix)
-			if err != nil {
-				return c.unproven("the files", err)
-			}
-			defer file.Close()
-			info, err := file.Stat()
-			if err == nil && info.Size() != u.Sealed {
-				err = errors.New("it has another length than it was written with")
-			}
-			if err != nil {
-				return c.unproven(fmt.Sprintf("the content of %q", u.Path), err)
-			}
-			return c.Objects.Put(ctx, c.objectKey(u.Object), file, u.Sealed, count.add)
-		})
-	}
-	return g.Wait()
+		file, err := root.Open(u.Object.file() + suffix)
+		if err != nil {
+			return c.unproven("the files", err)
+		}
+		defer file.Close()
+		info, err := file.Stat()
+		if err == nil && info.Size() != u.Sealed {
+			err = errors.New("it has another length than it was written with")
+		}
+		if err != nil {
+			return c.unproven(fmt.Sprintf("the content of %q", u.Path), err)
+		}
+		return c.Objects.Put(ctx, c.objectKey(u.Object), file, u.Sealed, count.add)
+	})
 }

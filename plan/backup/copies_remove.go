@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // How long what no backup names stays in a bucket: another machine may be sending
@@ -107,15 +105,8 @@ func (c *Copies) sweep(ctx context.Context, named map[objectName]bool, now time.
 	if err != nil {
 		return 0, 0, err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
-	for _, n := range old {
-		if ctx.Err() != nil {
-			break
-		}
-		g.Go(func() error { return c.Objects.Remove(ctx, c.objectKey(n)) })
-	}
-	if err := g.Wait(); err != nil {
+	err = someAtOnce(ctx, old, func(ctx context.Context, _ int, n objectName) error { return c.Objects.Remove(ctx, c.objectKey(n)) })
+	if err != nil {
 		return 0, 0, fmt.Errorf("remove contents from the bucket that no backup names: %w", err)
 	}
 	return len(old), freed, nil

@@ -547,3 +547,19 @@ func TestARealStoreThatIsCutAndSpoilt(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What was not begun, because the user has gone, was not done.
+func TestSomeAtOnceIsNotDoneWhenItWasGivenUp(t *testing.T) {
+	gone := errors.New("gone")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	err := someAtOnce(ctx, make([]int, 3*atOnce), func(context.Context, int, int) error {
+		cancel(gone)
+		return nil
+	})
+	if !errors.Is(err, gone) {
+		t.Errorf("given up: %v", err)
+	}
+	if err := someAtOnce(t.Context(), []int(nil), nil); err != nil {
+		t.Error(err)
+	}
+}
