@@ -8,6 +8,7 @@ PACKAGES    ?= ./...
 
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK  = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GOTESTSUM    = gotest.tools/gotestsum@v1.13.0
 PLATFORMS    = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 # Without cgo and without paths of this machine, so that the same source gives
@@ -45,7 +46,7 @@ demo: ## lift two throw-away servers and put them back, checked from outside; si
 	@exec bin/demo
 
 test: ## every test with -race; those on real servers too where a Docker engine answers
-	@GO="$(GO)" TESTFLAGS="$(TESTFLAGS)" PACKAGES="$(PACKAGES)" .ci/test
+	@GO="$(GO)" TESTFLAGS="$(TESTFLAGS)" PACKAGES="$(PACKAGES)" GOTESTSUM="$(GOTESTSUM)" .ci/test
 
 torture: ## kill, cut, reboot and fill at thousands of points of an upgrade, and go on (SEED= takes others); tear backups
 	$(GO) test -count=1 -run TestTorture ./plan/backup -all
