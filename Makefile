@@ -2,7 +2,6 @@
 
 GO          ?= go
 FUZZTIME    ?= 30s
-# Tests that boot servers share one engine; more at a time than cores is slower.
 TESTFLAGS   ?= -timeout 60m
 PACKAGES    ?= ./...
 

@@ -7,7 +7,7 @@
 //	go test ./cmd/internal/cli -short    those of the desk; says what was left out
 //
 // LIFTALOT_REQUIRE_DOCKER=1 makes a missing engine a failure. LIFTALOT_SERVERS
-// is how many stories may have servers at a time, two if it is not set.
+// is how many stories may have servers at a time, three if it is not set.
 // LIFTALOT_EVERY=1 strikes at every step where a step of each kind is the rule. The
 // stories on real public compose files look for them in LIFTALOT_CORPUS, or in
 // shared/corpus beside the project.

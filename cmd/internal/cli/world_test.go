@@ -48,7 +48,8 @@ func (w *world) host(ts *testscript.TestScript, name string) *vps.Host {
 // and a handful of processes.
 type worlds struct{ slots chan struct{} }
 
-const serversAtOnce = 2
+// serversAtOnce is more than the cores of a small machine: servers also wait.
+const serversAtOnce = 3
 
 func newWorlds() *worlds {
 	n, err := strconv.Atoi(os.Getenv("LIFTALOT_SERVERS"))
