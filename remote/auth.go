@@ -113,6 +113,9 @@ func (a *authenticator) identities(inAgent []candidate) ([]candidate, error) {
 // identity reads one private key file, or the public half beside it when only
 // the agent knows the private one.
 func (a *authenticator) identity(file string) (ssh.Signer, error) {
+	if s := a.cfg.Keys.held(file); s != nil {
+		return s, nil
+	}
 	pemBytes, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) || (err == nil && !bytes.Contains(pemBytes, []byte("PRIVATE KEY"))) {
 		if pub, pubErr := readPublicKey(file, file+".pub"); pubErr == nil {
@@ -128,11 +131,18 @@ func (a *authenticator) identity(file string) (ssh.Signer, error) {
 	var locked *ssh.PassphraseMissingError
 	switch {
 	case err == nil:
-		return modernSigner(s)
+		if s, err = modernSigner(s); err == nil {
+			a.cfg.Keys.keep(file, s)
+		}
+		return s, err
 	case !errors.As(err, &locked):
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
-	unlock := func() (ssh.Signer, error) { return a.unlock(file, pemBytes) }
+	unlock := func() (ssh.Signer, error) {
+		resume := a.pause() // somebody may be typing, for this host or for another
+		defer resume()
+		return a.cfg.Keys.unlocked(a.ctx, file, func() (ssh.Signer, error) { return a.unlock(file, pemBytes) })
+	}
 	public := locked.PublicKey
 	if public == nil { // the old PEM form does not tell
 		if public, err = readPublicKey(file + ".pub"); err != nil {
@@ -146,9 +156,7 @@ func (a *authenticator) unlock(file string, pemBytes []byte) (ssh.Signer, error)
 	if a.cfg.Passphrase == nil {
 		return nil, fmt.Errorf("read %s: the key needs a passphrase and nobody can be asked", file)
 	}
-	resume := a.pause()
 	passphrase, err := a.cfg.Passphrase(a.ctx, file)
-	resume()
 	if err != nil {
 		return nil, fmt.Errorf("passphrase of %s: %w", file, err)
 	}

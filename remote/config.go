@@ -33,6 +33,9 @@ type Config struct {
 	// read once.
 	Known *KnownFiles
 
+	// Keys, when set, is shared likewise, so that each key is read and unlocked once.
+	Keys *KeyFiles
+
 	// Warn, when set, is told of what was left out, at each connection.
 	Warn func(sentence string)
 

@@ -9,11 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
+	"golang.org/x/sync/errgroup"
 
 	"liftalot/remote"
 )
@@ -48,6 +50,49 @@ func TestPassphrase(t *testing.T) {
 			t.Errorf("%s: asked for %q, %v", name, asked, err)
 		}
 	}
+}
+
+// Hosts that share KeyFiles unlock a key once between them, at the same time or one
+// after the other; a wrong passphrase is not remembered, nor a file that was replaced.
+func TestKeysAreUnlockedOnce(t *testing.T) {
+	s := startSSHD(t)
+	s.allow(s.writeKey("locked", "open sesame").PublicKey())
+	var mu sync.Mutex
+	given, asked := "guess", 0
+	cfg := s.config("root")
+	cfg.Keys = new(remote.KeyFiles)
+	cfg.Identities = []string{filepath.Join(s.dir, "locked")}
+	cfg.Passphrase = func(context.Context, string) ([]byte, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked++
+		return []byte(given), nil
+	}
+	connect := func(want int, ok bool) {
+		t.Helper()
+		if err := s.client(cfg).Connect(t.Context()); (err == nil) != ok || asked != want {
+			t.Errorf("asked %d times, want %d; %v", asked, want, err)
+		}
+	}
+	connect(1, false)
+	given = "open sesame"
+	var all errgroup.Group
+	for range 4 {
+		c := s.client(cfg)
+		all.Go(func() error { return c.Connect(t.Context()) })
+	}
+	must(t, all.Wait())
+	connect(2, true)
+	s.allow(s.writeKey("locked", "another").PublicKey())
+	connect(3, false)
+	given = "another"
+	connect(4, true)
+	connect(4, true)
+	cfg.Identities = []string{filepath.Join(s.dir, "plain")}
+	s.allow(s.writeKey("plain", "").PublicKey())
+	connect(4, true)
+	must(t, os.WriteFile(cfg.Identities[0], []byte("no key any more"), 0o600))
+	connect(4, false)
 }
 
 func TestAgentSignsForTheChosenKeyOnly(t *testing.T) {

@@ -46,7 +46,7 @@ func client(ctx context.Context, args []string) error {
 		return err
 	}
 	clients, err := clientsOf(*list, remote.Config{
-		User: *user, Identities: []string{*key}, IdentitiesOnly: true, KnownHosts: []string{*known}, Known: new(remote.KnownFiles),
+		User: *user, Identities: []string{*key}, IdentitiesOnly: true, KnownHosts: []string{*known}, Known: new(remote.KnownFiles), Keys: new(remote.KeyFiles),
 	})
 	if err != nil {
 		return err

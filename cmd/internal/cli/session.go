@@ -24,6 +24,7 @@ type session struct {
 	state   string // folder
 	asker   *ui.Asker
 	trusted remote.KnownFiles // what the hosts are held against
+	sshKeys remote.KeyFiles   // what they let us in with
 
 	mu     sync.Mutex
 	typed  map[string]inventory.Secret // what a person typed, by what it was asked for

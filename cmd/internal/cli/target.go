@@ -91,7 +91,7 @@ func (t *target) hop(h inventory.Host) remote.Config {
 	}
 	return remote.Config{
 		Name: h.Name, Address: h.Address, Port: h.Port, User: h.User, Identities: h.Identities, IdentitiesOnly: h.IdentitiesOnly,
-		Certificates: h.Certificates, AgentSocket: agent, KnownHosts: []string{t.knownHosts()}, UserKnownHosts: users, Known: &t.trusted, Warn: t.warnOnce,
+		Certificates: h.Certificates, AgentSocket: agent, KnownHosts: []string{t.knownHosts()}, UserKnownHosts: users, Known: &t.trusted, Keys: &t.sshKeys, Warn: t.warnOnce,
 		Passphrase: func(ctx context.Context, file string) ([]byte, error) {
 			got, err := t.ask(ctx, "passphrase of "+file)
 			return got.Reveal(), err
