@@ -18,6 +18,7 @@ import (
 // Downtime is how long the server did not answer, as the host saw it.
 type Downtime struct {
 	Millis int64   `json:"millis"`
+	After  int64   `json:"after"`  // milliseconds from the beginning of the swap to the last answer
 	How    string  `json:"how"`    // "probe" or "script"
 	Probes int     `json:"probes"` // answers asked for
 	Rate   float64 `json:"rate"`   // a second
@@ -214,12 +215,17 @@ func (l *swapLog) downtime() *Downtime {
 	}
 	if l.sawSilence && !l.unrecovered && l.to-l.from >= shortestWatch {
 		return &Downtime{
-			Millis: int64(math.Round((l.firstBack - l.lastUp) * 1000)), How: "probe", Probes: l.probes,
+			Millis: millis(l.lastUp, l.firstBack), After: millis(l.from, l.lastUp), How: "probe", Probes: l.probes,
 			Rate: math.Round(float64(l.probes)/(l.to-l.from)*10) / 10,
 		}
 	}
 	if l.here > l.gone && l.gone > 0 {
-		return &Downtime{Millis: int64(math.Round((l.here - l.gone) * 1000)), How: "script"}
+		// Without a probe the swap begins with the silence.
+		return &Downtime{Millis: millis(l.gone, l.here), After: millis(cmp.Or(l.from, l.gone), l.gone), How: "script"}
 	}
 	return nil
 }
+
+// millis is from one moment to another, in milliseconds; a host that says nonsense
+// gets no negative ones.
+func millis(from, to float64) int64 { return max(0, int64(math.Round((to-from)*1000))) }

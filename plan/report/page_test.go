@@ -79,7 +79,7 @@ func aPage() Page {
 		p := aPlan(fmt.Sprintf("web%d", i+1))
 		r := Tell(p, records(p, failed))
 		r.Head = Head{Line: 41, SHA256: strings.Repeat("9", 64)}
-		r.Downtime = &Downtime{Millis: 2290, How: "probe", Probes: 61, Rate: 8.3}
+		r.Downtime = &Downtime{Millis: 2290, After: 1100, How: "probe", Probes: 61, Rate: 8.3}
 		r.Backup = &Backup{
 			ID: p.ID, Dir: "/home/ann/clients/.liftalot/hosts/" + p.Host + "/backups/" + p.ID, Taken: began, Database: "chatalot", Tables: 33, Migration: 51,
 			Files: []File{{Name: "db.dump", Size: 95334, SHA256: strings.Repeat("1", 64)}, {Name: "file.0", Path: "/srv/chatalot/docker-compose.yml", Size: 4446, SHA256: strings.Repeat("2", 64)}},
@@ -115,10 +115,10 @@ func TestTell(t *testing.T) {
 }
 
 func TestTimelineStaysInThePicture(t *testing.T) {
-	for _, away := range []int64{0, 1, 2290, 1 << 40} {
+	for _, away := range []int64{0, 1, 2290, 1 << 40, 1 << 62} {
 		p := aPlan("web1")
 		r := Tell(p, records(p, ""))
-		r.Downtime = &Downtime{Millis: away}
+		r.Downtime = &Downtime{Millis: away, After: away}
 		l := draw(7, r)
 		if len(l.Bars) != 4 || l.Away == nil {
 			t.Fatalf("got %+v", l)
@@ -130,6 +130,18 @@ func TestTimelineStaysInThePicture(t *testing.T) {
 		}
 		if l.Away.X < 0 || l.Away.Width < 1 {
 			t.Errorf("away for %d ms: %+v", away, l.Away)
+		}
+	}
+}
+
+// The silence is drawn when it was: the swap begins 6 s into a run of 20 s.
+func TestTimelineShowsWhenTheServerWasAway(t *testing.T) {
+	p := aPlan("web1")
+	for after, want := range map[int64]float64{0: 300, 2000: 400, 1 << 40: 600} {
+		r := Tell(p, records(p, ""))
+		r.Downtime = &Downtime{Millis: 2000, After: after}
+		if l := draw(7, r); l.Away == nil || l.Away.X != want || l.Away.Width != 100 {
+			t.Errorf("after %d ms: %+v, want it at %.0f", after, l.Away, want)
 		}
 	}
 }

@@ -99,7 +99,8 @@ type Image struct {
 // Downtime is how long the server did not answer.
 type Downtime struct {
 	Millis int64   `json:"millis"`
-	How    string  `json:"how"` // probe or script
+	After  int64   `json:"after"` // milliseconds from the beginning of the swap
+	How    string  `json:"how"`   // probe or script
 	Probes int     `json:"probes"`
 	Rate   float64 `json:"rate"` // probes a second
 }

@@ -67,9 +67,9 @@ func draw(id int, r Run) *timeline {
 		}
 		l.Bars = append(l.Bars, b)
 		if s.Swap && r.Downtime != nil {
-			// Known is how long, not when within the step: it is drawn at its middle.
+			began := s.Begun.Add(time.Duration(r.Downtime.After) * time.Millisecond)
 			length := width * float64(time.Duration(r.Downtime.Millis)*time.Millisecond) / float64(whole)
-			l.Away = &bar{X: max(0, (at(s.Begun)+at(ended)-length)/2), Width: max(length, 1), Class: "bad"}
+			l.Away = &bar{X: max(at(s.Begun), min(at(began), at(ended))), Width: max(length, 1), Class: "bad"}
 			l.Words += fmt.Sprintf(" The server was away for %d ms during %q.", r.Downtime.Millis, s.Title)
 		}
 	}

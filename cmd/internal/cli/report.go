@@ -220,7 +220,7 @@ func (t *target) addResult(r *report.Run) error {
 	}
 	r.Error = done.Error
 	if d := done.Downtime; d != nil {
-		r.Downtime = &report.Downtime{Millis: d.Millis, How: d.How, Probes: d.Probes, Rate: d.Rate}
+		r.Downtime = &report.Downtime{Millis: d.Millis, After: d.After, How: d.How, Probes: d.Probes, Rate: d.Rate}
 	}
 	return nil
 }
