@@ -22,7 +22,7 @@
 //
 // The keys of a host are address, port, user, identity, jump, sudo,
 // compose_dir, channel or version, pin, registry (address, username,
-// password), backup (recipients, folder), public_url, max_downtime, labels,
+// password), backup (recipients, folder, bucket, bucket_login), public_url, max_downtime, labels,
 // require_signature, cosign_key_sha256, manifest_host and allow. Defaults and groups take the
 // same keys, save address.
 //
@@ -52,7 +52,7 @@
 //
 // # Secrets
 //
-// The file names secrets and never holds them: see [SecretRef] for the four
+// The file names secrets and never holds them: see [SecretRef] for the
 // forms and [Secret] for what comes out.
 package inventory
 

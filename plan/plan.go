@@ -176,6 +176,9 @@ func (p *Plan) ids() []string {
 		if s.Op.Backup != nil {
 			ids = append(ids, s.Op.Backup.ID)
 		}
+		if s.Op.Send != nil {
+			ids = append(ids, s.Op.Send.Backup)
+		}
 	}
 	return ids
 }

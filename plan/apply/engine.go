@@ -61,7 +61,7 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 		return e.ended(&StaleError{Host: e.Plan.Host, Moved: moved})
 	}
 	if !resumed {
-		if err := e.write(journal.Record{Kind: journal.RunBegun, Action: e.action(), Undoes: e.Plan.Undoes, Plan: e.Hash}); err != nil {
+		if err := e.write(journal.Record{Kind: journal.RunBegun, Action: e.Action(), Undoes: e.Plan.Undoes, Plan: e.Hash}); err != nil {
 			return e.result, err
 		}
 	}
@@ -124,7 +124,8 @@ func (e *Engine) ended(err error) (Result, error) {
 	return e.result, err
 }
 
-func (e *Engine) action() journal.Action {
+// Action is what the journal calls a run of the plan.
+func (e *Engine) Action() journal.Action {
 	switch e.Plan.Kind {
 	case plan.Rollback:
 		return journal.Rollback

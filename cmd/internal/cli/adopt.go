@@ -95,7 +95,7 @@ func (t *target) adoptable(own []journal.Record, run journal.RunState) error {
 	if last.Interrupted() && last.Run != run.Run && last.Run != run.Undoes {
 		return &hostError{
 			host: name, code: exitInterrupted, err: fmt.Errorf("%s: this machine has an unfinished run %s of its own there", name, last.Run),
-			hint: fmt.Sprintf(`"liftalot apply %s" goes on with that, "liftalot rollback %s" takes it back`, name, name),
+			hint: wayOn(name, last.Action),
 		}
 	}
 	return nil

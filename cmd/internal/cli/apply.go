@@ -72,10 +72,7 @@ func (t *target) applyJob() (job, error) {
 	if n := len(runs); n > 0 && runs[n-1].Interrupted() {
 		last := runs[n-1]
 		if last.Action != journal.Apply {
-			return job{}, &hostError{
-				host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, fmt.Errorf("%s %s was interrupted and is not finished", last.Action, last.Run)),
-				hint: fmt.Sprintf("liftalot %s %s goes on with it", last.Action, t.host.Name),
-			}
+			return job{}, t.unfinishedRun(last)
 		}
 		p, hash, err := savedPlan(t.runPlan(last.Run))
 		return job{plan: p, was: p, hash: hash, resumes: true}, err
@@ -129,7 +126,8 @@ func (s *session) agree(ctx context.Context, jobs []job, errs []error, verb stri
 			continue
 		}
 		changes++
-		if !s.flags.json && !s.flags.yes && !j.resumes {
+		// A restore that goes on shows once more which backup it puts back.
+		if !s.flags.json && !s.flags.yes && (!j.resumes || j.plan.Kind == plan.Restoration) {
 			s.printPlan(j.plan)
 		}
 	}

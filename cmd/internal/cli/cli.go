@@ -207,7 +207,6 @@ type usageError struct {
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-// limited gives a command its overall time.
 // onHosts does something with the hosts that patterns name, within --timeout.
 func (a *app) onHosts(cmd *cobra.Command, patterns []string, do func(context.Context, *session) error) error {
 	s, err := a.open(patterns)
@@ -219,6 +218,7 @@ func (a *app) onHosts(cmd *cobra.Command, patterns []string, do func(context.Con
 	return do(ctx, s)
 }
 
+// limited gives a command its overall time.
 func (a *app) limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	if a.flags.timeout <= 0 {
 		return context.WithCancel(ctx)

@@ -329,7 +329,7 @@ func (e *nothingToDo) Error() string { return e.what }
 
 // ofRun gives the status of a run from its result: once a host was touched the
 // result says more than the error.
-func ofRun(host string, res apply.Result, err error) (int, string) {
+func ofRun(host string, action journal.Action, res apply.Result, err error) (int, string) {
 	code, hint := classify(host, err)
 	switch res.Outcome {
 	case apply.Undone:
@@ -346,9 +346,9 @@ func ofRun(host string, res apply.Result, err error) (int, string) {
 			return exitInterrupted, hint
 		}
 		if errors.Is(err, apply.ErrStopped) {
-			return exitCancelled, fmt.Sprintf(`"liftalot apply %s" goes on, "liftalot rollback %s" takes it back`, host, host)
+			return exitCancelled, wayOn(host, action)
 		}
-		return exitInterrupted, fmt.Sprintf(`"liftalot apply %s" goes on, "liftalot rollback %s" takes it back`, host, host)
+		return exitInterrupted, wayOn(host, action)
 	case apply.NeedsPerson:
 		var migrated *apply.MigratedError
 		if errors.As(err, &migrated) {
@@ -357,6 +357,9 @@ func ofRun(host string, res apply.Result, err error) (int, string) {
 		var refused *apply.RefusedByHost
 		if errors.As(err, &refused) {
 			return exitPerson, fmt.Sprintf("settle that on the host first, then: liftalot rollback %s", host)
+		}
+		if action == journal.Restore {
+			return exitPerson, wayOn(host, action)
 		}
 		return exitPerson, fmt.Sprintf(`"liftalot rollback %s" tries what is left again`, host)
 	}

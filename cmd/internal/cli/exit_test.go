@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,20 +89,26 @@ func TestTheResultOfARunDecides(t *testing.T) {
 		err  error
 		want int
 		hint string
+
+		action journal.Action
 	}{
-		{"stale before the first change", apply.Result{Outcome: apply.NotBegun}, &apply.StaleError{}, exitStale, "liftalot plan web1"},
-		{"no backup", apply.Result{Outcome: apply.NotBegun}, &backup.Unproven{}, exitBackup, "nothing was changed"},
-		{"swapped and back", apply.Result{Outcome: apply.Undone, Swapped: true}, unhealthy, exitRolledBack, "as it was before"},
-		{"registry, all undone", apply.Result{Outcome: apply.Undone}, &apply.RegistryError{Err: errors.New("401")}, exitAuth, "registry"},
-		{"failed before the swap", apply.Result{Outcome: apply.Undone}, errors.New("gate"), exitRolledBack, "not touched"},
-		{"first interrupt", apply.Result{Outcome: apply.Interrupted}, apply.ErrStopped, exitCancelled, "goes on"},
-		{"line gone", apply.Result{Outcome: apply.Interrupted}, remote.ErrUnknownOutcome, exitInterrupted, "goes on"},
-		{"migrated", apply.Result{Outcome: apply.NeedsPerson}, &apply.MigratedError{}, exitPerson, "liftalot rollback web1 --with-database"},
-		{"client's later edit in the way", apply.Result{Outcome: apply.NeedsPerson}, &apply.StepError{Err: &apply.RefusedByHost{}}, exitPerson, "settle that on the host first"},
-		{"not all undone", apply.Result{Outcome: apply.NeedsPerson}, unhealthy, exitPerson, "liftalot rollback web1"},
+		{"stale before the first change", apply.Result{Outcome: apply.NotBegun}, &apply.StaleError{}, exitStale, "liftalot plan web1", ""},
+		{"no backup", apply.Result{Outcome: apply.NotBegun}, &backup.Unproven{}, exitBackup, "nothing was changed", ""},
+		{"swapped and back", apply.Result{Outcome: apply.Undone, Swapped: true}, unhealthy, exitRolledBack, "as it was before", ""},
+		{"registry, all undone", apply.Result{Outcome: apply.Undone}, &apply.RegistryError{Err: errors.New("401")}, exitAuth, "registry", ""},
+		{"failed before the swap", apply.Result{Outcome: apply.Undone}, errors.New("gate"), exitRolledBack, "not touched", ""},
+		{"first interrupt", apply.Result{Outcome: apply.Interrupted}, apply.ErrStopped, exitCancelled, "goes on", ""},
+		{"line gone", apply.Result{Outcome: apply.Interrupted}, remote.ErrUnknownOutcome, exitInterrupted, "goes on", ""},
+		{"migrated", apply.Result{Outcome: apply.NeedsPerson}, &apply.MigratedError{}, exitPerson, "liftalot rollback web1 --with-database", ""},
+		{"client's later edit in the way", apply.Result{Outcome: apply.NeedsPerson}, &apply.StepError{Err: &apply.RefusedByHost{}}, exitPerson, "settle that on the host first", ""},
+		{"not all undone", apply.Result{Outcome: apply.NeedsPerson}, unhealthy, exitPerson, "liftalot rollback web1", ""},
+		{"rollback: line gone", apply.Result{Outcome: apply.Interrupted}, remote.ErrUnknownOutcome, exitInterrupted, `"liftalot rollback web1" goes on with it`, journal.Rollback},
+		{"rollback: not all undone", apply.Result{Outcome: apply.NeedsPerson}, unhealthy, exitPerson, `"liftalot rollback web1" tries`, journal.Rollback},
+		{"restore: first interrupt", apply.Result{Outcome: apply.Interrupted}, apply.ErrStopped, exitCancelled, `"liftalot restore web1" goes on with it`, journal.Restore},
+		{"restore: not to its end", apply.Result{Outcome: apply.NeedsPerson}, unhealthy, exitPerson, `"liftalot restore web1" goes on with it`, journal.Restore},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, hint := ofRun("web1", c.res, c.err)
+			got, hint := ofRun("web1", cmp.Or(c.action, journal.Apply), c.res, c.err)
 			if got != c.want || !strings.Contains(hint, c.hint) {
 				t.Errorf("status %d, hint %q; want %d and %q", got, hint, c.want, c.hint)
 			}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +17,7 @@ import (
 type hook struct {
 	argv    []string
 	fails   func(error)
+	redact  func(string) string
 	order   chan hookEvent
 	running sync.WaitGroup
 }
@@ -59,6 +59,7 @@ func (b *batchRun) tell(e hookEvent) {
 	b.mu.Lock()
 	if h.order == nil {
 		h.order = make(chan hookEvent, 2*len(b.session.hosts)+1) // every event has room
+		h.redact = b.secret.String
 		h.fails = func(err error) { b.warnOnce(fmt.Sprintf("--notify: %v", err)) }
 		h.running.Go(h.run)
 	}
@@ -93,7 +94,7 @@ func (h *hook) call(e hookEvent) error {
 	ctx, cancel := context.WithTimeout(context.Background(), hookTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, h.argv[0], h.argv[1:]...)
-	cmd.Stdin = bytes.NewReader(append(doc, '\n'))
+	cmd.Stdin = strings.NewReader(h.redact(string(doc)) + "\n") // it leaves this machine
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()
 	if ctx.Err() != nil {

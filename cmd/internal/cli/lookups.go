@@ -60,10 +60,10 @@ func (t *target) offered(ctx context.Context, platform string) (*release.Release
 		found.release, found.err = t.env.Vendor.Resolve(ctx, release.Source{
 			ManifestFile: t.flags.manifest, ManifestHost: h.ManifestHost, Channel: h.Channel, Version: h.Version, Registry: h.Registry.Address,
 			Credentials: t.credentials(), Platform: platform, KeySHA256: h.CosignKeySHA256, RequireSignature: h.RequireSignature,
-			Seen: t.seen(h.Channel),
+			Seen: t.seen(h.ManifestHost, h.Channel),
 		})
-		if found.err == nil {
-			found.err = t.remember(h.Channel, found.release.Seen())
+		if found.err == nil && h.Version == "" { // a version that a person names says nothing of the channel
+			found.err = t.remember(h.ManifestHost, h.Channel, found.release.Seen())
 		}
 	})
 	return found.release, found.err

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
+	"liftalot/plan/journal"
 	"liftalot/plan/probe"
 )
 
@@ -89,23 +91,35 @@ func (t *target) unfinished() error {
 		return err
 	}
 	if n := len(runs); n > 0 && runs[n-1].Interrupted() {
-		verb := "apply"
-		if runs[n-1].Action == "rollback" {
-			verb = "rollback"
-		}
-		return &hostError{
-			host: t.host.Name, code: exitInterrupted,
-			err:  named(t.host.Name, &unfinishedError{run: runs[n-1].Run}),
-			hint: `"liftalot ` + verb + " " + t.host.Name + `" goes on with it, "liftalot rollback ` + t.host.Name + `" takes it back`,
-		}
+		return t.unfinishedRun(runs[n-1])
 	}
 	return nil
 }
 
-type unfinishedError struct{ run string }
+// unfinishedRun refuses what cannot begin before a run that stopped has ended.
+func (t *target) unfinishedRun(r journal.RunState) error {
+	return &hostError{
+		host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, &unfinishedError{action: r.Action, run: r.Run}),
+		hint: wayOn(t.host.Name, r.Action),
+	}
+}
+
+// wayOn is what to type after a run that was interrupted: an upgrade can be taken
+// back as well, the others can only be gone on with.
+func wayOn(host string, action journal.Action) string {
+	if action == journal.Apply {
+		return fmt.Sprintf(`"liftalot apply %s" goes on with it, "liftalot rollback %s" takes it back`, host, host)
+	}
+	return fmt.Sprintf(`"liftalot %s %s" goes on with it`, action, host)
+}
+
+type unfinishedError struct {
+	action journal.Action
+	run    string
+}
 
 func (e *unfinishedError) Error() string {
-	return "run " + e.run + " was interrupted and is not finished"
+	return fmt.Sprintf("%s %s was interrupted and is not finished", e.action, e.run)
 }
 
 func (s *session) printPlan(p *plan.Plan) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -87,7 +86,7 @@ func (t *target) seeNow(ctx context.Context) (*seenNow, error) {
 // lastBackup is when the newest proven backup of the host here was taken, zero
 // when there is none.
 func (t *target) lastBackup() time.Time {
-	folders, err := os.ReadDir(filepath.Join(t.folder(), "backups"))
+	folders, err := os.ReadDir(t.backups())
 	if err != nil {
 		return time.Time{}
 	}
@@ -110,6 +109,7 @@ func backupDate(at time.Time) ui.Text {
 // --timeout is over.
 func (s *session) watch(ctx context.Context, every time.Duration, show func(context.Context) error) error {
 	for {
+		s.known = new(lookups) // the vendor is asked anew as well
 		if s.out.IsTerminal() {
 			s.out.Clear()
 		}

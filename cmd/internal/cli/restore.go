@@ -206,13 +206,20 @@ func (t *target) restoreJob(ctx context.Context, id string) (job, error) {
 	}
 	if n := len(runs); n > 0 && runs[n-1].Interrupted() {
 		if runs[n-1].Action != journal.Restore {
-			return job{}, &hostError{
-				host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, fmt.Errorf("run %s was interrupted and is not finished", runs[n-1].Run)),
-				hint: fmt.Sprintf("liftalot status %s says what comes first", t.host.Name),
-			}
+			return job{}, t.unfinishedRun(runs[n-1])
 		}
 		p, hash, err := savedPlan(t.runPlan(runs[n-1].Run))
-		return job{plan: p, was: p, hash: hash, resumes: true}, err
+		if err != nil {
+			return job{}, err
+		}
+		if under := sent(p); id != "" && id != under {
+			return job{}, &hostError{
+				host: t.host.Name, code: exitInterrupted,
+				err:  fmt.Errorf("%s: the restore of backup %s was interrupted and is not finished, so %s cannot be put back now", t.host.Name, under, id),
+				hint: wayOn(t.host.Name, journal.Restore),
+			}
+		}
+		return job{plan: p, was: p, hash: hash, resumes: true}, nil
 	}
 	e, err := t.chosen(ctx, id, nil)
 	if err != nil {
@@ -244,6 +251,16 @@ func (t *target) restoreJob(ctx context.Context, id string) (job, error) {
 	return job{plan: p, was: p, hash: plan.Hash(data)}, err
 }
 
+// sent is the backup that a restore puts back.
+func sent(p *plan.Plan) string {
+	for _, s := range p.Steps {
+		if s.Op.Send != nil {
+			return s.Op.Send.Backup
+		}
+	}
+	return ""
+}
+
 // losses says in words and numbers what a return to a backup loses.
 func (t *target) losses(ctx context.Context, f *plan.Facts, m *backup.Manifest) ([]string, error) {
 	live, err := backup.Counts(ctx, t.client, f.Database, m.Taken)
@@ -265,7 +282,7 @@ func (t *target) send(host backup.Runner, track *ui.Track) func(ctx context.Cont
 			return err
 		}
 		f, ok := m.File(backup.Dump)
-		if !ok || f.SHA256 != op.SHA256 {
+		if !ok || f.SHA256 != op.SHA256 || m.ID != op.Backup || m.Host != t.host.Name {
 			return &backup.Unproven{Host: t.host.Name, What: "the dump is not the one that was agreed on"}
 		}
 		s := &backup.Sender{Host: host, Manifest: m, Dir: t.backupFolder(op.Backup), Identity: own, Tell: track.Bytes}

@@ -83,10 +83,7 @@ func (t *target) carryOut(ctx context.Context, p, was *plan.Plan, hash string, t
 		done.Backup = &backupSummary{ID: res.Backup.ID, Dir: t.backupFolder(res.Backup.ID), Bytes: res.Backup.Bytes}
 	}
 	if err != nil {
-		code, hint := ofRun(t.host.Name, res, err)
-		if p.Kind == plan.Restoration && (res.Outcome == apply.Interrupted || res.Outcome == apply.NeedsPerson) {
-			hint = fmt.Sprintf("liftalot restore %s goes on with it", t.host.Name)
-		}
+		code, hint := ofRun(t.host.Name, e.Action(), res, err)
 		err = &hostError{host: t.host.Name, code: code, err: named(t.host.Name, err), hint: hint}
 		done = done.failed(t.host.Name, err)
 	}

@@ -7,13 +7,15 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/Masterminds/semver/v3"
+
 	"liftalot/plan/journal"
 	"liftalot/plan/release"
 )
 
 // The newest release accepted on each channel is kept in channels.json, one
-// object from channel to version and digest, so that a channel cannot go back
-// behind what any host of this inventory was offered.
+// object from manifest host and channel to version and digest, so that a channel
+// cannot go back behind what any host of this inventory was offered.
 
 func (s *session) channelsFile() string { return filepath.Join(s.state, "channels.json") }
 
@@ -34,24 +36,25 @@ func (s *session) channels() (map[string]release.Seen, error) {
 
 // seen is what was accepted on a channel before. A file that cannot be read is
 // found again, and reported, by remember.
-func (s *session) seen(channel string) release.Seen {
+func (s *session) seen(host, channel string) release.Seen {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all, err := s.channels()
 	if err != nil {
 		return release.Seen{}
 	}
-	return all[channel]
+	return all[host+" "+channel]
 }
 
-func (s *session) remember(channel string, seen release.Seen) error {
+func (s *session) remember(host, channel string, seen release.Seen) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all, err := s.channels()
 	if err != nil {
 		return err
 	}
-	if all[channel] == seen {
+	channel = host + " " + channel
+	if all[channel] == seen || older(seen.Version, all[channel].Version) {
 		return nil
 	}
 	all[channel] = seen
@@ -60,4 +63,11 @@ func (s *session) remember(channel string, seen release.Seen) error {
 		return fmt.Errorf("remember the release: %w", err)
 	}
 	return journal.WriteFile(s.channelsFile(), append(data, '\n'), 0o600)
+}
+
+// older reports whether a version is below another one.
+func older(a, b string) bool {
+	va, errA := semver.StrictNewVersion(a)
+	vb, errB := semver.StrictNewVersion(b)
+	return errA == nil && errB == nil && va.LessThan(vb)
 }

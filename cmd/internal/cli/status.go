@@ -110,9 +110,9 @@ func (t *target) standing() (standing, error) {
 // describe tells a run in a sentence and names the next command.
 func describe(name string, r journal.RunState) (says, next string) {
 	at := r.Last.Time.UTC().Format(time.DateTime) + " UTC"
-	what, again := "upgrade", "liftalot apply "+name
+	what := "upgrade"
 	if r.Action == journal.Rollback {
-		what, again = "rollback", "liftalot rollback "+name
+		what = "rollback"
 	}
 	if r.Action == journal.Restore {
 		return describeRestore(name, at, r)
@@ -127,8 +127,10 @@ func describe(name string, r journal.RunState) (says, next string) {
 		return fmt.Sprintf("an upgrade failed at %s and was taken back", at), "liftalot plan " + name
 	case journal.Abandoned:
 		return fmt.Sprintf("an upgrade stopped at %s before it changed anything", at), "liftalot plan " + name
+	case journal.NeedsPerson:
+		return fmt.Sprintf("an upgrade failed at %s after the new version had changed the database", at), "liftalot rollback " + name + " --with-database"
 	}
-	return fmt.Sprintf("the %s stopped at %s in step %q", what, at, r.Last.Step), again + `, or "liftalot rollback ` + name + `" takes it back`
+	return fmt.Sprintf("the %s stopped at %s in step %q", what, at, r.Last.Step), wayOn(name, r.Action)
 }
 
 func describeRestore(name, at string, r journal.RunState) (says, next string) {
@@ -140,5 +142,5 @@ func describeRestore(name, at string, r journal.RunState) (says, next string) {
 	case journal.Abandoned:
 		return fmt.Sprintf("a restore stopped at %s before it changed anything", at), "liftalot backups " + name
 	}
-	return fmt.Sprintf("the restore stopped at %s in step %q", at, r.Last.Step), "liftalot restore " + name
+	return fmt.Sprintf("the restore stopped at %s in step %q", at, r.Last.Step), wayOn(name, r.Action)
 }

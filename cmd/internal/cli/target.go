@@ -147,7 +147,7 @@ func (t *target) credentials() release.Credentials {
 		return nil
 	}
 	return func(ctx context.Context) (string, []byte, error) {
-		password, err := t.secretOf(ctx, t.host.Registry.Password, "registry password of "+t.host.Registry.Username)
+		password, err := t.secretOf(ctx, t.host.Registry.Password, fmt.Sprintf("password of %s at the registry %s", t.host.Registry.Username, t.host.Registry.Address))
 		return t.host.Registry.Username, password, err
 	}
 }

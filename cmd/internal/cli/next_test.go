@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"liftalot/inventory"
+	"liftalot/plan"
+	"liftalot/plan/journal"
+	"liftalot/plan/release"
+)
+
+// stopped leaves a run behind that was begun and has no end.
+func (d *desk) stopped(t *testing.T, action journal.Action, p *plan.Plan) {
+	t.Helper()
+	data, err := p.Encode()
+	must(t, err)
+	file := d.runPlan(p.ID)
+	must(t, os.MkdirAll(filepath.Dir(file), 0o700))
+	must(t, os.WriteFile(file, data, 0o600))
+	j, err := journal.Open(d.folder(), journal.Options{Host: "web1", Purpose: "test", Now: time.Now()})
+	must(t, err)
+	must(t, j.Append(journal.Record{Kind: journal.RunBegun, Run: p.ID, Time: time.Now(), Action: action, Plan: plan.Hash(data)}))
+	must(t, j.Append(journal.Record{Kind: journal.Intent, Run: p.ID, Step: "send", Time: time.Now()}))
+	j.Close()
+}
+
+func hintOf(t *testing.T, err error) string {
+	t.Helper()
+	var known *hostError
+	if !errors.As(err, &known) || known.code != exitInterrupted {
+		t.Fatalf("got %v, want that a run is unfinished", err)
+	}
+	return known.hint
+}
+
+// What is to be typed next is a command that takes the run, and no other.
+func TestTheNextCommandFitsTheRunThatStopped(t *testing.T) {
+	for action, want := range map[journal.Action]string{
+		journal.Apply:    `"liftalot apply web1" goes on with it, "liftalot rollback web1" takes it back`,
+		journal.Rollback: `"liftalot rollback web1" goes on with it`,
+		journal.Restore:  `"liftalot restore web1" goes on with it`,
+	} {
+		d := newDesk(t, "")
+		d.stopped(t, action, &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Upgrade})
+		if got := hintOf(t, d.unfinished()); got != want {
+			t.Errorf("plan after %s: %s", action, got)
+		}
+		runs, err := d.runs()
+		must(t, err)
+		if _, next := describe("web1", runs[0]); next != want {
+			t.Errorf("status after %s: %s", action, next)
+		}
+		if _, err := d.applyJob(); action != journal.Apply && hintOf(t, err) != want {
+			t.Errorf("apply after %s: %v", action, err)
+		}
+		if _, err := d.restoreJob(t.Context(), "b1"); action != journal.Restore && hintOf(t, err) != want {
+			t.Errorf("restore after %s: %v", action, err)
+		}
+	}
+	_, next := describe("web1", journal.RunState{Run: "x", Action: journal.Apply, Outcome: journal.NeedsPerson})
+	if next != "liftalot rollback web1 --with-database" {
+		t.Errorf("after a migration: %s", next)
+	}
+}
+
+// A restore that was interrupted goes on with its own backup, never with one that
+// somebody has named since.
+func TestARestoreGoesOnOnlyWithItsOwnBackup(t *testing.T) {
+	d := newDesk(t, "")
+	p := &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Restoration}
+	p.Steps = []plan.Step{{ID: "send", Title: "send the dump", Op: plan.Op{Send: &plan.Send{Backup: "b1"}}}}
+	d.stopped(t, journal.Restore, p)
+	for _, id := range []string{"", "b1"} {
+		if j, err := d.restoreJob(t.Context(), id); err != nil || !j.resumes {
+			t.Errorf("%q: %+v, %v", id, j, err)
+		}
+	}
+	if _, err := d.restoreJob(t.Context(), "b2"); hintOf(t, err) == "" || !strings.Contains(err.Error(), "b1 was interrupted") {
+		t.Errorf("another backup: %v", err)
+	}
+	p.Steps[0].Op.Send.Backup = "../../globex/backups/b1"
+	data, err := p.Encode()
+	must(t, err)
+	if _, err := plan.Decode(data); err == nil {
+		t.Error("a plan may name a backup of another host")
+	}
+}
+
+// What a channel was seen at only rises, and each manifest host has its own.
+func TestAChannelIsNeverRememberedLower(t *testing.T) {
+	d := newDesk(t, "")
+	high, low := release.Seen{Version: "0.24.8", Digest: "a"}, release.Seen{Version: "0.24.6", Digest: "b"}
+	must(t, d.remember("updates.example", "stable", high))
+	must(t, d.remember("updates.example", "stable", low))
+	must(t, d.remember("mirror.example", "stable", low))
+	if got := d.seen("updates.example", "stable"); got != high {
+		t.Errorf("it went back to %+v", got)
+	}
+	if got := d.seen("mirror.example", "stable"); got != low {
+		t.Errorf("another host's is %+v", got)
+	}
+}
+
+// A password that was typed for one registry is not sent to another.
+func TestATypedPasswordIsOfOneRegistry(t *testing.T) {
+	d := newDesk(t, "    registry: {address: one.example, username: deploy, password: prompt}\n"+
+		"  web2:\n    address: 192.0.2.2\n    registry: {address: two.example, username: deploy, password: prompt}\n")
+	d.typed["password of deploy at the registry one.example"] = inventory.NewSecret([]byte("typed for one"))
+	_, password, err := d.credentials()(t.Context())
+	if err != nil || string(password) != "typed for one" {
+		t.Fatalf("%q, %v", password, err)
+	}
+	if _, password, err := d.session.target(d.hosts[1]).credentials()(t.Context()); err == nil {
+		t.Errorf("the other registry gets %q", password)
+	}
+}
