@@ -347,8 +347,11 @@ func (m *Manifest) VerifyUploads(ctx context.Context, dir string, id age.Identit
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		proven[u.Object] = true // or the error ends it
-		return proveObject(root, u, id)
+		if err := proveObject(root, u, id); err != nil {
+			return err
+		}
+		proven[u.Object] = true // only now: other backups name it too
+		return nil
 	})
 	if err != nil && ctx.Err() == nil {
 		return &Unproven{Host: m.Host, What: "the files", Err: err}

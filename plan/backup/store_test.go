@@ -137,3 +137,26 @@ func TestDamagedContentsAreFoundAndComeAgain(t *testing.T) {
 		t.Errorf("the first: %v", err)
 	}
 }
+
+// A content that rotted is found in each backup that names it, though what they have
+// in common is read once.
+func TestADamagedContentIsFoundInEachBackup(t *testing.T) {
+	f := light(t)
+	backups := map[string]*Manifest{"b1": f.mustTake(t, "b1"), "b2": f.mustTake(t, "b2")}
+	object := f.objects(t)[0]
+	if err := os.Truncate(object, 10); err != nil {
+		t.Fatal(err)
+	}
+	proven := map[[32]byte]bool{}
+	for _, id := range []string{"b1", "b2"} {
+		var unproven *Unproven
+		if err := backups[id].VerifyUploads(t.Context(), filepath.Join(f.list, id), testKey(), proven); !errors.As(err, &unproven) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	for n := range proven {
+		if objectName(n).file()+suffix == filepath.Join(filepath.Base(filepath.Dir(object)), filepath.Base(object)) {
+			t.Error("it counts as proven")
+		}
+	}
+}
