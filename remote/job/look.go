@@ -87,6 +87,9 @@ const (
 // Wait looks every so often until the job has ended, is lost, or was never
 // there. A host that does not answer is asked again until ctx ends; one that
 // refuses us is not. onLog, when set, gets the log piece by piece.
+//
+// Every error wraps [remote.ErrUnknownOutcome], and what the last look came to:
+// when that says [remote.ErrNotStarted], it was only the look that never started.
 func Wait(ctx context.Context, r Runner, dir string, every time.Duration, onLog func([]byte)) (Status, error) {
 	var offset int64
 	every = max(every, minPause)
@@ -95,7 +98,7 @@ func Wait(ctx context.Context, r Runner, dir string, every time.Duration, onLog 
 		st, err := Look(ctx, r, dir, offset)
 		switch {
 		case err != nil && (refused(err) || ctx.Err() != nil):
-			return Status{}, err
+			return Status{}, unseen(dir, err)
 		case err != nil:
 			pause = min(2*pause, maxPause)
 		default:
@@ -113,9 +116,14 @@ func Wait(ctx context.Context, r Runner, dir string, every time.Duration, onLog 
 			}
 		}
 		if err := remote.Pause(ctx, pause); err != nil {
-			return Status{}, fmt.Errorf("wait for job in %s: %w: %w", dir, remote.ErrUnknownOutcome, err)
+			return Status{}, unseen(dir, err)
 		}
 	}
+}
+
+// unseen is the error for a job whose end was not seen.
+func unseen(dir string, cause error) error {
+	return fmt.Errorf("wait for job in %s: %w: %w", dir, remote.ErrUnknownOutcome, cause)
 }
 
 // refused reports whether asking again would only be a nuisance: the host has
