@@ -16,6 +16,7 @@ import (
 type Client struct {
 	cfg          Config
 	startTimeout time.Duration // for a command to come to its opening mark
+	fileTimeout  time.Duration // for one operation on a file
 	noSFTP       bool          // files travel over scripts
 
 	slots chan struct{} // held by commands
@@ -33,6 +34,7 @@ func NewClient(cfg Config) *Client {
 	return &Client{
 		cfg:          cfg.withDefaults(),
 		startTimeout: startTimeout,
+		fileTimeout:  fileTimeout,
 		slots:        make(chan struct{}, maxChannels-1), // the last one is for SFTP
 		files:        make(chan struct{}, 1),
 		gate:         make(chan struct{}, 1),

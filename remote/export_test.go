@@ -11,3 +11,6 @@ func WithoutSFTP(cfg Config) *Client {
 
 // SetStartTimeout shortens the wait for a command to begin.
 func (c *Client) SetStartTimeout(d time.Duration) { c.startTimeout = d }
+
+// SetFileTimeout shortens the wait for an operation on a file.
+func (c *Client) SetFileTimeout(d time.Duration) { c.fileTimeout = d }

@@ -37,7 +37,7 @@ func FuzzSFTPPeer(f *testing.F) {
 			return
 		}
 		defer client.Close()
-		s := &sftpSession{client: client, in: inW, out: outR, end: func() {}, ended: make(chan struct{})}
+		s := &sftpSession{client: client, in: inW, out: outR, end: func() {}, ended: make(chan struct{}), limit: fileTimeout}
 		data, err := s.read(ctx, "/etc/motd", limit)
 		if ctx.Err() != nil {
 			t.Errorf("it took %s to find out that %q is no answer", 10*time.Second, says)

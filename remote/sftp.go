@@ -44,7 +44,8 @@ type sftpSession struct {
 	out    *io.PipeReader
 	end    context.CancelFunc
 	ended  chan struct{}
-	absent bool // there is none on this host
+	limit  time.Duration // of one operation
+	absent bool          // there is none on this host
 }
 
 // session returns the session of the living connection, starting it when there
@@ -79,9 +80,11 @@ func (c *Client) startSFTP(ctx context.Context, conn *conn) (*sftpSession, error
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
 	// The session outlives the operation that has started it, not the
-	// connection.
+	// connection. Its start is part of that operation and bounded as the rest is.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	s := &sftpSession{in: inW, out: outR, end: end, ended: make(chan struct{})}
+	ctx, cancel := context.WithTimeout(ctx, c.fileTimeout)
+	defer cancel()
+	s := &sftpSession{in: inW, out: outR, end: end, ended: make(chan struct{}), limit: c.fileTimeout}
 	var runErr error
 	conn.tasks.Go(func() {
 		defer close(s.ended)
@@ -144,7 +147,7 @@ func (s *sftpSession) close() {
 // within bounds an operation: the library knows no deadlines, so the session
 // ends with the operation's time.
 func (s *sftpSession) within(ctx context.Context, op func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, fileTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	stop := context.AfterFunc(ctx, s.close)
 	defer stop()
