@@ -156,3 +156,62 @@ func TestCutsAtEveryTenthOfADump(t *testing.T) {
 		}
 	}
 }
+
+// A host that refuses a new connection in the way of one that ends it says nothing
+// about its files: each command is tried again.
+func TestARefusedConnectionIsNoEndOfWhatTheHostSays(t *testing.T) {
+	f := newFiled(t)
+	r := &refusing{Runner: below{f.Host}, seen: map[string]bool{}}
+	m, err := f.take(t, r, "b1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(f.there(t), f.contents(t, "b1")); diff != "" || m.Uploads.Lost != 0 {
+		t.Error(diff)
+	}
+	for _, name := range []string{"list the files", "hash the files", "pull the files", "pull large.bin"} {
+		if !r.seen[name] {
+			t.Errorf("%s: not refused", name)
+		}
+	}
+}
+
+// One that stays away leaves the backup to be gone on with.
+func TestAConnectionThatStaysRefusedCanBeTriedAgain(t *testing.T) {
+	for _, name := range []string{"list the files", "hash the files", "pull the files", "pull large.bin"} {
+		f := newFiled(t)
+		var unproven *Unproven
+		if _, err := f.take(t, &refusing{Runner: below{f.Host}, only: name}, "b1"); !lineBroke(err) || errors.As(err, &unproven) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A refusing host sends a little of each command's output and is then unreachable,
+// as one is that closes the connection in the middle of a handshake: once for each
+// command, or for one command always.
+type refusing struct {
+	Runner
+	seen map[string]bool
+	only string
+}
+
+func (r *refusing) Run(ctx context.Context, cmd remote.Command) (remote.Result, error) {
+	if cmd.Stdout == nil || r.seen[cmd.Name] || r.only != "" && cmd.Name != r.only {
+		return r.Runner.Run(ctx, cmd)
+	}
+	if r.only == "" {
+		r.seen[cmd.Name] = true
+	}
+	out, left := cmd.Stdout, 5
+	cmd.Stdout = writer(func(p []byte) error {
+		n := min(left, len(p))
+		left -= n
+		_, err := out.Write(p[:n])
+		return err
+	})
+	if res, err := r.Runner.Run(ctx, cmd); err != nil {
+		return res, err
+	}
+	return remote.Result{}, &remote.UnreachableError{Host: "web1", Op: "handshake", Err: io.EOF}
+}

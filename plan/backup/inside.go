@@ -68,12 +68,16 @@ func (i inside) read(ctx context.Context, cmd remote.Command, use func(*bufio.Re
 			err = errors.New("the host says more than was asked for")
 		}
 	}
-	r.CloseWithError(errors.New("what the host says is of no use"))
-	if ran := <-ended; err == nil {
+	r.CloseWithError(errUseless)
+	// What the line did can be tried again, but the reader may have taken it for the
+	// end of what the host says: a line that is refused can look like one.
+	if ran := <-ended; err == nil || tryAgain(ran) && !errors.Is(ran, errUseless) {
 		return ran
 	}
 	return err // where the command failed, the reader met its error
 }
+
+var errUseless = errors.New("what the host says is of no use")
 
 // foldersScript names the folders that a container may write to and that outlive
 // it: volumes and bind mounts.

@@ -339,8 +339,13 @@ func (p *fetching) one(ctx context.Context, hosts []Runner, f *Upload) error {
 		ended <- err
 	}()
 	err := p.take(f, r)
-	r.CloseWithError(errors.New("no longer wanted"))
-	if sent := <-ended; sent != nil && errors.Is(err, sent) && !tryAgain(sent) {
+	r.CloseWithError(errUnwanted)
+	switch sent := <-ended; {
+	case err == nil || sent == nil || errors.Is(sent, errUnwanted):
+		return err
+	case tryAgain(sent):
+		return sent // the reader may have taken it for the end; see inside.read
+	case errors.Is(err, sent):
 		// It went, or became shorter or longer, or something worse: the host is asked.
 		p.other = append(p.other, f)
 		return nil
