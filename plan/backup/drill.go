@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -14,6 +15,7 @@ import (
 	"filippo.io/age"
 
 	"liftalot/plan"
+	"liftalot/remote"
 	"liftalot/remote/job"
 )
 
@@ -48,7 +50,7 @@ func (d *Drill) Run(ctx context.Context) (tables int, rows int64, err error) {
 		d.Tell(Event{Done: done, Total: total})
 	}}
 	if err := s.Send(ctx, f, dump, path.Join(d.Manifest.OnHost, Dump)); err != nil {
-		return 0, 0, err
+		return 0, 0, errors.Join(err, d.tidy(ctx, path.Dir(dump)))
 	}
 	dir := path.Join(plan.RunRoot, d.ID, "drill")
 	spec := job.Spec{
@@ -56,6 +58,9 @@ func (d *Drill) Run(ctx context.Context) (tables int, rows int64, err error) {
 		Args: []string{"liftalot-drill-" + strings.ToLower(d.ID), d.Database.Container, d.Database.User, dump},
 	}
 	if err := job.Start(ctx, d.Host, spec); err != nil {
+		if errors.Is(err, remote.ErrNotStarted) { // else it may run, and removes the dump itself
+			err = errors.Join(err, d.tidy(ctx, path.Dir(dump)))
+		}
 		return 0, 0, err
 	}
 	t := &Taker{Host: d.Host, Watch: d.Watch, Name: d.Manifest.Host, Tell: d.Tell}
@@ -76,6 +81,20 @@ func (d *Drill) Run(ctx context.Context) (tables int, rows int64, err error) {
 		return 0, 0, d.unproven("the drill failed: " + lastLine(log))
 	}
 	return d.compare(log)
+}
+
+// tidyTime is for the removal of a dump that nothing will restore.
+const tidyTime = 30 * time.Second
+
+// tidy removes a dump from the host that no job will: it lies there decrypted.
+func (d *Drill) tidy(ctx context.Context, folder string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
+	defer cancel()
+	_, err := d.Host.Run(ctx, remote.Command{Name: "remove the dump of the drill", Script: `rm -rf -- "$1"`, Args: []string{folder}, Root: true})
+	if err != nil {
+		return fmt.Errorf("%s: the decrypted dump may still be on the host, in %s; remove that folder: %w", d.Manifest.Host, folder, err)
+	}
+	return nil
 }
 
 func (d *Drill) unproven(what string) error { return &Unproven{Host: d.Manifest.Host, What: what} }

@@ -1,6 +1,9 @@
 package backup
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +11,7 @@ import (
 	"time"
 
 	"liftalot/plan/internal/shamhost"
+	"liftalot/remote"
 )
 
 // sent is a backup in a folder, and a host to send it to.
@@ -103,6 +107,15 @@ kill*) printf '%s\n' "$*" >>"$SHAM/log" ;;
 *) exit 64 ;;
 esac`
 
+func drill(h *shamhost.Host, s *Sender) *Drill {
+	d := &Drill{
+		Host: below{h}, Manifest: s.Manifest, Dir: s.Dir, Identity: testKey(), ID: "d1",
+		Tell: func(Event) {}, root: h.Path("var", "backups"),
+	}
+	d.Database.Container, d.Database.User = "db", "u"
+	return d
+}
+
 func TestDrillComparesEveryTable(t *testing.T) {
 	for name, tt := range map[string]struct{ counts, want string }{
 		"as the backup": {"Odd name\t3\t-1\n_sqlx_migrations\t51\t-1\nempty_one\t0\t-1\nmessages\t3000\t-1\nusers\t20\t-1\n", ""},
@@ -113,11 +126,7 @@ func TestDrillComparesEveryTable(t *testing.T) {
 		h, s, _ := sent(t)
 		h.Shim("docker", drillDocker)
 		h.Write("counts", tt.counts)
-		d := &Drill{
-			Host: below{h}, Manifest: s.Manifest, Dir: s.Dir, Identity: testKey(), ID: "d1",
-			Tell: func(Event) {}, root: h.Path("var", "backups"),
-		}
-		d.Database.Container, d.Database.User = "db", "u"
+		d := drill(h, s)
 		tables, rows, err := d.Run(t.Context())
 		if tt.want == "" {
 			if err != nil || tables != 5 || rows != 3074 {
@@ -133,4 +142,66 @@ func TestDrillComparesEveryTable(t *testing.T) {
 			t.Errorf("%s: left behind: %q, %v", name, left, err)
 		}
 	}
+}
+
+// A drill that ends before its job has the dump leaves none on the host, or says
+// where one is.
+func TestADrillThatDoesNotBeginLeavesNoDump(t *testing.T) {
+	stopped := errors.New("the user has stopped it")
+	for name, fails := range map[string]error{
+		"hash db.dump": &remote.ExitError{Name: "hash db.dump", Code: 1},
+		"send db.dump": stopped,
+		"start job":    fmt.Errorf("start job: %w", remote.ErrNotStarted),
+	} {
+		h, s, _ := sent(t)
+		if err := os.Remove(filepath.Join(s.Manifest.OnHost, Dump)); err != nil {
+			t.Fatal(err)
+		}
+		d := drill(h, s)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		r := &failing{Runner: d.Host, fails: map[string]error{name: fails}}
+		if fails == stopped {
+			r.also = stop
+		}
+		d.Host = r
+		if _, _, err := d.Run(ctx); !errors.Is(err, fails) || strings.Contains(err.Error(), "remove that folder") {
+			t.Errorf("%s: %v", name, err)
+		}
+		folder := h.Path("var", "backups", "liftalot-drill-d1")
+		if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: it is still there: %v", name, err)
+		}
+		r.fails["remove the dump of the drill"] = remote.ErrNotStarted
+		if _, _, err := d.Run(t.Context()); !errors.Is(err, fails) || !strings.Contains(err.Error(), "in "+folder) || !strings.Contains(err.Error(), d.Manifest.Host) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Where nobody knows whether the job runs, the dump is the job's.
+func TestADrillThatMayHaveBegunKeepsItsDump(t *testing.T) {
+	h, s, _ := sent(t)
+	d := drill(h, s)
+	d.Host = &failing{Runner: d.Host, fails: map[string]error{"start job": remote.ErrUnknownOutcome}}
+	if _, _, err := d.Run(t.Context()); !errors.Is(err, remote.ErrUnknownOutcome) || !h.Has("var/backups/liftalot-drill-d1/"+Dump) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A failing host does not carry some commands out.
+type failing struct {
+	Runner
+	fails map[string]error
+	also  func() // nil for nothing more
+}
+
+func (f *failing) Run(ctx context.Context, cmd remote.Command) (remote.Result, error) {
+	if err := f.fails[cmd.Name]; err != nil {
+		if f.also != nil {
+			f.also()
+		}
+		return remote.Result{}, err
+	}
+	return f.Runner.Run(ctx, cmd)
 }
