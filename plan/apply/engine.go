@@ -274,11 +274,17 @@ func (e *Engine) act(ctx context.Context, id string, op plan.Op, forward bool) (
 	return data, err
 }
 
-// overBreaks asks again after a break in the line.
+// overBreaks asks again after a break in the line. What an earlier try may have
+// begun is not unbegun because a later one never started.
 func (e *Engine) overBreaks(ctx context.Context, id string, ask func() error) error {
 	pause := cmp.Or(e.Pause, breakPause)
+	unknown := false
 	for broken := 0; ; broken++ {
 		err := ask()
+		if unknown && errors.Is(err, remote.ErrNotStarted) {
+			err = fmt.Errorf("%w: %w", remote.ErrUnknownOutcome, err)
+		}
+		unknown = unknown || errors.Is(err, remote.ErrUnknownOutcome)
 		var lost *AdoptedError
 		if err == nil || !lineBroke(err) || broken == maxBreaks || ctx.Err() != nil || errors.As(err, &lost) {
 			return err

@@ -286,6 +286,42 @@ func TestADeadLineIsAnInterruption(t *testing.T) {
 	}
 }
 
+// A job that was started goes on while nobody can look at it. That its looker was
+// refused, or gave up, is not its failure: nothing is taken back, and the next start
+// reads how it ended.
+func TestAJobOutlivesWhoeverLooksAtIt(t *testing.T) {
+	want := finished(t)
+	for name, refusal := range map[string]error{
+		"login": &remote.AuthError{Host: "web1"}, "host key": &remote.HostKeyError{Host: "web1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t)
+				b.host.fault = func(what string, _ bool) error {
+					if b.step == "swap" && what == "look at job" {
+						return refusal
+					}
+					return nil
+				}
+				res, err := b.run(t.Context())
+				if !errors.Is(err, refusal) || res.Outcome != Interrupted || len(b.undone) > 0 {
+					t.Fatalf("%+v, %v; undone %q", res, err, b.undone)
+				}
+				if st := b.state().Step("swap"); st.Do != journal.Unknown {
+					t.Errorf("the journal says %q", st.Do)
+				}
+				b.host.fault = nil
+				if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+					t.Fatalf("again: %+v, %v", res, err)
+				}
+				if diff := cmp.Diff(want, b.host.world.client()); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
 // What will not get better by waiting is not asked again.
 func TestARefusalIsNotALineThatBroke(t *testing.T) {
 	for name, refusal := range map[string]error{

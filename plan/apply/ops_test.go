@@ -174,9 +174,12 @@ func TestRefusedLogin(t *testing.T) {
 		"unauthorized: authentication required":                                    true,
 		"received unexpected HTTP status: 401 Unauthorized":                        true,
 		"denied: requested access to the resource is denied":                       true,
+		"error pulling image configuration: status code 401":                       true,
 		"manifest unknown": false,
-		"dial tcp: lookup registry.example.com: no such host":  false,
-		"write /var/lib/docker/tmp/x: no space left on device": false,
+		`manifest for r/x@sha256:9f401ab0401 not found`:                   false,
+		"read tcp 10.0.0.2:40132->10.0.0.1:401: connection reset by peer": false,
+		"dial tcp: lookup registry.example.com: no such host":             false,
+		"write /var/lib/docker/tmp/x: no space left on device":            false,
 	} {
 		if refusedLogin(said) != want {
 			t.Errorf("%q: %v", said, !want)

@@ -5,10 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"liftalot/plan"
-	"liftalot/remote"
 	"liftalot/remote/job"
 )
 
@@ -48,13 +48,8 @@ func (e *Engine) pull(ctx context.Context, id string, op plan.Pull) error {
 
 // pullFailed tells from a job's end and its last words why it fetched nothing.
 func pullFailed(registry string, st job.Status, last string) error {
-	err := &HostError{What: "pull images", Said: complaint([]byte(last)), Err: &remote.ExitError{Name: "pull images", Code: st.ExitCode}}
-	switch {
-	case st.State != job.Ended:
-		err.Said = "the job on the host ended without a word, twice"
-	case st.Overdue:
-		err.Said = fmt.Sprintf("the images did not arrive within %v: %s", pullTimeout, err.Said)
-	case refusedLogin(err.Said):
+	err := badEnd("pull images", pullTimeout, st, last)
+	if st.State == job.Ended && !st.Overdue && refusedLogin(err.Said) {
 		return &RegistryError{Registry: registry, Err: err}
 	}
 	return err
@@ -91,12 +86,16 @@ func dockerConfig(registry, user string, password []byte) ([]byte, error) {
 
 // refusedLogin reads docker's own words, since it has no status for it: "no
 // basic auth credentials" without a login, "unauthorized" and "401" with a bad
-// one, "denied" with one that may not (Engine 20.10 to 26.1).
+// one, "denied" with one that may not (Engine 20.10 to 26.1). A digest or a port may
+// hold the number too.
 func refusedLogin(said string) bool {
-	for _, w := range []string{"no basic auth credentials", "unauthorized", "401", "denied"} {
-		if strings.Contains(strings.ToLower(said), w) {
+	said = strings.ToLower(said)
+	for _, w := range []string{"no basic auth credentials", "unauthorized", "denied"} {
+		if strings.Contains(said, w) {
 			return true
 		}
 	}
-	return false
+	return status401.MatchString(said)
 }
+
+var status401 = regexp.MustCompile(`\b(status|status code|response status|http)(:| is|/[0-9.]+)? *401\b`)

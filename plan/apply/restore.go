@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -48,8 +49,20 @@ func (e *Engine) start(ctx context.Context, id string, op plan.Start) error {
 // is run again.
 func (e *Engine) work(ctx context.Context, id, what string, spec job.Spec) error {
 	return e.tried(ctx, id, spec, false, func(st job.Status, last string) error {
-		return &HostError{What: what, Said: complaint([]byte(last)), Err: &remote.ExitError{Name: what, Code: st.ExitCode}}
+		return badEnd(what, spec.Timeout, st, last)
 	})
+}
+
+// badEnd tells what became of a job that did not do its work.
+func badEnd(what string, limit time.Duration, st job.Status, last string) *HostError {
+	err := &HostError{What: what, Said: complaint([]byte(last)), Err: &remote.ExitError{Name: what, Code: st.ExitCode}}
+	switch {
+	case st.State != job.Ended:
+		err.Said = "the job on the host ended without a word, twice"
+	case st.Overdue:
+		err.Said = fmt.Sprintf("it was not done within %v: %s", limit, err.Said)
+	}
+	return err
 }
 
 // tried runs a job once more where it ended with the host, and where it failed and

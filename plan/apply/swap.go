@@ -25,10 +25,15 @@ type Downtime struct {
 }
 
 // MigratedError reports that the new version failed after it had changed the
-// database: going back takes the database too, and a person decides that.
-type MigratedError struct{}
+// database, or that nobody can say: going back takes the database too, and a person
+// decides that.
+type MigratedError struct{ Unsure bool }
 
 func (e *MigratedError) Error() string {
+	if e.Unsure {
+		return "the new version did not become healthy, and the database does not say whether it was changed. " +
+			"The server is stopped, the dump taken before is safe"
+	}
 	return "the new version changed the database and then did not become healthy; " +
 		"the old one cannot run on it. Both are stopped, the dump taken with the server stopped is safe"
 }
@@ -83,6 +88,8 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 		return json.Marshal(e.result.Downtime)
 	case "migrated":
 		return nil, &MigratedError{}
+	case "unsure":
+		return nil, &MigratedError{Unsure: true}
 	case "":
 		return nil, &SwapError{Result: "died", Notes: log.notes}
 	}
@@ -150,13 +157,18 @@ var stages = map[string]string{
 	"soak": "healthy, watching that it stays so", "back": "going back to the old server",
 }
 
+// maxNotes bounds what is kept of a job's notes: a host may say any number of them.
+const maxNotes = 10
+
 func (l *swapLog) line(line string) string {
 	word, rest, _ := strings.Cut(line, " ")
 	switch word {
 	case "stage":
 		return stages[rest]
 	case "note":
-		l.notes = append(l.notes, rest)
+		if len(l.notes) < maxNotes {
+			l.notes = append(l.notes, complaint([]byte(rest)))
+		}
 		return rest
 	case "log":
 		return rest

@@ -30,7 +30,10 @@ inspect*) has gone.new || echo sha256:new ;;
 	has stopped && exit 7
 	cat "health.$(cat image)"
 	! has soaked || echo '{"status":"degraded"}' >health.sha256:new ;;
-*psql*) cat migrations ;;
+*psql*)
+	n=$(cat deaf 2>/dev/null)
+	if [ "${n:-0}" -gt 0 ] && grep -q "$(cat deaf.on)" image; then echo $((n - 1)) >deaf; exit 2; fi
+	cat migrations ;;
 *pg_dump*) has fail.dump && { echo 'pg_dump: error: connection lost' >&2; exit 1; }; echo archive ;;
 *pg_restore*) cat >/dev/null; ! has fail.restore ;;
 *"kill "*) : >killed ;;
@@ -123,6 +126,14 @@ func TestSwapDecides(t *testing.T) {
 			is(more...)(h, nil)
 		}
 	}
+	// deaf is a database that leaves so many questions unanswered while an image runs.
+	deaf := func(questions, image string, more ...string) func(*shamhost.Host, *plan.Swap) {
+		return func(h *shamhost.Host, _ *plan.Swap) {
+			h.Write("deaf", questions+"\n")
+			h.Write("deaf.on", image+"\n")
+			sick("", append(more, "loops")...)(h, nil)
+		}
+	}
 	for _, tt := range []struct {
 		name    string
 		change  func(h *shamhost.Host, op *plan.Swap)
@@ -148,6 +159,11 @@ func TestSwapDecides(t *testing.T) {
 		{name: "healthy only at first", change: is("soaked"), end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "healthy at first"},
 		{name: "migrated and sick", change: sick("", "migrated", "loops"), end: "migrated", code: 12, serves: "", file: newFile, says: "was migrated"},
 		{name: "migrated and healthy", change: is("migrated"), end: "healthy", serves: "sha256:new", file: newFile},
+		{name: "sick, and the database is away for a moment", change: deaf("4", "new"), end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "restarted"},
+		{name: "migrated and sick, and the database is away for a moment", change: deaf("4", "new", "migrated"), end: "migrated", code: 12, serves: "", file: newFile, says: "was migrated"},
+		{name: "sick, and the database never answers", change: deaf("9999", "new"), end: "unsure", code: 12, serves: "", file: newFile, says: "does not answer any more"},
+		{name: "the database is away before", change: deaf("4", "old"), end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "restarted"},
+		{name: "the database does not answer at all", change: deaf("9999", "old"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "does not say which migrations"},
 		{name: "dump fails", change: is("fail.dump"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "connection lost"},
 		{name: "dump is cut off", change: is("fail.restore"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "final dump"},
 		{name: "old image is gone", change: is("gone.old"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "no way back"},

@@ -20,7 +20,9 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 		e.result.Outcome = Interrupted
 		return e.result, err
 	}
-	if errors.Is(err, ErrStopped) || ctx.Err() != nil || lineBroke(err) {
+	// Nor is anything taken back from under a job that may still be at work, as when
+	// the way to it is refused since.
+	if errors.Is(err, ErrStopped) || ctx.Err() != nil || lineBroke(err) || errors.Is(err, remote.ErrUnknownOutcome) {
 		e.result.Outcome = Interrupted
 		return e.result, err
 	}
@@ -71,7 +73,7 @@ func (e *Engine) takeBack(ctx context.Context, err error) (Result, error) {
 			return e.result, errors.Join(err, uerr, e.end(ctx, journal.NeedsPerson))
 		}
 		var write *journal.WriteError
-		if ctx.Err() != nil || lineBroke(uerr) || errors.As(uerr, &write) {
+		if ctx.Err() != nil || lineBroke(uerr) || errors.Is(uerr, remote.ErrUnknownOutcome) || errors.As(uerr, &write) {
 			e.result.Outcome = Interrupted
 		}
 		return e.result, errors.Join(err, uerr)

@@ -9,7 +9,8 @@
 # Every line on standard output is one fact: "stage NAME", "probe …",
 # "downtime …", "end RESULT". Results: healthy, kept (nothing was changed),
 # back (the old server serves again), migrated (the database moved on, code
-# alone cannot go back), lost (the old server does not come up either).
+# alone cannot go back), unsure (it does not say whether it did), lost (the old
+# server does not come up either).
 set -u
 while [ "$1" != -- ]; do
 	v=${1#*=}
@@ -74,12 +75,17 @@ migrations() {
 		"select count(*), max(version), md5(string_agg(version || ' ' || success, ',' order by version)) from _sqlx_migrations" 2>/dev/null </dev/null
 }
 
-# newest is the newest migration of the database, which may take a while to answer
-# after a power cut.
 newest() {
+	docker exec "$DB" psql -X -q -A -t -U "$DBUSER" -d "$DBNAME" -c "select max(version) from _sqlx_migrations" 2>/dev/null </dev/null
+}
+
+# patiently asks the database, which may take a while to answer: after a power cut,
+# or when it was what made the server fail. No answer says nothing.
+patiently() {
 	_end=$(($(now) + 6000))
-	while [ "$(now)" -lt "$_end" ]; do
-		docker exec "$DB" psql -X -q -A -t -U "$DBUSER" -d "$DBNAME" -c "select max(version) from _sqlx_migrations" 2>/dev/null </dev/null && return
+	while :; do
+		"$1" && return 0
+		[ "$(now)" -lt "$_end" ] || return 1
 		sleep 1
 	done
 }
@@ -122,7 +128,7 @@ finish() {
 	probe_end
 	[ -z "${GONE:-}" ] || echo "away $GONE ${HERE:-$(now)}"
 	echo "end $1"
-	case $1 in healthy) exit 0 ;; kept) exit 11 ;; back) exit 10 ;; migrated) exit 12 ;; *) exit 13 ;; esac
+	case $1 in healthy) exit 0 ;; kept) exit 11 ;; back) exit 10 ;; migrated | unsure) exit 12 ;; *) exit 13 ;; esac
 }
 
 hash_of() { sha256sum "$1" 2>/dev/null | cut -d' ' -f1; }
@@ -176,7 +182,7 @@ go_back() {
 if [ "$BACK" = 1 ]; then
 	# A job that was killed, as by a power cut, told nobody what the new version
 	# had done. What the database holds decides, not what was seen.
-	if [ "$MIGRATION" -gt 0 ] && [ "$(newest)" -gt "$MIGRATION" ] 2>/dev/null; then
+	if [ "$MIGRATION" -gt 0 ] && [ "$(patiently newest)" -gt "$MIGRATION" ] 2>/dev/null; then
 		echo "note the database was migrated by the new version"
 		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
 		finish migrated
@@ -197,7 +203,10 @@ WANT=$(state "$IMAGE" '{{.Id}}')
 [ -n "$WANT" ] || { echo "note the new image is not on the host" && finish kept; }
 
 probe_begin
-MIGRATED=$(migrations)
+if ! MIGRATED=$(patiently migrations); then
+	echo "note the database does not say which migrations it has"
+	finish kept
+fi
 echo "stage stop"
 GONE=$(now)
 if [ -n "$DUMP" ]; then
@@ -242,7 +251,12 @@ fi
 [ "$OK" = 1 ] && finish healthy
 
 docker logs --tail 5 "$CONTAINER" 2>&1 </dev/null | cut -c1-200 | sed 's/^/log /'
-if [ "$(migrations)" != "$MIGRATED" ]; then
+if ! _now=$(patiently migrations); then
+	echo "note the database does not answer any more"
+	docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
+	finish unsure
+fi
+if [ "$_now" != "$MIGRATED" ]; then
 	# The old code refuses a schema it does not know, always. A restore loses
 	# what was written since and is never done without asking.
 	echo "note the database was migrated by the new version"
