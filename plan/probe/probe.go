@@ -9,7 +9,8 @@
 //
 // [Candidate] asks the host's own compose what it makes of an edited file that
 // is not in place. The file travels on standard input, so that this too leaves
-// the host as it was.
+// the host as it was. Of several files at once compose takes only one from there:
+// for the length of the question they lie in a folder of their own in memory.
 package probe
 
 import (
@@ -150,7 +151,8 @@ func split(marker string, out []byte) ([]part, error) {
 	return parts, nil
 }
 
-// Commands lists what a look may run on a host, for "check --commands".
+// Commands lists what check, plan, verify and status may run on a host, for
+// "check --commands".
 func Commands() []string {
 	return []string{
 		"id, uname, cat, date, sed, readlink, stat, sha256sum, df, tr, grep, wc, tail, head, cut, sort (of files that are there)",
@@ -158,5 +160,7 @@ func Commands() []string {
 		"docker compose version, docker compose config (also of a candidate file given on standard input)",
 		"docker exec SERVER curl http://127.0.0.1:PORT/{api/health,version.json,api/admin/updates/status}",
 		"docker exec DATABASE psql -c 'select …' (four read-only statements)",
+		"plan, where it edits two files: mktemp, head and rm in a folder of its own in /dev/shm, gone again after the question",
+		"verify: docker exec SERVER curl http://UPDATER:8081/health, docker exec SERVER cat /run/secrets/updater_token (to nowhere), docker exec UPDATER curl http://PROXY:2375/_ping",
 	}
 }

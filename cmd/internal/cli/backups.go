@@ -187,6 +187,10 @@ func (s *session) verifyBackups(ctx context.Context, inBucket bool) error {
 			if e.Err == nil {
 				e.Err = e.VerifyUploads(ctx, e.Dir, id, contents)
 			}
+			if e.Err != nil && ctx.Err() != nil { // given up, which says nothing of the backup
+				progress.Close()
+				return context.Cause(ctx)
+			}
 			l := t.listed(e)
 			if e.Err != nil {
 				errs[i] = errors.Join(errs[i], &backup.Unproven{Host: h.Name, What: e.ID, Err: e.Err})

@@ -19,9 +19,12 @@ func documents() map[string]string {
 	}
 }
 
+// textOnly are flags that make a command print a text for people.
+var textOnly = map[string]string{"liftalot check": "commands", "liftalot key": "recovery"}
+
 // refuseJSON keeps a program from reading a text as a document.
 func (a *app) refuseJSON(cmd *cobra.Command, _ []string) error {
-	if a.flags.json && documents()[cmd.CommandPath()] == "" {
+	if a.flags.json && (documents()[cmd.CommandPath()] == "" || cmd.Flags().Changed(textOnly[cmd.CommandPath()])) {
 		return &usageError{fmt.Errorf("%q has no JSON document", cmd.CommandPath()), cmd.CommandPath()}
 	}
 	return nil

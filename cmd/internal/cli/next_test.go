@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -117,5 +118,16 @@ func TestATypedPasswordIsOfOneRegistry(t *testing.T) {
 	}
 	if _, password, err := d.session.target(d.hosts[1]).credentials()(t.Context()); err == nil {
 		t.Errorf("the other registry gets %q", password)
+	}
+}
+
+// A text is never mistaken for a document.
+func TestATextIsNoDocument(t *testing.T) {
+	for _, args := range [][]string{{"check", "--commands", "--json"}, {"key", "--recovery", "--json"}} {
+		var out, stderr bytes.Buffer
+		code := Main(args, Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &stderr, Now: time.Now, Getenv: func(string) string { return "" }})
+		if code != exitUsage || out.Len() > 0 {
+			t.Errorf("%q: status %d, said %q", args, code, out.String())
+		}
 	}
 }

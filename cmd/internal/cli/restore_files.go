@@ -66,7 +66,11 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 	}
 	defer func() { _ = local.Release() }()
 	progress := t.progress()
-	defer progress.Close()
+	defer func() {
+		if progress != nil {
+			progress.Close()
+		}
+	}()
 	track := progress.Host(t.host.Name)
 	track.Begin("compare files")
 	host := t.locked(run, "restore of files", func(s string) { track.Say(s) })
@@ -90,7 +94,14 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 	done := &filesBack{
 		Host: t.host.Name, Backup: e.ID, Missing: len(d.Missing), Changed: len(d.Changed), Kept: len(d.Kept), Same: d.Same, Lost: d.Lost, Bytes: d.Bytes(),
 	}
+	progress.Close() // or it would draw over the list
+	progress = nil
 	if err := t.agreeFiles(ctx, e, d); err != nil {
+		return nil, err
+	}
+	progress = t.progress()
+	track = progress.Host(t.host.Name)
+	if p.Taker, err = t.taker(ctx, host, track); err != nil {
 		return nil, err
 	}
 	track.Begin("put files back")

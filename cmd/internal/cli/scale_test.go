@@ -215,11 +215,13 @@ func (u used) compare(t *testing.T) {
 		maps.DeleteFunc(now, func(name string, _ bool) bool { return u.files[name] })
 		t.Errorf("%d more files are open: %v", len(now), now)
 	}
-	const most = 300 << 20
-	if peak := resident(t, "VmHWM"); peak > most {
-		t.Errorf("took %d MiB, want at most %d", peak>>20, most>>20)
+	// 300 MiB for a process that does nothing else, which begins with less than 60:
+	// what stories left behind in this one, under -race, is not the tool's.
+	const most = 240 << 20
+	if peak := resident(t, "VmHWM") - u.memory; peak > most {
+		t.Errorf("took %d MiB on top of %d, want at most %d", peak>>20, u.memory>>20, most>>20)
 	} else if peak > 0 {
-		t.Logf("took at most %d MiB", peak>>20)
+		t.Logf("took at most %d MiB on top of %d", peak>>20, u.memory>>20)
 	}
 }
 
