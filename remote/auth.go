@@ -21,18 +21,26 @@ import (
 type authenticator struct {
 	ctx   context.Context // of the handshake; Sign has no place for one
 	cfg   Config
+	chain *chain                 // which cuts the agent off too
 	pause func() (resume func()) // stops the handshake's clock while a person types
 
-	agent io.Closer
-	tried []string
-	err   error
+	tried  []string
+	silent bool // the agent owed an answer when the chain was cut
+	err    error
 }
 
-// close ends the talk with the agent.
-func (a *authenticator) close() {
-	if a.agent != nil {
-		a.agent.Close()
+// heard takes the end of a question to the agent.
+func (a *authenticator) heard(err error) error {
+	a.silent = a.silent || err != nil && a.chain.isCut()
+	return err
+}
+
+// late says who was waited for when the time was over.
+func (a *authenticator) late() error {
+	if a.silent {
+		return fmt.Errorf("the agent did not answer: %w", os.ErrDeadlineExceeded)
 	}
+	return os.ErrDeadlineExceeded
 }
 
 // A candidate is a key that may be offered.
@@ -44,6 +52,9 @@ type candidate struct {
 // signers is called by the handshake when the host key was found good.
 func (a *authenticator) signers() ([]ssh.Signer, error) {
 	inAgent, agentErr := a.agentKeys()
+	if a.silent { // and nobody is there any more to offer a key to
+		return nil, agentErr
+	}
 	found, err := a.identities(inAgent)
 	if len(found) == 0 && !a.cfg.IdentitiesOnly {
 		found = inAgent
@@ -72,13 +83,16 @@ func (a *authenticator) agentKeys() ([]candidate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask the agent: %w", err)
 	}
-	a.agent = conn
+	a.chain.talkTo(conn)
 	signers, err := agent.NewClient(conn).Signers()
-	if err != nil {
+	if a.heard(err) != nil {
 		return nil, fmt.Errorf("ask the agent: %w", err)
 	}
 	var found []candidate
 	for _, s := range signers {
+		if as, ok := s.(ssh.AlgorithmSigner); ok {
+			s = &agentSigner{as, a}
+		}
 		if _, isCert := s.PublicKey().(*ssh.Certificate); isCert {
 			found = append(found, candidate{"agent (certificate)", s})
 		} else if s, err := modernSigner(s); err == nil {
@@ -227,6 +241,22 @@ func modernSigner(s ssh.Signer) (ssh.Signer, error) {
 		return nil, errors.New("this RSA key can sign with SHA-1 only")
 	}
 	return ssh.NewSignerWithAlgorithms(as, rsaSignatures())
+}
+
+// An agentSigner notices when the agent does not answer.
+type agentSigner struct {
+	ssh.AlgorithmSigner
+	auth *authenticator
+}
+
+func (s *agentSigner) Sign(random io.Reader, data []byte) (*ssh.Signature, error) {
+	sig, err := s.AlgorithmSigner.Sign(random, data)
+	return sig, s.auth.heard(err)
+}
+
+func (s *agentSigner) SignWithAlgorithm(random io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	sig, err := s.AlgorithmSigner.SignWithAlgorithm(random, data, algorithm)
+	return sig, s.auth.heard(err)
 }
 
 // A lateSigner knows its public key and fetches the private one when the host

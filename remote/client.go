@@ -16,6 +16,7 @@ import (
 type Client struct {
 	cfg          Config
 	startTimeout time.Duration // for a command to come to its opening mark
+	authTimeout  time.Duration // for one login
 	fileTimeout  time.Duration // for one operation on a file
 	noSFTP       bool          // files travel over scripts
 
@@ -34,6 +35,7 @@ func NewClient(cfg Config) *Client {
 	return &Client{
 		cfg:          cfg.withDefaults(),
 		startTimeout: startTimeout,
+		authTimeout:  authTimeout,
 		fileTimeout:  fileTimeout,
 		slots:        make(chan struct{}, maxChannels-1), // the last one is for SFTP
 		files:        make(chan struct{}, 1),
@@ -86,7 +88,7 @@ func (c *Client) connection(ctx context.Context) (*conn, error) {
 	if conn, err := c.current(); conn != nil || err != nil { // somebody else has dialled
 		return conn, err
 	}
-	chain, err := dial(ctx, c.cfg)
+	chain, err := dial(ctx, c.cfg, c.authTimeout)
 	if err != nil {
 		return nil, err
 	}

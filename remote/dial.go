@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,15 +17,20 @@ import (
 // connection of the next. Cutting it anywhere ends all of it, because a
 // channel through a hop cannot be woken in any other way.
 type chain struct {
+	authTimeout time.Duration // for one login, while no person types
+
 	mu      sync.Mutex
 	clients []*ssh.Client
 	raw     net.Conn
+	agent   io.Closer // of the login that is under way
 	cut     bool
 }
 
+func newChain(authTimeout time.Duration) *chain { return &chain{authTimeout: authTimeout} }
+
 // dial goes from hop to hop. Every error wraps [ErrNotStarted].
-func dial(ctx context.Context, cfg Config) (*chain, error) {
-	c := new(chain)
+func dial(ctx context.Context, cfg Config, authTimeout time.Duration) (*chain, error) {
+	c := newChain(authTimeout)
 	stop := context.AfterFunc(ctx, c.close)
 	defer stop()
 	for _, hop := range cfg.hops() {
@@ -93,8 +97,8 @@ func (c *chain) handshake(ctx context.Context, hop Config, check *hostKeyCheck) 
 func (c *chain) greet(ctx context.Context, conn net.Conn, hop Config, check *hostKeyCheck) error {
 	watch := newWatch(hop.HandshakeTimeout, c.close)
 	defer watch.stop()
-	auth := &authenticator{ctx: ctx, cfg: hop, pause: watch.pause}
-	defer auth.close()
+	auth := &authenticator{ctx: ctx, cfg: hop, chain: c, pause: watch.pause}
+	defer c.talkTo(nil)
 	config := &ssh.ClientConfig{
 		Config:            ssh.Config{Ciphers: ciphers(), KeyExchanges: keyExchanges(), MACs: macs()},
 		User:              hop.User,
@@ -102,7 +106,7 @@ func (c *chain) greet(ctx context.Context, conn net.Conn, hop Config, check *hos
 		HostKeyAlgorithms: check.algorithms(),
 		HostKeyCallback: func(hostname string, addr net.Addr, key ssh.PublicKey) error {
 			err := check.callback(hostname, addr, key)
-			watch.extend(authTimeout)
+			watch.extend(c.authTimeout)
 			return err
 		},
 	}
@@ -132,8 +136,8 @@ func explainHandshake(hop Config, check *hostKeyCheck, auth *authenticator, watc
 	switch {
 	case check.refused != nil:
 		return check.refused
-	case watch.fired.Load():
-		return &UnreachableError{Host: hop.Name, Op: op, Timeout: watch.limit(), Err: os.ErrDeadlineExceeded}
+	case watch.fired.Load(), auth.silent:
+		return &UnreachableError{Host: hop.Name, Op: op, Timeout: watch.limit(), Err: auth.late()}
 	case auth.err != nil:
 		return &AuthError{Host: hop.Name, User: hop.User, Err: auth.err}
 	case check.passed && !errors.As(err, &netErr) && !errors.Is(err, io.EOF):
@@ -151,6 +155,26 @@ func (c *chain) last() *ssh.Client {
 	return c.clients[len(c.clients)-1]
 }
 
+// talkTo makes the connection to an agent part of the chain: an agent that does
+// not answer is cut off with the rest. The last one is hung up on.
+func (c *chain) talkTo(agent io.Closer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.agent != nil {
+		c.agent.Close()
+	}
+	c.agent = agent
+	if agent != nil && c.cut {
+		agent.Close()
+	}
+}
+
+func (c *chain) isCut() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cut
+}
+
 // close cuts the chain, the near end first: it is the one that has a socket.
 func (c *chain) close() {
 	c.mu.Lock()
@@ -161,6 +185,9 @@ func (c *chain) close() {
 	}
 	if c.raw != nil {
 		c.raw.Close()
+	}
+	if c.agent != nil {
+		c.agent.Close()
 	}
 }
 

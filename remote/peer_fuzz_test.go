@@ -64,7 +64,7 @@ func FuzzSSHPeer(f *testing.F) {
 		}()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		c := new(chain)
+		c := newChain(authTimeout)
 		defer c.close()
 		defer near.Close()
 		hop := Config{Name: "web1", Address: "192.0.2.1", User: "root"}.withDefaults()

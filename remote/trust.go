@@ -53,7 +53,7 @@ func Scan(ctx context.Context, cfg Config) ([]HostKey, error) {
 var errSeen = errors.New("host key seen")
 
 func scanOne(ctx context.Context, cfg Config, algorithms []string) (ssh.PublicKey, error) {
-	c := new(chain)
+	c := newChain(authTimeout)
 	defer c.close()
 	stop := context.AfterFunc(ctx, c.close)
 	defer stop()

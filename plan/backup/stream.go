@@ -41,16 +41,22 @@ func (t *Taker) stream(ctx context.Context, req Request, root *os.Root, to []age
 	t.tell(Event{Stage: "stream the dump: the host lacks the room for it"})
 	var done int64
 	f, err := seal(root, Dump, to, func(w io.Writer) error {
+		var here error // of this disk, which a command's error would make one of the line
 		res, err := t.Host.Run(ctx, remote.Command{
 			Name: "stream the dump", Script: streamScript, Root: true, Timeout: dumpTimeout,
 			Args: []string{req.Dir, req.Container, req.User, req.Database},
 			Stdout: writer(func(p []byte) error {
-				_, err := w.Write(p)
+				if _, here = w.Write(p); here != nil {
+					return here
+				}
 				done += int64(len(p))
 				t.tell(Event{Done: done})
-				return err
+				return nil
 			}),
 		})
+		if here != nil {
+			return here
+		}
 		if err != nil && !lineBroke(err) && len(res.Stderr) > 0 {
 			return fmt.Errorf("%s: %w", lastLine(res.Stderr), err)
 		}
