@@ -39,29 +39,7 @@ var streamed = regexp.MustCompile(`^([0-9]{1,12}) ([0-9a-f]{64})\n$`)
 // was sent cannot be sent again.
 func (t *Taker) stream(ctx context.Context, req Request, root *os.Root, to []age.Recipient, m *Manifest) error {
 	t.tell(Event{Stage: "stream the dump: the host lacks the room for it"})
-	var done int64
-	f, err := seal(root, Dump, to, func(w io.Writer) error {
-		var here error // of this disk, which a command's error would make one of the line
-		res, err := t.Host.Run(ctx, remote.Command{
-			Name: "stream the dump", Script: streamScript, Root: true, Timeout: dumpTimeout,
-			Args: []string{req.Dir, req.Container, req.User, req.Database},
-			Stdout: writer(func(p []byte) error {
-				if _, here = w.Write(p); here != nil {
-					return here
-				}
-				done += int64(len(p))
-				t.tell(Event{Done: done})
-				return nil
-			}),
-		})
-		if here != nil {
-			return here
-		}
-		if err != nil && !lineBroke(err) && len(res.Stderr) > 0 {
-			return fmt.Errorf("%s: %w", lastLine(res.Stderr), err)
-		}
-		return err
-	})
+	f, err := seal(root, Dump, to, func(w io.Writer) error { return t.dump(ctx, req, w) })
 	if err := t.pulled(Dump, err); err != nil {
 		return err
 	}
@@ -80,4 +58,30 @@ func (t *Taker) stream(ctx context.Context, req Request, root *os.Root, to []age
 	m.Taken = time.Unix(at, 0).UTC()
 	m.Files = append(m.Files, f)
 	return nil
+}
+
+// dump has the host send its dump. An error of w is not the line's, though the
+// command that it ends says so.
+func (t *Taker) dump(ctx context.Context, req Request, w io.Writer) error {
+	var done int64
+	var here error
+	res, err := t.Host.Run(ctx, remote.Command{
+		Name: "stream the dump", Script: streamScript, Root: true, Timeout: dumpTimeout,
+		Args: []string{req.Dir, req.Container, req.User, req.Database},
+		Stdout: writer(func(p []byte) error {
+			if _, here = w.Write(p); here != nil {
+				return here
+			}
+			done += int64(len(p))
+			t.tell(Event{Done: done})
+			return nil
+		}),
+	})
+	switch {
+	case here != nil:
+		return here
+	case err != nil && !lineBroke(err) && len(res.Stderr) > 0:
+		return fmt.Errorf("%s: %w", lastLine(res.Stderr), err)
+	}
+	return err
 }

@@ -5,6 +5,8 @@ package backup
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -203,6 +205,31 @@ func TestTheDumpIsStreamed(t *testing.T) {
 	if _, err := taker(below{h}).Take(t.Context(), Request{Backup: b, Stream: true}, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "connection lost") {
 		t.Errorf("%v", err)
 	}
+}
+
+// A disk here that is full is not a line that broke: to go on is of no use.
+func TestAFullDiskIsNoBrokenLine(t *testing.T) {
+	full := errors.New("no space left on device")
+	k := taker(running(func(cmd remote.Command) error {
+		_, err := io.WriteString(cmd.Stdout, "PGDMP")
+		return fmt.Errorf("%s: %w: take output: %w", cmd.Name, remote.ErrUnknownOutcome, err)
+	}))
+	var unproven *Unproven
+	err := k.pulled(Dump, k.dump(t.Context(), Request{}, writer(func([]byte) error { return full })))
+	if !errors.As(err, &unproven) || lineBroke(err) || !errors.Is(err, full) {
+		t.Errorf("%v", err)
+	}
+	err = k.pulled(Dump, k.dump(t.Context(), Request{}, io.Discard))
+	if errors.As(err, &unproven) || !lineBroke(err) {
+		t.Errorf("the line: %v", err)
+	}
+}
+
+// running makes a function a host.
+type running func(cmd remote.Command) error
+
+func (r running) Run(_ context.Context, cmd remote.Command) (remote.Result, error) {
+	return remote.Result{}, r(cmd)
 }
 
 func TestTheScriptMissesAFile(t *testing.T) {
