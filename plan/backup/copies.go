@@ -270,13 +270,21 @@ func (c *Copies) stream(ctx context.Context, key string, size int64, read func(i
 	got := make(chan error, 1)
 	go func() {
 		err := c.Objects.Get(ctx, key, size, w)
+		got <- err // before the reader can meet it
 		w.CloseWithError(err)
-		got <- err
 	}()
 	err := read(r)
+	select {
+	case missed := <-got: // by itself, whatever the reader has made of it
+		if missed != nil {
+			return missed
+		}
+		return err
+	default:
+	}
 	r.CloseWithError(errUnwanted)
 	cancel()
-	if missed := <-got; missed != nil && !errors.Is(missed, errUnwanted) && (err == nil || errors.Is(err, missed)) {
+	if missed := <-got; err == nil && missed != nil && !errors.Is(missed, errUnwanted) {
 		return missed
 	}
 	return err

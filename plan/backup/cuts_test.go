@@ -3,6 +3,7 @@
 package backup
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"liftalot/plan/backup/bucket"
 	"liftalot/remote"
 )
 
@@ -214,4 +216,50 @@ func (r *refusing) Run(ctx context.Context, cmd remote.Command) (remote.Result, 
 		return res, err
 	}
 	return remote.Result{}, &remote.UnreachableError{Host: "web1", Op: "handshake", Err: io.EOF}
+}
+
+// A bucket that goes away while it is read has not damaged what it keeps.
+func TestABucketThatGoesAwayIsNoDamagedCopy(t *testing.T) {
+	f := light(t)
+	s := newShelf()
+	c := copies(s)
+	f.mustTake(t, "b1")
+	f.push(t, c, "b1")
+	list, err := c.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"/" + Dump, "/" + listing, "/" + storeFolder + "/"} {
+		gone := &bucket.Error{Op: "get", Key: part, Err: io.EOF}
+		c.Objects = leaving{s, part, gone}
+		var away *bucket.Error
+		if err := c.Verify(t.Context(), list[0], map[[32]byte]bool{}); !errors.As(err, &away) || away != gone {
+			t.Errorf("%s: %v", part, err)
+		}
+	}
+	c.Objects = s
+	if err := c.Verify(t.Context(), list[0], map[[32]byte]bool{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A leaving store sends half of some objects.
+type leaving struct {
+	*shelf
+	part string
+	err  error
+}
+
+func (l leaving) Get(ctx context.Context, key string, size int64, w io.Writer) error {
+	if !strings.Contains(key, l.part) {
+		return l.shelf.Get(ctx, key, size, w)
+	}
+	var all bytes.Buffer
+	if err := l.shelf.Get(ctx, key, size, &all); err != nil {
+		return err
+	}
+	if _, err := w.Write(all.Bytes()[:size/2]); err != nil {
+		return err
+	}
+	return l.err
 }
