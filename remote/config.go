@@ -116,6 +116,9 @@ func (c Config) hops() []Config {
 		if j.Known == nil {
 			j.Known = c.Known
 		}
+		if j.Keys == nil {
+			j.Keys = c.Keys
+		}
 		if j.Warn == nil {
 			j.Warn = c.Warn
 		}
