@@ -256,11 +256,8 @@ func (t *Taker) follow(ctx context.Context, req Request, dir string) error {
 	}
 	wait, cancel := context.WithTimeout(ctx, dumpTimeout+2*time.Minute)
 	defer cancel()
-	var tail []byte
-	st, err = job.Wait(wait, t.watch(), dir, lookEvery, func(chunk []byte) {
-		tail = append(tail, chunk...)
-		tail = t.stages(tail)
-	})
+	log := jobLog{tell: t.tell}
+	st, err = job.Wait(wait, t.watch(), dir, lookEvery, log.add)
 	if err != nil {
 		return err
 	}
@@ -268,23 +265,9 @@ func (t *Taker) follow(ctx context.Context, req Request, dir string) error {
 		return err
 	}
 	if st.State != job.Ended || st.ExitCode != 0 {
-		return t.unproven("the host could not make it: "+lastLine(tail), nil)
+		return t.unproven("the host could not make it: "+log.lastLine(), nil)
 	}
 	return nil
-}
-
-// stages shows the stages among the lines of a log and keeps its end.
-func (t *Taker) stages(log []byte) []byte {
-	for {
-		line, rest, whole := bytes.Cut(log, []byte("\n"))
-		if !whole || len(rest) == 0 {
-			return log
-		}
-		if stage, ok := bytes.CutPrefix(line, []byte("stage ")); ok {
-			t.tell(Event{Stage: string(stage)})
-		}
-		log = rest
-	}
 }
 
 // sweep removes what the job left of itself.

@@ -150,7 +150,12 @@ func TestTakePullsProvesAndWritesDown(t *testing.T) {
 	}
 	k.Keys.Others = []string{other.Recipient().String()}
 	var last Event
-	k.Tell = func(e Event) { last = e }
+	var stages []string
+	k.Tell = func(e Event) {
+		if last = e; e.Stage != "" {
+			stages = append(stages, e.Stage)
+		}
+	}
 	h.log = "stage dump the database\nstage hash\n"
 	m, err := k.Take(t.Context(), Request{Backup: op, Version: "0.23.0", Run: true}, dir)
 	if err != nil {
@@ -160,8 +165,8 @@ func TestTakePullsProvesAndWritesDown(t *testing.T) {
 		m.Taken.Unix() != 1795465800 || m.OnHost != op.Dir || len(m.Recipients) != 2 || !strings.HasPrefix(m.Postgres, "15.") {
 		t.Errorf("%+v", m)
 	}
-	if last.Done != last.Total || last.Total == 0 {
-		t.Errorf("told last: %+v", last)
+	if last.Done != last.Total || last.Total == 0 || strings.Join(stages, ", ") != "dump the database, hash" {
+		t.Errorf("told of %q and last: %+v", stages, last)
 	}
 	for _, id := range []*age.X25519Identity{testKey(), other} {
 		for path, want := range map[string]string{op.Files[0]: "services: {}\n", op.Files[1]: "DB_PASSWORD=x\n"} {

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	_ "embed"
@@ -66,21 +67,27 @@ func (d *Drill) Run(ctx context.Context) (tables int, rows int64, err error) {
 	t := &Taker{Host: d.Host, Watch: d.Watch, Name: d.Manifest.Host, Tell: d.Tell}
 	wait, cancel := context.WithTimeout(ctx, drillTimeout+2*time.Minute)
 	defer cancel()
-	var log []byte
-	st, err := job.Wait(wait, t.watch(), dir, lookEvery, func(chunk []byte) {
-		log = append(log, chunk...)
-		t.stages(chunk)
-	})
+	var said bytes.Buffer
+	log := jobLog{tell: t.tell, each: func(line []byte) {
+		if row, ok := bytes.CutPrefix(line, []byte("row ")); ok && said.Len() <= maxAnswer {
+			said.Write(row)
+			said.WriteByte('\n')
+		}
+	}}
+	st, err := job.Wait(wait, t.watch(), dir, lookEvery, log.add)
 	if err != nil {
 		return 0, 0, err
 	}
 	if err := t.sweep(ctx, dir); err != nil {
 		return 0, 0, err
 	}
-	if st.State != job.Ended || st.ExitCode != 0 || lastLine(log) != "done" {
-		return 0, 0, d.unproven("the drill failed: " + lastLine(log))
+	switch {
+	case st.State != job.Ended || st.ExitCode != 0 || log.lastLine() != "done":
+		return 0, 0, d.unproven("the drill failed: " + log.lastLine())
+	case said.Len() > maxAnswer:
+		return 0, 0, d.unproven("the host said more than can be read")
 	}
-	return d.compare(log)
+	return d.compare(said.Bytes())
 }
 
 // tidyTime is for the removal of a dump that nothing will restore.
@@ -101,14 +108,8 @@ func (d *Drill) unproven(what string) error { return &Unproven{Host: d.Manifest.
 
 // compare holds the rows that the throw-away database counted against those of
 // the archive.
-func (d *Drill) compare(log []byte) (tables int, rows int64, err error) {
-	var said strings.Builder
-	for line := range strings.SplitSeq(string(log), "\n") {
-		if row, ok := strings.CutPrefix(line, "row "); ok {
-			said.WriteString(row + "\n")
-		}
-	}
-	got, err := readCounts([]byte(said.String()))
+func (d *Drill) compare(said []byte) (tables int, rows int64, err error) {
+	got, err := readCounts(said)
 	if err != nil {
 		return 0, 0, d.unproven(err.Error())
 	}

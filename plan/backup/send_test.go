@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,12 @@ func TestDrillComparesEveryTable(t *testing.T) {
 		h.Shim("docker", drillDocker)
 		h.Write("counts", tt.counts)
 		d := drill(h, s)
+		var stages []string
+		d.Tell = func(e Event) {
+			if e.Stage != "" {
+				stages = append(stages, e.Stage)
+			}
+		}
 		tables, rows, err := d.Run(t.Context())
 		if tt.want == "" {
 			if err != nil || tables != 5 || rows != 3074 {
@@ -134,6 +141,9 @@ func TestDrillComparesEveryTable(t *testing.T) {
 			}
 		} else if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v; want %q", name, err, tt.want)
+		}
+		if want := []string{"restore into a throw-away database", "count rows"}; !slices.Equal(stages, want) {
+			t.Errorf("%s: shown %q, want %q", name, stages, want)
 		}
 		if log := h.Read("log"); !strings.Contains(log, "--network none") || !strings.Contains(log, "kill liftalot-drill-") {
 			t.Errorf("%s: %s", name, log)
