@@ -179,16 +179,11 @@ func (b *Bucket) try(ctx context.Context, c call) (err error) {
 	defer watch.Stop()
 	alive := func() { watch.Reset(idle) }
 
-	var sent int64
-	defer func() {
-		if err != nil && c.moved != nil {
-			c.moved(-sent)
-		}
-	}()
+	sent := &sending{moved: c.moved}
+	defer func() { sent.end(err != nil) }()
 	req, err := b.request(inner, c, func(n int64) {
-		alive()
-		if sent += n; c.moved != nil {
-			c.moved(n)
+		if sent.add(n) {
+			alive()
 		}
 	})
 	if err != nil {
@@ -210,6 +205,40 @@ func (b *Bucket) try(ctx context.Context, c call) (err error) {
 		return n, err
 	}))
 	return c.read(resp)
+}
+
+// A sending counts what of a body was sent by one try. net/http may go on reading
+// the body when the answer is there, or nobody waits for it any more: that counts
+// no longer.
+type sending struct {
+	moved func(n int64) // nil for silence
+
+	mu    sync.Mutex
+	n     int64
+	ended bool
+}
+
+// add reports whether the try is still under way.
+func (s *sending) add(n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return false
+	}
+	if s.n += n; s.moved != nil {
+		s.moved(n)
+	}
+	return true
+}
+
+// end ends the try; what was sent in vain is taken back.
+func (s *sending) end(inVain bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	if inVain && s.moved != nil {
+		s.moved(-s.n)
+	}
 }
 
 // broke says what an error of the line means. What the caller's own context ended

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -166,6 +167,52 @@ func TestNothingWaitsForEver(t *testing.T) {
 	if err := b.Remove(ctx, "k"); !errors.Is(err, gone) {
 		t.Errorf("%v", err)
 	}
+}
+
+// A store may answer before it has all of a body. What is read of it from then on
+// is of a try that has ended, and counts for nothing.
+func TestABodyThatIsReadAfterTheAnswer(t *testing.T) {
+	const size = 3000
+	var told atomic.Int64
+	h := &hasty{again: make(chan struct{}), done: make(chan error, 1)}
+	b := against(nil)
+	b.Transport = h
+	if err := b.Put(t.Context(), "k", bytes.NewReader(make([]byte, size)), size, func(n int64) { told.Add(n) }); err != nil || told.Load() != size {
+		t.Errorf("told of %d bytes of %d, %v", told.Load(), size, err)
+	}
+}
+
+// A hasty store is busy once, after a third of a body; the second third is read
+// meanwhile, and the last one when it is asked again.
+type hasty struct {
+	again chan struct{}
+	done  chan error
+	asked bool
+}
+
+func (h *hasty) RoundTrip(req *http.Request) (*http.Response, error) {
+	if h.asked {
+		close(h.again)
+		_, err := io.Copy(io.Discard, req.Body)
+		if err := errors.Join(err, <-h.done); err != nil {
+			return nil, err
+		}
+		return says(200, "")(req)
+	}
+	h.asked = true
+	third := func() error {
+		_, err := io.CopyN(io.Discard, req.Body, req.ContentLength/3)
+		return err
+	}
+	if err := third(); err != nil {
+		return nil, err
+	}
+	go func() {
+		err := third()
+		<-h.again
+		h.done <- errors.Join(err, third())
+	}()
+	return says(503, "")(req)
 }
 
 func TestAddressesOfABucket(t *testing.T) {
