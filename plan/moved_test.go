@@ -77,9 +77,14 @@ func TestMoved(t *testing.T) {
 			"the database's migrations changed (at 52, was 51)", "swap"},
 		{"a migration fails", func(f *Facts) { f.Database.Migrated[50].Success = false }, "the database's migrations changed", "swap"},
 		{"a migration's checksum", func(f *Facts) { f.Database.Migrated[3].Checksum = "00" }, "the database's migrations changed", "swap"},
-		{"secret gone", func(f *Facts) { secretFile(f, "jwt_public.pem").Path = "/x" }, "jwt_public.pem went away", "secret-updater_token"},
-		{"secret's size", func(f *Facts) { secretFile(f, "jwt_public.pem").Size++ }, "jwt_public.pem has another size, mode or owner", "secret-updater_token"},
-		{"secret's mode", func(f *Facts) { secretFile(f, "jwt_public.pem").Mode = 0o600 }, "jwt_public.pem has another size, mode or owner", "secret-updater_token"},
+		{"an env_file changed", func(f *Facts) { f.Hashes["chatalot"] = "other" }, "what compose makes of service chatalot changed", "edit"},
+		{"compose says nothing of a service", func(f *Facts) { delete(f.Hashes, "postgres") }, "what compose makes of service postgres changed", "edit"},
+		{"secret gone", func(f *Facts) { secretFile(f, "jwt_public.pem").Path = "/x" }, "jwt_public.pem went away", ""},
+		{"secret's size", func(f *Facts) { secretFile(f, "jwt_public.pem").Size++ }, "jwt_public.pem has another size, mode or owner", ""},
+		{"secret's mode", func(f *Facts) { secretFile(f, "jwt_public.pem").Mode = 0o600 }, "jwt_public.pem has another size, mode or owner", ""},
+		{"a secret that the plan makes", func(f *Facts) {
+			f.Secrets = append(f.Secrets, Secret{Name: "updater_token", Path: "/srv/chatalot/secrets/updater_token", Size: 64, Mode: 0o600})
+		}, "/srv/chatalot/secrets/updater_token appeared", "secret-updater_token"},
 		{"secrets folder", func(f *Facts) { secretFile(f, "secrets").Mode = 0o700 }, "/srv/chatalot/secrets has another size, mode or owner", "secrets-folder"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -101,6 +106,16 @@ func TestMoved(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A file of the client's own beside the secrets is nothing to the plan.
+func TestAnotherFileAmongTheSecretsIsNoMove(t *testing.T) {
+	p, _ := build(t, inputFor(t, recorded(t, "public")))
+	now := recorded(t, "public")
+	now.Secrets = append(now.Secrets, Secret{Name: "theirs", Path: "/srv/chatalot/secrets/theirs", Size: 1})
+	if moved := Moved(p, now, nothing); len(moved) > 0 {
+		t.Errorf("%q", moved)
 	}
 }
 

@@ -81,6 +81,10 @@ type Rests struct {
 	Migration  int64           `json:"migration"`
 	Docker     string          `json:"docker"`
 	Compose    string          `json:"compose"`
+
+	// Config is compose's own hash of each service's configuration: with it an
+	// env_file, or a file that is included, counts as well.
+	Config map[string]string `json:"config,omitempty"`
 }
 
 // FileMark is a client's file as it was.

@@ -4,12 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 )
 
 // restsOn takes the marks of what a plan is about to rest on.
 func restsOn(f *Facts) Rests {
-	r := Rests{Docker: f.Docker.Version, Compose: f.Compose, Migrations: migrationsHash(f.Database.Migrated), Migration: f.Database.Latest()}
+	r := Rests{Docker: f.Docker.Version, Compose: f.Compose, Migrations: migrationsHash(f.Database.Migrated), Migration: f.Database.Latest(), Config: maps.Clone(f.Hashes)}
 	for _, x := range f.Files {
 		r.Files = append(r.Files, FileMark{Path: x.Path, SHA256: x.SHA256, Mode: x.Mode, UID: x.UID, GID: x.GID})
 	}
@@ -46,13 +47,13 @@ func Moved(p *Plan, f *Facts, done func(step string) bool) []string {
 	}
 	out = append(out, movedFiles(p, f, done)...)
 	out = append(out, movedContainers(p, f, done)...)
+	if !anyDone(p, done, "edit", "unedit") {
+		out = append(out, movedConfig(p, f)...)
+	}
 	if !anyDone(p, done, "swap", "restore") && migrationsHash(f.Database.Migrated) != p.Rests.Migrations {
 		say("the database's migrations changed (at %d, was %d)", f.Database.Latest(), p.Rests.Migration)
 	}
-	if !anyDone(p, done, "mode", "secret", "unsecret") {
-		out = append(out, movedSecrets(p, f)...)
-	}
-	return out
+	return append(out, movedSecrets(p, f, done)...)
 }
 
 // anyDone reports whether a step of one of the kinds was begun or done.
@@ -112,9 +113,38 @@ func movedContainers(p *Plan, f *Facts, done func(string) bool) []string {
 	return out
 }
 
-func movedSecrets(p *Plan, f *Facts) []string {
+// movedConfig compares what compose makes of the project, as long as no edit of the plan
+// has changed that. What the marks of files tell is not told twice.
+func movedConfig(p *Plan, f *Facts) []string {
+	if len(movedFiles(p, f, func(string) bool { return false })) > 0 {
+		return nil
+	}
 	var out []string
+	for _, service := range slices.Sorted(maps.Keys(p.Rests.Config)) {
+		if f.Hashes[service] != p.Rests.Config[service] {
+			out = append(out, fmt.Sprintf("what compose makes of service %s changed, as by a file that it reads", service))
+		}
+	}
+	return out
+}
+
+// movedSecrets looks at each file by itself: a step explains what it did to its own. A
+// file that has appeared where the plan makes one is not ours to remove afterwards.
+func movedSecrets(p *Plan, f *Facts, done func(string) bool) []string {
+	var out []string
+	ours := func(path string, begun bool) bool {
+		return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Op.touches(path) && (!begun || done(s.ID)) })
+	}
+	for _, now := range f.Secrets {
+		known := slices.ContainsFunc(p.Rests.Secrets, func(was SecretMark) bool { return was.Path == now.Path })
+		if !known && ours(now.Path, false) && !ours(now.Path, true) {
+			out = append(out, fmt.Sprintf("%s appeared", now.Path))
+		}
+	}
 	for _, was := range p.Rests.Secrets {
+		if ours(was.Path, true) {
+			continue
+		}
 		i := slices.IndexFunc(f.Secrets, func(s Secret) bool { return s.Path == was.Path })
 		if i < 0 {
 			out = append(out, fmt.Sprintf("%s went away", was.Path))
@@ -126,4 +156,18 @@ func movedSecrets(p *Plan, f *Facts) []string {
 		}
 	}
 	return out
+}
+
+// touches reports whether an operation makes, removes or opens the file of a secret,
+// or the folder they lie in.
+func (o Op) touches(path string) bool {
+	switch {
+	case o.Secret != nil:
+		return o.Secret.Path == path
+	case o.Unsecret != nil:
+		return o.Unsecret.Path == path
+	case o.Mode != nil:
+		return o.Mode.Path == path
+	}
+	return false
 }

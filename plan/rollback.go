@@ -42,6 +42,10 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		Variant: was.Variant, From: was.To, Source: was.Source, To: was.From,
 		Project: was.Project, Release: was.Release, Rests: restsOn(in.Facts),
 	}
+	if mute(in) {
+		return nil, refused(was.Host, "database", "its database does not answer, so nobody can say whether it was migrated since the upgrade; nothing was changed",
+			fmt.Sprintf("start the database on the host, then: liftalot rollback %s", was.Host))
+	}
 	moved := migrationsHash(in.Facts.Database.Migrated) != was.Rests.Migrations
 	if moved && !in.WithDB {
 		return nil, &DatabaseMoved{Host: was.Host, From: was.Rests.Migration, To: in.Facts.Database.Latest(), Since: was.Created}
@@ -68,6 +72,15 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		"images and volumes of the upgrade stay too: nothing is ever removed",
 	}
 	return p, nil
+}
+
+// mute reports that a look has nothing from a database that the plan knew: that says
+// neither that it moved nor that it did not.
+func mute(in RollbackInput) bool {
+	known := slices.ContainsFunc(in.Plan.Steps, func(s Step) bool { return s.Op.Swap != nil && s.Op.Swap.Database.Container != "" })
+	return known && (in.Facts.Database.Container == "" || slices.ContainsFunc(in.Facts.Failures, func(f Failure) bool {
+		return f.Part == "database" || f.Part == "dbfacts" || f.Part == "migrations"
+	}))
 }
 
 // UndoOrder gives steps in the order they are taken back: edits of the client's

@@ -124,6 +124,29 @@ func TestB5TheDatabaseDecidesWhetherCodeAloneGoesBack(t *testing.T) {
 	}
 }
 
+// A database that did not answer has not moved: that would be a restore for nothing,
+// into a container that nobody has seen.
+func TestASilentDatabaseIsNotOneThatMoved(t *testing.T) {
+	for name, silence := range map[string]func(f *Facts){
+		"no container": func(f *Facts) { f.Database = Database{} },
+		"no answer": func(f *Facts) {
+			f.Database.Migrated = nil
+			f.Failures = append(f.Failures, Failure{Part: "migrations", Code: 1})
+		},
+	} {
+		for _, with := range []bool{false, true} {
+			in := rollbackInput(t)
+			in.WithDB = with
+			silence(in.Facts)
+			_, err := BuildRollback(in)
+			var refusal *Refused
+			if !errors.As(err, &refusal) || !strings.Contains(refusal.Checks[0].Hint, "start the database") {
+				t.Errorf("%s, with the database %v: %v", name, with, err)
+			}
+		}
+	}
+}
+
 // With the server never touched there is nothing to restore: the database is
 // the old server's.
 func TestNoRestoreBeforeTheSwap(t *testing.T) {
