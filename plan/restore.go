@@ -45,7 +45,6 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 			"upgrade first: liftalot apply "+f.Host)
 	}
 	dir := BackupRoot + "/chatalot-before-restore-" + in.ID
-	safe := databaseSafe(in.ID)
 	p := &Plan{
 		Format: Format, ID: in.ID, Host: f.Host, Created: in.Now.UTC().Format(time.RFC3339), Kind: Restoration,
 		Variant: VariantOf(f, nil), Project: f.Project, Rests: restsOn(f), Warnings: in.Losses,
@@ -56,7 +55,7 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("the server that runs migrates the restored database from %d to %d when it starts; to go back to the server of that time as well: liftalot rollback %s --with-database",
 			b.Migration, d.Latest(), f.Host))
 	}
-	keep := d.Name + "_before_restore_" + safe
+	keep := besides(d.Name, "_before_restore_", in.ID)
 	dump := path.Join(dir, "db.dump")
 	p.Steps = []Step{
 		{
@@ -70,7 +69,7 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 			Op: Op{Restore: &Restore{Dump: dump, Fallback: dump, Container: d.Container, User: d.User, Database: d.Name, Keep: keep,
 				Server: server.Name, Final: path.Join(dir, "final.dump")}},
 			Undo: &Op{Return: &Return{Container: d.Container, User: d.User, Database: d.Name, Keep: keep,
-				Aside: d.Name + "_restored_" + safe, Server: server.Name, Port: listenPort(server)}},
+				Aside: besides(d.Name, "_restored_", in.ID), Server: server.Name, Port: listenPort(server)}},
 			Reason: "server stopped, last dump taken, then a fresh database in one transaction, and a swap by rename",
 		},
 		{

@@ -42,11 +42,14 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		Variant: was.Variant, From: was.To, Source: was.Source, To: was.From,
 		Project: was.Project, Release: was.Release, Rests: restsOn(in.Facts),
 	}
-	if mute(in) {
+	swapped := slices.ContainsFunc(was.Steps, func(s Step) bool { return s.Undo != nil && s.Undo.Swap != nil && in.Begun(s.ID) })
+	if swapped && mute(in) {
 		return nil, refused(was.Host, "database", "its database does not answer, so nobody can say whether it was migrated since the upgrade; nothing was changed",
 			fmt.Sprintf("start the database on the host, then: liftalot rollback %s", was.Host))
 	}
-	moved := migrationsHash(in.Facts.Database.Migrated) != was.Rests.Migrations
+	// Before the swap the server is the one that was there, whatever became of the
+	// database.
+	moved := swapped && migrationsHash(in.Facts.Database.Migrated) != was.Rests.Migrations
 	if moved && !in.WithDB {
 		return nil, &DatabaseMoved{Host: was.Host, From: was.Rests.Migration, To: in.Facts.Database.Latest(), Since: was.Created}
 	}
@@ -104,7 +107,7 @@ func UndoOrder(steps []Step) []Step {
 // restoreStep puts the database back, before the old server starts.
 func restoreStep(in RollbackInput) Step {
 	d := in.Facts.Database
-	r := Restore{Container: d.Container, User: d.User, Database: d.Name, Keep: d.Name + "_before_rollback_" + databaseSafe(in.ID)}
+	r := Restore{Container: d.Container, User: d.User, Database: d.Name, Keep: besides(d.Name, "_before_rollback_", in.ID)}
 	if s, ok := in.Facts.Server(); ok {
 		r.Server = s.Name
 	}
@@ -121,6 +124,20 @@ func restoreStep(in RollbackInput) Step {
 		Reason: "into a fresh database, in one transaction, then by rename",
 		NoUndo: fmt.Sprintf("the database that is there now is kept as %q; nothing of it is lost", r.Keep),
 	}
+}
+
+// PostgreSQL cuts names at 63 bytes (NAMEDATALEN), and a restore fills a database that
+// is called as the one it keeps, and "_new".
+const longestName = 63 - len("_new")
+
+// besides names a database beside another one. A long name is cut, the id never, so
+// that no two are the same.
+func besides(name, what, id string) string {
+	tail := what + databaseSafe(id)
+	if room := max(0, longestName-len(tail)); len(name) > room {
+		name = strings.ToValidUTF8(name[:room], "")
+	}
+	return name + tail
 }
 
 // databaseSafe makes an id fit for a database's name.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // rollbackInput is a way back from the upgrade of the public server, looked at
@@ -144,6 +145,36 @@ func TestASilentDatabaseIsNotOneThatMoved(t *testing.T) {
 				t.Errorf("%s, with the database %v: %v", name, with, err)
 			}
 		}
+	}
+}
+
+// Names of databases have 63 bytes, and two that PostgreSQL cuts alike would be one.
+func TestTheDatabaseKeptAsideHasANameOfItsOwn(t *testing.T) {
+	seen := map[string]bool{}
+	for _, name := range []string{"chatalot", "chatalot_production_acme", strings.Repeat("ä", 31), strings.Repeat("n", 63)} {
+		for _, what := range []string{"_before_rollback_", "_before_restore_", "_restored_"} {
+			for _, id := range []string{"20261123T210405Z-0a1b2c", "20261123T210405Z-0a1b2d"} {
+				got := besides(name, what, id)
+				if len(got+"_new") > 63 || !utf8.ValidString(got) || seen[got] || !strings.HasSuffix(got, databaseSafe(id)) {
+					t.Errorf("%s beside %s: %q, %d bytes", what, name, got, len(got))
+				}
+				seen[got] = true
+			}
+		}
+	}
+	if got := besides("chatalot", "_restored_", "X1"); got != "chatalot_restored_x1" {
+		t.Error(got)
+	}
+}
+
+// Before the swap the old server is still the one that runs: nothing is asked of the
+// database, and it does not go back.
+func TestBeforeTheSwapTheDatabaseDecidesNothing(t *testing.T) {
+	in := rollbackInput(t)
+	in.Begun = begun("edit", "sidecar")
+	in.Facts.Database = Database{}
+	if p := rollback(t, in); position(p, "undo-edit") < 0 || position(p, "restore") >= 0 {
+		t.Errorf("%q", ids(p.Steps))
 	}
 }
 

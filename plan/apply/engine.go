@@ -57,7 +57,10 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return e.ended(err)
 	}
-	if moved := plan.Moved(e.Plan, facts, e.touched); len(moved) > 0 {
+	// A way back that was begun goes on whatever has moved meanwhile: no other command
+	// would, and each of its operations looks before it acts.
+	wayBack := resumed && e.Plan.Kind != plan.Upgrade
+	if moved := plan.Moved(e.Plan, facts, e.touched); len(moved) > 0 && !wayBack {
 		return e.ended(&StaleError{Host: e.Plan.Host, Moved: moved})
 	}
 	if !resumed {
@@ -148,7 +151,8 @@ func (e *Engine) touched(id string) bool { return e.state.Step(id).Do != "" }
 // changed reports whether a step that changes the host was begun.
 func (e *Engine) changed() bool {
 	for _, s := range e.Plan.Steps {
-		if s.Undo != nil && e.begun(s.ID) {
+		changing := s.Undo != nil || e.Plan.Kind == plan.Rollback && changes(s.Op)
+		if changing && e.begun(s.ID) {
 			return true
 		}
 	}

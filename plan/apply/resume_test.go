@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"liftalot/plan"
 	"liftalot/plan/journal"
 	"liftalot/remote"
 )
@@ -152,6 +153,40 @@ func TestRollbackResumesFromEveryRecord(t *testing.T) {
 		if diff := cmp.Diff(want, b.host.world.client()); diff != "" {
 			t.Errorf("after %d records (-want +got):\n%s", n, diff)
 		}
+	}
+}
+
+// A way back that stopped goes on though docker was renewed meanwhile: no other command
+// would lead on. One that was not begun is decided anew.
+func TestAWayBackThatWasBegunIsNotHeldUp(t *testing.T) {
+	b := newBench(t)
+	want := b.host.world.client()
+	if _, err := b.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rollbackOf(b)
+	b.look = func() (*plan.Facts, error) {
+		f := b.host.facts(t)
+		f.Docker.Version = "99.0"
+		return f, nil
+	}
+	var stale *StaleError
+	if res, err := b.run(t.Context()); !errors.As(err, &stale) || res.Outcome != NotBegun {
+		t.Fatalf("not begun: %+v, %v", res, err)
+	}
+	moved := b.look
+	b.look = func() (*plan.Facts, error) { return b.host.facts(t), nil }
+	b.crash(6)
+	b.look = func() (*plan.Facts, error) { return nil, remote.ErrNotStarted }
+	if res, err := b.run(t.Context()); err == nil || res.Outcome != Interrupted {
+		t.Errorf("half done, and not to be looked at: %+v, %v", res, err)
+	}
+	b.look = moved
+	if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if diff := cmp.Diff(want, b.host.world.client()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -49,6 +49,29 @@ type job struct {
 	nothing string // why there is nothing to do
 	ends    string // a run that changed nothing and is closed
 	resumes bool
+	head    string // what the journal said when this was decided
+}
+
+// headOf tells a journal from the same one after somebody else was at work.
+func headOf(runs []journal.RunState) string {
+	if len(runs) == 0 {
+		return ""
+	}
+	last := runs[len(runs)-1]
+	return fmt.Sprintf("%d %s %s %d", len(runs), last.Run, last.Outcome, last.Epoch)
+}
+
+// unchanged refuses what was decided before somebody else was at work on the host
+// from this machine: between the decision and the journal's lock a person thinks, and
+// other hosts have their turn.
+func (j job) unchanged(host string, records []journal.Record) error {
+	if headOf(journal.Runs(records)) == j.head {
+		return nil
+	}
+	return &hostError{
+		host: host, code: exitStale, err: fmt.Errorf("%s: another liftalot on this machine was at work there since this was decided; nothing was changed", host),
+		hint: fmt.Sprintf("liftalot status %s says where it stands", host),
+	}
 }
 
 func (s *session) apply(ctx context.Context, how careful) error {
@@ -64,11 +87,12 @@ func (s *session) apply(ctx context.Context, how careful) error {
 
 // applyJob finds the plan to carry out: that of an interrupted run, else the
 // saved one.
-func (t *target) applyJob() (job, error) {
+func (t *target) applyJob() (todo job, err error) {
 	runs, err := t.runs()
 	if err != nil {
 		return job{}, err
 	}
+	defer func() { todo.head = headOf(runs) }()
 	if n := len(runs); n > 0 && runs[n-1].Interrupted() {
 		last := runs[n-1]
 		if last.Action != journal.Apply {

@@ -331,6 +331,13 @@ func (t *target) neededBackups() (map[string]string, error) {
 	for _, r := range runs {
 		if r.Interrupted() {
 			needed[r.Run] = "a run that was interrupted needs it"
+			if r.Action == journal.Restore {
+				p, _, err := savedPlan(t.runPlan(r.Run))
+				if err != nil {
+					return nil, err
+				}
+				needed[sent(p)] = "a restore that was interrupted needs it"
+			}
 			if r.Undoes != "" {
 				needed[r.Undoes] = needed[r.Run]
 			}

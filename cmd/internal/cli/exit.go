@@ -185,6 +185,8 @@ func connectionClass(host string, err error) (int, string, bool) {
 		return exitAuth, "", true
 	case errors.As(err, &lost):
 		return exitLocked, fmt.Sprintf(`"liftalot adopt %s" takes it over again, if nobody is at work there`, host), true
+	case errors.As(err, &held) && held.Orphan:
+		return exitLocked, "it ends by itself, or goes back by itself, at its deadline: try again later", true
 	case errors.As(err, &held):
 		return exitLocked, fmt.Sprintf(`"liftalot unlock %s" frees a lock whose owner is gone`, host), true
 	case errors.As(err, &local):
@@ -362,6 +364,9 @@ func ofRun(host string, action journal.Action, res apply.Result, err error) (int
 			return exitPerson, wayOn(host, action)
 		}
 		return exitPerson, fmt.Sprintf(`"liftalot rollback %s" tries what is left again`, host)
+	}
+	if code == exitStale && action != journal.Apply { // nothing was changed, and a fresh look decides anew
+		return code, fmt.Sprintf("look again: liftalot %s %s", action, host)
 	}
 	return code, hint
 }

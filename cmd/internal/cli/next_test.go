@@ -131,3 +131,41 @@ func TestATextIsNoDocument(t *testing.T) {
 		}
 	}
 }
+
+// What was decided before somebody else was at work is not done after it.
+func TestADecisionIsOfItsMoment(t *testing.T) {
+	d := newDesk(t, "")
+	p := &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Upgrade}
+	d.stopped(t, journal.Apply, p)
+	todo, err := d.applyJob()
+	must(t, err)
+	records := func() []journal.Record {
+		j, err := journal.Open(d.folder(), journal.Options{Host: "web1", Purpose: "test", Now: time.Now()})
+		must(t, err)
+		defer j.Close()
+		return j.Records()
+	}
+	must(t, todo.unchanged("web1", records()))
+	other := *p
+	other.ID = "20261123T220405Z-0a1b2c"
+	d.stopped(t, journal.Rollback, &other)
+	for _, err := range []error{todo.unchanged("web1", records()), d.end(t.Context(), todo)} {
+		var known *hostError
+		if !errors.As(err, &known) || known.code != exitStale || !strings.Contains(err.Error(), "nothing was changed") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// A backup that an interrupted restore is putting back is not thinned out.
+func TestPruneKeepsWhatARestoreNeeds(t *testing.T) {
+	d := newDesk(t, "")
+	p := &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Restoration}
+	p.Steps = []plan.Step{{ID: "send", Op: plan.Op{Send: &plan.Send{Backup: "b1"}}}}
+	d.stopped(t, journal.Restore, p)
+	needed, err := d.neededBackups()
+	must(t, err)
+	if needed["b1"] == "" {
+		t.Errorf("needed are %v", needed)
+	}
+}

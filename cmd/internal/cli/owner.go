@@ -49,12 +49,16 @@ func (t *target) original(was *plan.Plan) func(ctx context.Context, path string)
 
 // end closes a run that was interrupted before it changed anything, so that
 // nothing of it is left and nothing waits for it any more.
-func (t *target) end(ctx context.Context, p *plan.Plan) error {
+func (t *target) end(ctx context.Context, todo job) error {
+	p := todo.was
 	j, err := journal.Open(t.folder(), journal.Options{Host: t.host.Name, Purpose: "rollback", Now: t.env.Now()})
 	if err != nil {
 		return err
 	}
 	defer j.Close()
+	if err := todo.unchanged(t.host.Name, j.Records()); err != nil {
+		return err
+	}
 	host := t.underLock(j, p, p, nil)
 	defer func() { _ = host.Release(ctx) }()
 	if _, err := host.Hold(ctx); err != nil {

@@ -199,11 +199,12 @@ func (s *session) restore(ctx context.Context, id string) error {
 }
 
 // restoreJob finds the restore that was interrupted, or decides a new one.
-func (t *target) restoreJob(ctx context.Context, id string) (job, error) {
+func (t *target) restoreJob(ctx context.Context, id string) (todo job, err error) {
 	runs, err := t.runs()
 	if err != nil {
 		return job{}, err
 	}
+	defer func() { todo.head = headOf(runs) }()
 	if n := len(runs); n > 0 && runs[n-1].Interrupted() {
 		if runs[n-1].Action != journal.Restore {
 			return job{}, t.unfinishedRun(runs[n-1])

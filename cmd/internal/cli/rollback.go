@@ -59,19 +59,17 @@ func (s *session) rollback(ctx context.Context, withDB, dry bool, how careful) e
 }
 
 // rollbackJob finds what is to be taken back and decides how.
-func (t *target) rollbackJob(ctx context.Context, withDB bool) (job, error) {
+func (t *target) rollbackJob(ctx context.Context, withDB bool) (todo job, err error) {
 	runs, err := t.runs()
 	if err != nil {
 		return job{}, err
 	}
+	defer func() { todo.head = headOf(runs) }()
 	if n := len(runs); n > 0 && runs[n-1].Interrupted() && runs[n-1].Action == journal.Rollback {
 		return t.resumeRollback(runs[n-1])
 	}
 	if n := len(runs); n > 0 && runs[n-1].Interrupted() && runs[n-1].Action == journal.Restore {
-		return job{}, &hostError{
-			host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, fmt.Errorf("restore %s was interrupted and is not finished", runs[n-1].Run)),
-			hint: fmt.Sprintf("liftalot restore %s goes on with it", t.host.Name),
-		}
+		return job{}, t.unfinishedRun(runs[n-1])
 	}
 	run, ok := lastUpgrade(runs)
 	if !ok {

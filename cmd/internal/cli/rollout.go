@@ -181,7 +181,7 @@ func (b *batchRun) settle(ctx context.Context) {
 			done := finished{Host: h.Name, Run: j.plan.ID, Kind: j.plan.Kind, From: j.plan.From, To: j.plan.To, Outcome: apply.Completed, Nothing: j.nothing, Result: resultNothing}
 			if j.ends != "" {
 				t := b.target(h)
-				if err := t.end(ctx, j.was); err != nil {
+				if err := t.end(ctx, j); err != nil {
 					b.errs[h.Name], done = err, done.failed(h.Name, err)
 				}
 				t.close()
@@ -209,7 +209,7 @@ func (b *batchRun) wave(ctx context.Context, progress *ui.Progress, number int, 
 		}
 		j := b.jobs[name]
 		track := progress.Host(name)
-		done, err := t.carryOut(ctx, j.plan, j.was, j.hash, track)
+		done, err := t.carryOut(ctx, j, track)
 		if err != nil && done.Error == "" {
 			done = done.failed(name, err) // it never came to a run
 		}

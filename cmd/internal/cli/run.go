@@ -53,8 +53,8 @@ type backupSummary struct {
 const lockFile = "/run/liftalot/lock"
 
 // carryOut runs a plan on a host, with its journal, its lock and its live line.
-// was is the plan that a rollback takes back, or the plan itself.
-func (t *target) carryOut(ctx context.Context, p, was *plan.Plan, hash string, track *ui.Track) (finished, error) {
+func (t *target) carryOut(ctx context.Context, todo job, track *ui.Track) (finished, error) {
+	p, was, hash := todo.plan, todo.was, todo.hash
 	began := t.env.Now()
 	done := finished{Host: t.host.Name, Run: p.ID, Kind: p.Kind, From: p.From, To: p.To, Outcome: apply.NotBegun}
 	j, err := journal.Open(t.folder(), journal.Options{Host: t.host.Name, Purpose: string(p.Kind), Now: began})
@@ -62,6 +62,9 @@ func (t *target) carryOut(ctx context.Context, p, was *plan.Plan, hash string, t
 		return done, err
 	}
 	defer j.Close()
+	if err := todo.unchanged(t.host.Name, j.Records()); err != nil {
+		return done, err
+	}
 	if err := t.stillOffered(ctx, p, j.Records()); err != nil {
 		return done, err
 	}
