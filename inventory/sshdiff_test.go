@@ -33,6 +33,9 @@ func TestSameAsOpenSSH(t *testing.T) {
 		"Match host other user acme\n User no\nHost acme\n HostName h\n",
 		"Host acme\n ProxyJump b1,op@b2:2200\n HostName h\nHost b1 b2\n HostName %h.example\nHost *\n ProxyJump no\n",
 		"Host acme\n ProxyJump none\n HostName h\nHost *\n ProxyJump b.example\n",
+		"Host acme\n ProxyCommand none\n HostName h\nHost *\n ProxyJump b.example\n",
+		"Host acme\n ProxyCommand nc %h %p\n HostName h\nHost *\n ProxyJump b.example\n",
+		"Host acme\n ProxyJump b.example\n HostName h\nHost *\n ProxyCommand nc %h %p\n",
 		"Host \"acme\"\n HostName h\n User \"op\"\n",
 		"Host acme # a comment\n HostName h # another\n",
 	} {

@@ -41,6 +41,9 @@ func (c *sshConfig) lookup(name, address string) sshFound {
 		}
 		for _, kv := range s.lines {
 			key := strings.ToLower(kv.Key)
+			if len(values[rival[key]]) > 0 {
+				continue
+			}
 			if len(values[key]) == 0 || key == "identityfile" || key == "certificatefile" {
 				values[key] = append(values[key], sshValue{kv.Value, s.file, s.offset + kv.Pos().Line})
 			}
@@ -52,6 +55,10 @@ func (c *sshConfig) lookup(name, address string) sshFound {
 	found.read(values, name)
 	return found
 }
+
+// rival are keywords of which the first one that applies shuts the other out, with a
+// value of "none" too (ssh_config(5)).
+var rival = map[string]string{"proxyjump": "proxycommand", "proxycommand": "proxyjump"}
 
 func (s sshSection) applies(q query, found *sshFound) bool {
 	named := false
@@ -127,7 +134,7 @@ func (f *sshFound) readFiles(key string, values []sshValue, put func(*draft, []s
 // A command would give a stranger's program the connection, so it is told and
 // not run.
 func (f *sshFound) readJump(values map[string][]sshValue, name string) {
-	if v := values["proxycommand"]; len(v) > 0 && !strings.EqualFold(v[0].text, noJump) && len(values["proxyjump"]) == 0 {
+	if v := values["proxycommand"]; len(v) > 0 && !strings.EqualFold(v[0].text, noJump) {
 		f.warnf(v[0], "ProxyCommand is not supported; write the way to the host as jump")
 	}
 	for _, v := range values["proxyjump"] {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,7 +55,7 @@ func (t *target) adopt(ctx context.Context) error {
 	}
 	defer j.Close()
 	run := c.State()
-	if err := t.adoptable(j.Records(), run); err != nil {
+	if err := t.adoptable(ctx, j.Records(), run); err != nil {
 		return err
 	}
 	by, since := apply.LastOwner(c.Records, run.Run)
@@ -84,7 +85,7 @@ func (t *target) free(ctx context.Context) error {
 
 // adoptable makes sure that there is something to take over, and that nothing of
 // this machine's own is in the way.
-func (t *target) adoptable(own []journal.Record, run journal.RunState) error {
+func (t *target) adoptable(ctx context.Context, own []journal.Record, run journal.RunState) error {
 	name := t.host.Name
 	for _, r := range journal.Runs(own) {
 		if r.Run == run.Run && r.Epoch >= run.Epoch {
@@ -93,12 +94,39 @@ func (t *target) adoptable(own []journal.Record, run journal.RunState) error {
 	}
 	last := journal.Summarise(own)
 	if last.Interrupted() && last.Run != run.Run && last.Run != run.Undoes {
+		lost, err := t.lost(ctx, own, last)
+		if err != nil {
+			return err
+		}
+		if lost { // somebody has taken it over, and gone on from there
+			return nil
+		}
 		return &hostError{
 			host: name, code: exitInterrupted, err: fmt.Errorf("%s: this machine has an unfinished run %s of its own there", name, last.Run),
 			hint: wayOn(name, last.Action),
 		}
 	}
 	return nil
+}
+
+// lost reports whether an unfinished run of this machine is in other hands by now.
+func (t *target) lost(ctx context.Context, own []journal.Record, r journal.RunState) (bool, error) {
+	p, _, err := savedPlan(t.runPlan(r.Run))
+	if err != nil {
+		return false, err
+	}
+	was := p
+	if r.Undoes != "" {
+		if was, _, err = savedPlan(t.runPlan(r.Undoes)); err != nil {
+			return false, err
+		}
+	}
+	err = apply.Owned(ctx, t.client, p, apply.HandoverFolder(was), own)
+	var lost *apply.AdoptedError
+	if errors.As(err, &lost) {
+		return true, nil
+	}
+	return false, err
 }
 
 // takeOver makes a run this machine's, under the host's lock.
