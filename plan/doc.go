@@ -12,10 +12,14 @@
 //
 // A plan is one JSON document, written by [Plan.Encode] and read by [Decode],
 // which refuses a format it does not know. It is what the operator agrees to
-// and all that plan/apply may do. It holds no secret and no whole file of the
-// client's: an edit is kept as splices (offset, bytes out, bytes in) together
-// with the SHA-256 of the file before and after, so that a file that moved is
-// noticed, and a secret is kept as the place it will come from.
+// and all that plan/apply may do. It holds no whole file of the client's: an
+// edit is kept as splices (offset, bytes out, bytes in) together with the
+// SHA-256 of the file before and after, so that a file that moved is noticed.
+// A secret we set is kept as the place it will come from, and in the difference
+// to be shown what may be a secret is hidden. The splices, though, are the
+// client's own bytes: where a `build:` with a token in its arguments is taken
+// out, the token is in the plan. So the file has mode 0600 on the laptop, and
+// the copy a run leaves on the host can be read by root only.
 //
 // # What is never in a plan
 //

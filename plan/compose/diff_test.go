@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -127,6 +128,29 @@ func TestRedactLine(t *testing.T) {
 		{"      - updater_token", "      - updater_token"},
 		{"  updater_token:", "  updater_token:"},
 		{"    secrets:", "    secrets:"},
+		{"      # - JWT_SECRET=hunter2", "      # - JWT_SECRET=***"},
+		{"    #     - GITHUB_TOKEN=hunter2", "    #     - GITHUB_TOKEN=***"},
+		{"    - # - # JWT_SECRET: hunter2", "    - # - # JWT_SECRET: ***"},
+		{"    environment: {JWT_SECRET: hunter2}", "    environment: {JWT_SECRET: ***"},
+		{"    environment: {A: a, JWT_SECRET: hunter2, B: b, C_TOKEN: hunter2, D: d}", "    environment: {A: a, JWT_SECRET: ***, B: b, C_TOKEN: ***, D: d}"},
+		{"    environment: {\"JWT_SECRET\":\"hun\\\", ter2\",\"B\":\"b\"}", "    environment: {\"JWT_SECRET\":***,\"B\":\"b\"}"},
+		{"    environment: {'JWT_SECRET': 'hun''ter2', B: b}", "    environment: {'JWT_SECRET': ***, B: b}"},
+		{"    environment: {JWT_SECRET: \"hun\"ter2, B: b}", "    environment: {JWT_SECRET: ***, B: b}"},
+		{"    environment: {JWT_SECRET: {value: hunter2, B: b}}", "    environment: {JWT_SECRET: ***"},
+		{"    environment: [\"JWT_SECRET=hunter2\"]", "    environment: [\"JWT_SECRET=***\"]"},
+		{"    environment: [\"JWT_SECRET=hun, ter2\", B=b, 'C_TOKEN=hunter2']", "    environment: [\"JWT_SECRET=***\", B=b, 'C_TOKEN=***']"},
+		{"    environment: [JWT_SECRET=hunter2]", "    environment: [JWT_SECRET=***"},
+		{"    # Was: build: {args: {GITHUB_TOKEN: hunter2}}", "    # Was: build: {args: {GITHUB_TOKEN: ***"},
+		{"      - {JWT_SECRET: hunter2}", "      - {JWT_SECRET: ***"},
+		{"      A: a, JWT_SECRET: hunter2", "      A: a, JWT_SECRET: ***"},
+		{"      CONFIG: '{\"JWT_SECRET\": \"hunter2\", \"B\": 1}'", "      CONFIG: '{\"JWT_SECRET\": ***, \"B\": 1}'"},
+		{"      CONFIG: \"{\\\"JWT_SECRET\\\":\\\"hunter2\\\"}\"", "      CONFIG: \"{\\\"JWT_SECRET\\\":***"},
+		{"    environment: {JWT_SECRET: \"${JWT_SECRET}\", B: b}", "    environment: {JWT_SECRET: \"${JWT_SECRET}\", B: b}"},
+		{"    environment: {JWT_SECRET: \"${JWT_SECRET:-hunter2}\", B: b}", "    environment: {JWT_SECRET: ***, B: b}"},
+		{"    environment: {JWT_SECRET_FILE: /run/secrets/j, B: b}", "    environment: {JWT_SECRET_FILE: /run/secrets/j, B: b}"},
+		{"    image: ${REGISTRY:-example}/auth:1.2", "    image: ${REGISTRY:-example}/auth:1.2"},
+		{"    test: [\"CMD\", \"curl\", \"http://auth:8080\"]", "    test: [\"CMD\", \"curl\", \"http://auth:8080\"]"},
+		{"    networks: [inner, outer]", "    networks: [inner, outer]"},
 		{"-----BEGIN PRIVATE KEY-----", "***"},
 		{"", ""},
 	} {
@@ -147,6 +171,67 @@ func TestRedactFollowsLines(t *testing.T) {
 	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// A value goes on in the lines below it: within brackets, and once it has been
+// commented out as PinImage does it.
+func TestRedactFollowsFlowAndComments(t *testing.T) {
+	r := newRedactor()
+	src := "    # Was: build:\n    #   args:\n    #     API_TOKEN: |\n    #       abc\n    #\n    #       def\n    #     B: b\n    environment: {A: a, JWT_SECRET: \"ab\n      cd\", B: b}\n    env: {\n      A: a, JWT_SECRET: ab,\n      B: b}\n# API_TOKEN=abc\n#   a word about it\n"
+	want := "    # Was: build:\n    #   args:\n    #     API_TOKEN: ***\n    #       ***\n    #***\n    #       ***\n    #     B: b\n    environment: {A: a, JWT_SECRET: ***\n      ***\n    env: {\n      A: a, JWT_SECRET: ***\n      B: b}\n# API_TOKEN=***\n#   a word about it\n"
+	var got strings.Builder
+	for l := range strings.Lines(src) {
+		got.WriteString(r.line(bareText(l)) + "\n")
+	}
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// In whatever form a setting of a telling name is written, its value is hidden.
+func FuzzRedactLine(f *testing.F) {
+	f.Add("hunter2", uint8(0))
+	f.Add("hun, ter2", uint8(1))
+	f.Add("a'b\"c\\d", uint8(2))
+	forms := []string{
+		"%s: %s", "- %s=%s", "# %s: %s", "#   - %s=%s", "- # - %s=%s", "export %s=%s", "'%s': %s",
+		"a: {%s: %s}", "a: {b: {c: d, %s: %s, e: f}}", "a: {\"%s\":%s,\"b\":\"c\"}", "# a: {%s: %s, b: c}",
+		"a: [%s=%s]", "a: [b=c, %s=%s, d]", "# - [%s=%s, b]", "b: c, %s: %s,",
+	}
+	f.Fuzz(func(t *testing.T, canary string, choice uint8) {
+		canary = "Qx" + canary + "xQ"
+		name := []string{"JWT_SECRET", "API_TOKEN", "DB_PASSWORD", "api-key", "x-auth"}[int(choice)%5]
+		values := []string{quoted(canary), "'" + strings.ReplaceAll(canary, "'", "''") + "'"}
+		if !strings.ContainsAny(canary, ",[]{}") {
+			values = append(values, canary)
+		}
+		if strings.ContainsAny(canary, "\r\n") {
+			return
+		}
+		for _, form := range forms {
+			for _, value := range values {
+				line := "    " + fmt.Sprintf(form, name, value)
+				if got := RedactLine(line); strings.Contains(got, "Qx") || strings.Contains(got, "xQ") {
+					t.Fatalf("%q shows %q", line, got)
+				}
+			}
+		}
+		for _, line := range []string{
+			"a: [" + quoted(name+"="+canary) + ", b]",
+			"a: [b, '" + name + "=" + strings.ReplaceAll(canary, "'", "''") + "']",
+			"- " + quoted(name+"="+canary),
+			"# - [" + quoted(name+"="+canary) + "]",
+		} {
+			if got := RedactLine(line); strings.Contains(got, "Qx") || strings.Contains(got, "xQ") {
+				t.Fatalf("%q shows %q", line, got)
+			}
+		}
+	})
+}
+
+// quoted returns a text in double quotes as YAML writes it.
+func quoted(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
 // Whatever two texts are, the regions turn one into the other.
