@@ -122,7 +122,9 @@ func (m *undoMerge) merge(back, since []region) []byte {
 	var out strings.Builder
 	at := 0 // in ours
 	for len(back) > 0 || len(since) > 0 {
-		if len(back) > 0 && len(since) > 0 && overlap(back[0], since[0]) {
+		if len(back) > 0 && len(since) > 0 && m.same(back[0], since[0]) {
+			since = since[1:] // ours is out already; back writes it once
+		} else if len(back) > 0 && len(since) > 0 && overlap(back[0], since[0]) {
 			back, since = m.clash(back, since)
 			continue
 		}
@@ -139,6 +141,12 @@ func (m *undoMerge) merge(back, since []region) []byte {
 	}
 	out.WriteString(strings.Join(m.ours[at:], ""))
 	return []byte(out.String())
+}
+
+// same reports whether a change back and a change since are one and the same.
+func (m *undoMerge) same(back, since region) bool {
+	return back.a0 == since.a0 && back.a1 == since.a1 &&
+		slices.Equal(m.before[back.b0:back.b1], m.now[since.b0:since.b1])
 }
 
 // overlap reports whether two changes of ours are in the same place. Neighbours

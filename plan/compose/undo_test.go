@@ -45,6 +45,37 @@ func TestUndo(t *testing.T) {
 		{"a line end of ours", "A=1", "A=1\nP=x\n", "A=2\nP=x\n", "A=2", true, nil},
 		{"CRLF", "A=1\r\nB=2\r\n", "A=1\r\nB=2\r\nP=x\r\n", "A=9\r\nB=2\r\nP=x\r\n", "A=9\r\nB=2\r\n", true, nil},
 		{"two at one point", "A\nB\n", "A\nx\nB\n", "A\nB\n", "A\nB\n", false, nil},
+		{"back since, and an edit behind", "A\nB\n", "A\nx\nB\n", "A\nB\nC\n", "A\nB\nC\n", true, nil},
+		{"back since, and an edit before", "A\nB\n", "A\nx\nB\n", "0\nA\nB\n", "0\nA\nB\n", true, nil},
+		{"back since, another line beside", "A\nB\nC\n", "A\nx\nB\nC\n", "A\nb\nC\n", "", false, []int{2}},
+		{"back since, another line in its place", "A\nB\n", "A\nx\nB\n", "A\ny\nB\n", "", false, []int{2}},
+		{"a line we took out is back", "A\nx\nB\n", "A\nB\n", "A\nx\nB\nC\n", "A\nx\nB\nC\n", true, nil},
+		{"a line we took out is back otherwise", "A\nx\nB\n", "A\nB\n", "A\ny\nB\nC\n", "", false, []int{2}},
+		{"a line we replaced is back", "A\nx\nB\n", "A\ny\nB\n", "A\nx\nB\nC\n", "A\nx\nB\nC\n", true, nil},
+		{"one of two back since", "A\nB\nC\n", "A\nx\nB\ny\nC\n", "A\nB\ny\nC\nD\n", "A\nB\nC\nD\n", true, nil},
+		{"one back since, one changed", "A\nB\nC\n", "A\nx\nB\ny\nC\n", "A\nB\nz\nC\n", "", false, []int{3}},
+		{"no line end, back since", "A=1\nB=1", "A=1\nx\nB=1\n", "A=1\nB=1\nC=1", "A=1\nB=1\nC=1", true, nil},
+		{
+			"compose file, back since", before, ours,
+			"x-a: b\n" + before, "x-a: b\n" + before, true, nil,
+		},
+		{
+			"compose file, back since, and an edit where ours was", before, ours,
+			before + "    restart: no\n", "", false, []int{9},
+		},
+		{
+			"compose file, half of it back since", before, ours,
+			"x-a: b\nservices:\n  web:\n    image: a\n    environment:\n      A: a\n    restart: always\n    secrets:\n      - token\n  db:\n    image: b\nsecrets:\n  token:\n    file: t\n",
+			"x-a: b\n" + before, true, nil,
+		},
+		{
+			"an item back since, and another behind", "a:\n  - A\n  - B\n", "a:\n  - A\n  - x\n  - B\n",
+			"a:\n  - A\n  - B\n  - C\n", "a:\n  - A\n  - B\n  - C\n", true, nil,
+		},
+		{
+			"an item we replaced is back, and another behind", "a:\n  - A\n  - B\n", "a:\n  - x\n  - B\n",
+			"a:\n  - A\n  - B\n  - C\n", "a:\n  - A\n  - B\n  - C\n", true, nil,
+		},
 		{"emptied since", "A\nB\n", "A\nx\nB\n", "", "", false, []int{1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

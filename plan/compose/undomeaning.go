@@ -22,13 +22,16 @@ func meansUndone(before, ours, now, content []byte) bool {
 
 // holdsUndone is three-way merging seen from its outcome: where now is as ours
 // was, got must be as before; where ours left before alone, got must be as now;
-// where both changed a mapping or list, entry by entry.
+// where now is as before already, got must be too; where both changed a mapping
+// or list, entry by entry.
 func holdsUndone(before, ours, now, got *value) bool {
 	switch {
 	case equalValues(ours, now):
 		return equalValues(got, before)
 	case equalValues(before, ours):
 		return equalValues(got, now)
+	case equalValues(before, now):
+		return equalValues(got, before)
 	case isKind(mapValue, ours, now) && (before == nil || before.kind == mapValue):
 		return mappingUndone(before, ours, now, got)
 	case isKind(listValue, ours, now) && (before == nil || before.kind == listValue):
@@ -56,26 +59,27 @@ func mappingUndone(before, ours, now, got *value) bool {
 }
 
 // listUndone asks that got has each item as often as now, less what ours had
-// more than before. The order is the text's business.
+// more than before. Where now has an item as often as before, both sides may
+// have made the same change, and then got has it that often too: the text knows
+// whether that was one change or two. The order is the text's business as well.
 func listUndone(before, ours, now, got *value) bool {
 	if got == nil || got.kind != listValue {
 		return false
 	}
-	want := map[string]int{}
-	count := func(v *value, by int) {
+	counts := map[string][4]int{}
+	for i, v := range []*value{before, ours, now, got} {
 		if v == nil {
-			return
+			continue
 		}
 		for _, item := range v.items {
-			want[item.tag+item.String()] += by
+			n := counts[item.tag+item.String()]
+			n[i]++
+			counts[item.tag+item.String()] = n
 		}
 	}
-	count(now, 1)
-	count(ours, -1)
-	count(before, 1)
-	count(got, -1)
-	for _, n := range want {
-		if n != 0 {
+	for _, n := range counts {
+		before, ours, now, got := n[0], n[1], n[2], n[3]
+		if same := before == now && got == now; !same && got != now-ours+before {
 			return false
 		}
 	}
