@@ -353,6 +353,9 @@ func ofRun(host string, action journal.Action, res apply.Result, err error) (int
 		return exitInterrupted, wayOn(host, action)
 	case apply.NeedsPerson:
 		var migrated *apply.MigratedError
+		if errors.As(err, &migrated) && migrated.Unsure {
+			return exitPerson, fmt.Sprintf("make the database answer on the host, then: liftalot rollback %s, which asks it again", host)
+		}
 		if errors.As(err, &migrated) {
 			return exitPerson, fmt.Sprintf("liftalot rollback %s --with-database", host)
 		}

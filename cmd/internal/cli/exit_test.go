@@ -100,6 +100,7 @@ func TestTheResultOfARunDecides(t *testing.T) {
 		{"first interrupt", apply.Result{Outcome: apply.Interrupted}, apply.ErrStopped, exitCancelled, "goes on", ""},
 		{"line gone", apply.Result{Outcome: apply.Interrupted}, remote.ErrUnknownOutcome, exitInterrupted, "goes on", ""},
 		{"migrated", apply.Result{Outcome: apply.NeedsPerson}, &apply.MigratedError{}, exitPerson, "liftalot rollback web1 --with-database", ""},
+		{"nobody knows whether migrated", apply.Result{Outcome: apply.NeedsPerson}, &apply.MigratedError{Unsure: true}, exitPerson, "make the database answer", ""},
 		{"client's later edit in the way", apply.Result{Outcome: apply.NeedsPerson}, &apply.StepError{Err: &apply.RefusedByHost{}}, exitPerson, "settle that on the host first", ""},
 		{"not all undone", apply.Result{Outcome: apply.NeedsPerson}, unhealthy, exitPerson, "liftalot rollback web1", ""},
 		{"rollback: line gone", apply.Result{Outcome: apply.Interrupted}, remote.ErrUnknownOutcome, exitInterrupted, `"liftalot rollback web1" goes on with it`, journal.Rollback},

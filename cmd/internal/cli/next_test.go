@@ -64,7 +64,7 @@ func TestTheNextCommandFitsTheRunThatStopped(t *testing.T) {
 		}
 	}
 	_, next := describe("web1", journal.RunState{Run: "x", Action: journal.Apply, Outcome: journal.NeedsPerson})
-	if next != "liftalot rollback web1 --with-database" {
+	if next != "liftalot rollback web1, which says whether --with-database is needed" {
 		t.Errorf("after a migration: %s", next)
 	}
 }

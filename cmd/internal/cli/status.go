@@ -128,7 +128,7 @@ func describe(name string, r journal.RunState) (says, next string) {
 	case journal.Abandoned:
 		return fmt.Sprintf("an upgrade stopped at %s before it changed anything", at), "liftalot plan " + name
 	case journal.NeedsPerson:
-		return fmt.Sprintf("an upgrade failed at %s after the new version had changed the database", at), "liftalot rollback " + name + " --with-database"
+		return fmt.Sprintf("an upgrade failed at %s, and the new version may have changed the database", at), "liftalot rollback " + name + ", which says whether --with-database is needed"
 	}
 	return fmt.Sprintf("the %s stopped at %s in step %q", what, at, r.Last.Step), wayOn(name, r.Action)
 }
