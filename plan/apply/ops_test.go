@@ -7,12 +7,14 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"liftalot/plan"
 	"liftalot/plan/journal"
 	"liftalot/remote"
+	"liftalot/remote/job"
 )
 
 func TestSwapLog(t *testing.T) {
@@ -54,6 +56,28 @@ func TestSwapLog(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A host may say any number of notes, each of any length.
+func TestSwapNotesAreBounded(t *testing.T) {
+	var l swapLog
+	l.add([]byte(strings.Repeat("note "+strings.Repeat("x", 5000)+"\n", 1000)))
+	if n := len(strings.Join(l.notes, "")); len(l.notes) != maxNotes || n > maxNotes*400 {
+		t.Errorf("%d notes with %d bytes are kept", len(l.notes), n)
+	}
+}
+
+// A job that ran out of time, or went away twice, says that and not its last status.
+func TestABadEndIsTold(t *testing.T) {
+	for want, st := range map[string]job.Status{
+		"was not done within 1m0s": {State: job.Ended, ExitCode: 143, Overdue: true},
+		"without a word, twice":    {State: job.Lost},
+		"no space left":            {State: job.Ended, ExitCode: 1},
+	} {
+		if err := badEnd("start the server", time.Minute, st, "no space left"); !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }
 

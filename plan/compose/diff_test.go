@@ -160,31 +160,22 @@ func TestRedactLine(t *testing.T) {
 	}
 }
 
-func TestRedactFollowsLines(t *testing.T) {
-	r := newRedactor()
-	src := "  env:\n    JWT_SECRET: |\n      hunter\n\n      two\n    B: b\n    C: |\n      -----BEGIN KEY-----\n      abc\n      -----END KEY-----\n      d\n"
-	want := "  env:\n    JWT_SECRET: ***\n      ***\n\n      ***\n    B: b\n    C: |\n      ***\n      ***\n      ***\n      d\n"
-	var got strings.Builder
-	for l := range strings.Lines(src) {
-		got.WriteString(r.line(bareText(l)) + "\n")
-	}
-	if diff := cmp.Diff(want, got.String()); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// A value goes on in the lines below it: within brackets, and once it has been
+// A value goes on in the lines below it: indented, within brackets, and once it has been
 // commented out as PinImage does it.
-func TestRedactFollowsFlowAndComments(t *testing.T) {
-	r := newRedactor()
-	src := "    # Was: build:\n    #   args:\n    #     API_TOKEN: |\n    #       abc\n    #\n    #       def\n    #     B: b\n    environment: {A: a, JWT_SECRET: \"ab\n      cd\", B: b}\n    env: {\n      A: a, JWT_SECRET: ab,\n      B: b}\n# API_TOKEN=abc\n#   a word about it\n"
-	want := "    # Was: build:\n    #   args:\n    #     API_TOKEN: ***\n    #       ***\n    #***\n    #       ***\n    #     B: b\n    environment: {A: a, JWT_SECRET: ***\n      ***\n    env: {\n      A: a, JWT_SECRET: ***\n      B: b}\n# API_TOKEN=***\n#   a word about it\n"
-	var got strings.Builder
-	for l := range strings.Lines(src) {
-		got.WriteString(r.line(bareText(l)) + "\n")
-	}
-	if diff := cmp.Diff(want, got.String()); diff != "" {
-		t.Error(diff)
+func TestRedactFollowsLines(t *testing.T) {
+	for src, want := range map[string]string{
+		"  env:\n    JWT_SECRET: |\n      hunter\n\n      two\n    B: b\n    C: |\n      -----BEGIN KEY-----\n      abc\n      -----END KEY-----\n      d\n": "  env:\n    JWT_SECRET: ***\n      ***\n\n      ***\n    B: b\n    C: |\n      ***\n      ***\n      ***\n      d\n",
+
+		"    # Was: build:\n    #   args:\n    #     API_TOKEN: |\n    #       abc\n    #\n    #       def\n    #     B: b\n    environment: {A: a, JWT_SECRET: \"ab\n      cd\", B: b}\n    env: {\n      A: a, JWT_SECRET: ab,\n      B: b}\n# API_TOKEN=abc\n#   a word about it\n": "    # Was: build:\n    #   args:\n    #     API_TOKEN: ***\n    #       ***\n    #***\n    #       ***\n    #     B: b\n    environment: {A: a, JWT_SECRET: ***\n      ***\n    env: {\n      A: a, JWT_SECRET: ***\n      B: b}\n# API_TOKEN=***\n#   a word about it\n",
+	} {
+		r := newRedactor()
+		var got strings.Builder
+		for l := range strings.Lines(src) {
+			got.WriteString(r.line(bareText(l)) + "\n")
+		}
+		if diff := cmp.Diff(want, got.String()); diff != "" {
+			t.Error(diff)
+		}
 	}
 }
 

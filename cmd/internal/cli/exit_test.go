@@ -103,6 +103,8 @@ func TestTheResultOfARunDecides(t *testing.T) {
 		{"nobody knows whether migrated", apply.Result{Outcome: apply.NeedsPerson}, &apply.MigratedError{Unsure: true}, exitPerson, "make the database answer", ""},
 		{"client's later edit in the way", apply.Result{Outcome: apply.NeedsPerson}, &apply.StepError{Err: &apply.RefusedByHost{}}, exitPerson, "settle that on the host first", ""},
 		{"not all undone", apply.Result{Outcome: apply.NeedsPerson}, unhealthy, exitPerson, "liftalot rollback web1", ""},
+		{"rollback: stale", apply.Result{Outcome: apply.NotBegun}, &apply.StaleError{}, exitStale, "look again: liftalot rollback web1", journal.Rollback},
+		{"a job of a laptop that is gone", apply.Result{Outcome: apply.NotBegun}, &lock.HeldError{Orphan: true}, exitLocked, "ends by itself", ""},
 		{"rollback: line gone", apply.Result{Outcome: apply.Interrupted}, remote.ErrUnknownOutcome, exitInterrupted, `"liftalot rollback web1" goes on with it`, journal.Rollback},
 		{"rollback: not all undone", apply.Result{Outcome: apply.NeedsPerson}, unhealthy, exitPerson, `"liftalot rollback web1" tries`, journal.Rollback},
 		{"restore: first interrupt", apply.Result{Outcome: apply.Interrupted}, apply.ErrStopped, exitCancelled, `"liftalot restore web1" goes on with it`, journal.Restore},

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"liftalot/cmd/internal/ui"
 	"liftalot/inventory"
 	"liftalot/plan"
 	"liftalot/plan/journal"
@@ -167,5 +168,19 @@ func TestPruneKeepsWhatARestoreNeeds(t *testing.T) {
 	must(t, err)
 	if needed["b1"] == "" {
 		t.Errorf("needed are %v", needed)
+	}
+}
+
+// The hook's document leaves this machine: what is known to be a secret is taken out.
+func TestTheHookHearsNoSecret(t *testing.T) {
+	secrets := new(ui.Redactor)
+	secrets.Add([]byte(registryPassword))
+	heard := filepath.Join(t.TempDir(), "heard")
+	h := &hook{argv: []string{"tee", heard}, redact: secrets.String}
+	must(t, h.call(hookEvent{Format: 1, Event: "host-ended", Host: &finished{Host: "web1", Error: "denied: " + registryPassword}}))
+	got, err := os.ReadFile(heard)
+	must(t, err)
+	if !strings.Contains(string(got), "denied: ") || strings.Contains(string(got), registryPassword) {
+		t.Errorf("it heard %s", got)
 	}
 }

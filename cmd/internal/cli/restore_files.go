@@ -66,11 +66,7 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 	}
 	defer func() { _ = local.Release() }()
 	progress := t.progress()
-	defer func() {
-		if progress != nil {
-			progress.Close()
-		}
-	}()
+	defer func() { progress.Close() }() // whichever it is by then
 	track := progress.Host(t.host.Name)
 	track.Begin("compare files")
 	host := t.locked(run, "restore of files", func(s string) { track.Say(s) })
@@ -95,7 +91,6 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 		Host: t.host.Name, Backup: e.ID, Missing: len(d.Missing), Changed: len(d.Changed), Kept: len(d.Kept), Same: d.Same, Lost: d.Lost, Bytes: d.Bytes(),
 	}
 	progress.Close() // or it would draw over the list
-	progress = nil
 	if err := t.agreeFiles(ctx, e, d); err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (s *session) seen(host, channel string) release.Seen {
 	if err != nil {
 		return release.Seen{}
 	}
-	return all[host+" "+channel]
+	return all[channelKey(host, channel)]
 }
 
 func (s *session) remember(host, channel string, seen release.Seen) error {
@@ -53,17 +53,19 @@ func (s *session) remember(host, channel string, seen release.Seen) error {
 	if err != nil {
 		return err
 	}
-	channel = host + " " + channel
-	if all[channel] == seen || older(seen.Version, all[channel].Version) {
+	key := channelKey(host, channel)
+	if all[key] == seen || older(seen.Version, all[key].Version) {
 		return nil
 	}
-	all[channel] = seen
+	all[key] = seen
 	data, err := json.MarshalIndent(all, "", " ")
 	if err != nil {
 		return fmt.Errorf("remember the release: %w", err)
 	}
 	return journal.WriteFile(s.channelsFile(), append(data, '\n'), 0o600)
 }
+
+func channelKey(host, channel string) string { return host + " " + channel }
 
 // older reports whether a version is below another one.
 func older(a, b string) bool {

@@ -38,6 +38,7 @@ type Progress struct {
 	detail  Detail
 	stop    chan struct{}
 	ended   sync.WaitGroup
+	closing sync.Once
 
 	mu     sync.Mutex
 	tracks []*Track
@@ -139,13 +140,15 @@ func (p *Progress) running(now time.Time) []*Track {
 }
 
 // Close takes the live lines away. Tracks may still be used and print what
-// stays, without being drawn.
+// stays, without being drawn. Closing it again does nothing.
 func (p *Progress) Close() {
-	close(p.stop)
-	p.ended.Wait()
-	p.console.mu.Lock()
-	defer p.console.mu.Unlock()
-	p.console.draw(nil)
+	p.closing.Do(func() {
+		close(p.stop)
+		p.ended.Wait()
+		p.console.mu.Lock()
+		defer p.console.mu.Unlock()
+		p.console.draw(nil)
+	})
 }
 
 // Host returns the track of one more host.
