@@ -2,6 +2,7 @@ package remote
 
 import (
 	"slices"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -45,6 +46,10 @@ func certHostKeyAlgorithms() []string {
 		ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01,
 	}
 }
+
+// isCertAlgorithm reports whether a host key algorithm is one of certificates
+// (PROTOCOL.certkeys of OpenSSH).
+func isCertAlgorithm(name string) bool { return strings.HasSuffix(name, "-cert-v01@openssh.com") }
 
 // rsaSignatures are the only ones an RSA key of ours makes.
 func rsaSignatures() []string {

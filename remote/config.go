@@ -1,9 +1,11 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,6 +25,10 @@ type Config struct {
 	// Jumps are the hosts in between, first hop first. Each one's key is
 	// checked; one that names no KnownHosts is held against ours.
 	Jumps []Config
+
+	// HostKeyAlias, when set, is the name that the known hosts files hold the host
+	// under, in place of address and port, as in ssh_config(5).
+	HostKeyAlias string
 
 	// KnownHosts are our own files in OpenSSH's format, in which every line must
 	// be readable; UserKnownHosts are the user's, in which a line that is not is
@@ -70,6 +76,7 @@ type Sudo struct {
 
 // Limits that are not worth a field.
 const (
+	defaultPort             = 22
 	defaultConnectTimeout   = 10 * time.Second
 	defaultHandshakeTimeout = 20 * time.Second
 	defaultKeepAlive        = 15 * time.Second
@@ -82,7 +89,7 @@ const (
 
 func (c Config) withDefaults() Config {
 	if c.Port == 0 {
-		c.Port = 22
+		c.Port = defaultPort
 	}
 	if c.Name == "" {
 		c.Name = c.Address
@@ -99,9 +106,26 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// endpoint is the address in the form that dialling and known_hosts share.
+// endpoint is the address in the form that dialling wants.
 func (c Config) endpoint() string {
 	return net.JoinHostPort(c.Address, strconv.Itoa(c.Port))
+}
+
+// KnownAs is what known_hosts files hold the host under, and what [Trust] is told:
+// its address and port, or its alias. An alias stands there alone, which is how the
+// format writes port 22, and in small letters, as OpenSSH reads and writes it; one
+// that names a port, as "[gate]:2222", means the line of that port.
+func (c Config) KnownAs() (host string, port int) {
+	if c.HostKeyAlias == "" {
+		return c.Address, cmp.Or(c.Port, defaultPort)
+	}
+	alias := strings.ToLower(c.HostKeyAlias)
+	if host, text, err := net.SplitHostPort(alias); err == nil {
+		if port, err := strconv.Atoi(text); err == nil {
+			return host, port
+		}
+	}
+	return alias, defaultPort
 }
 
 // hops returns the way to the host, the host itself last.

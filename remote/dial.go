@@ -104,8 +104,8 @@ func (c *chain) greet(ctx context.Context, conn net.Conn, hop Config, check *hos
 		User:              hop.User,
 		Auth:              []ssh.AuthMethod{ssh.PublicKeysCallback(auth.signers)},
 		HostKeyAlgorithms: check.algorithms(),
-		HostKeyCallback: func(hostname string, addr net.Addr, key ssh.PublicKey) error {
-			err := check.callback(hostname, addr, key)
+		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
+			err := check.check(key)
 			watch.extend(c.authTimeout)
 			return err
 		},

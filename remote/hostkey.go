@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 
-	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
 )
@@ -34,7 +34,7 @@ type KnownKey struct {
 // A HostKeyError means that the host could not prove to be the one we know.
 type HostKeyError struct {
 	Host     string // as Config.Name
-	Endpoint string // "address:port", as known_hosts is asked
+	Endpoint string // "address:port", or the alias that known_hosts was asked for
 	Kind     HostKeyProblem
 	Type     string     // of the key that the host has shown
 	Got      string     // its fingerprint
@@ -57,7 +57,8 @@ func (e *HostKeyError) Unwrap() []error { return notStarted(e.Err) }
 // of one handshake.
 type hostKeyCheck struct {
 	host     string
-	endpoint string
+	endpoint string // for messages
+	name     string // what known_hosts is asked for, with a port
 	known    *knownKeys
 	anyType  bool          // ask for whatever key the host has
 	passed   bool          // the key was good
@@ -74,27 +75,27 @@ func newHostKeyCheck(c Config) (*hostKeyCheck, error) {
 			c.Warn(line + " cannot be read and is left out")
 		}
 	}
-	return &hostKeyCheck{host: c.Name, endpoint: c.endpoint(), known: known}, nil
+	name, port := c.KnownAs()
+	return &hostKeyCheck{
+		host: c.Name, endpoint: cmp.Or(c.HostKeyAlias, c.endpoint()), name: net.JoinHostPort(name, strconv.Itoa(port)), known: known,
+	}, nil
 }
 
 // algorithms asks the host for a key of a kind that is on file. Asked for any,
 // a true host may answer with one that is not, and people would learn to
 // delete lines.
 func (h *hostKeyCheck) algorithms() []string {
-	keys := h.known.HostKeys(h.endpoint)
-	if h.anyType || len(keys) == 0 {
+	if h.anyType {
 		return plainHostKeyAlgorithms()
 	}
-	algorithms := modern(h.known.HostKeyAlgorithms(h.endpoint))
-	if slices.ContainsFunc(keys, func(k knownhosts.PublicKey) bool { return k.Cert }) {
+	known := h.known.HostKeyAlgorithms(h.name)
+	algorithms := modern(known)
+	if slices.ContainsFunc(known, isCertAlgorithm) {
 		// The kind of an authority's key says nothing of the kind of key it
 		// has signed, so every certificate is welcome, and before plain keys.
-		algorithms = slices.DeleteFunc(algorithms, func(a string) bool {
-			return slices.Contains(certHostKeyAlgorithms(), a)
-		})
-		algorithms = append(certHostKeyAlgorithms(), algorithms...)
+		algorithms = append(certHostKeyAlgorithms(), slices.DeleteFunc(algorithms, isCertAlgorithm)...)
 	}
-	if len(algorithms) == 0 { // only keys that we do not use any more
+	if len(algorithms) == 0 { // none, or only keys that we do not use any more
 		return plainHostKeyAlgorithms()
 	}
 	return algorithms
@@ -107,8 +108,12 @@ func (h *hostKeyCheck) mismatch(err error) bool {
 	return !h.anyType && errors.As(err, &negotiation) && strings.Contains(negotiation.What, "host key")
 }
 
-func (h *hostKeyCheck) callback(hostname string, addr net.Addr, key ssh.PublicKey) error {
-	err := h.known.HostKeyCallback()(hostname, addr, key)
+// nowhere stands for an address, which known_hosts is not asked for where there is a
+// name. It must have the form of one.
+var nowhere = &net.TCPAddr{IP: net.IPv4zero, Port: defaultPort}
+
+func (h *hostKeyCheck) check(key ssh.PublicKey) error {
+	err := h.known.HostKeyCallback()(h.name, nowhere, key)
 	if err == nil {
 		h.passed = true
 		return nil

@@ -163,6 +163,35 @@ func TestScanAndTrust(t *testing.T) {
 	}
 }
 
+// A key can be held against the known ones by somebody who may not log in.
+func TestCheckHostKey(t *testing.T) {
+	f := newFaulty(t)
+	f.start.Do(f.accept)
+	mine, stranger, otherKind := f.host.PublicKey(), newSigner(t, "").PublicKey(), ecdsaSigner(t).PublicKey()
+	at := knownhosts.Normalize(f.addr.String()) + " "
+	line := func(before string, key ssh.PublicKey) string { return before + string(ssh.MarshalAuthorizedKey(key)) }
+	for text, want := range map[string]remote.HostKeyProblem{
+		line(at, mine):                             "",
+		line("other ", mine):                       remote.HostKeyUnknown,
+		line(at, stranger):                         remote.HostKeyChanged,
+		line(at, otherKind):                        remote.HostKeyChanged,
+		line(at, mine) + line("@revoked * ", mine): remote.HostKeyRevoked,
+	} {
+		file := filepath.Join(t.TempDir(), "known_hosts")
+		must(t, os.WriteFile(file, []byte(text), 0o600))
+		err := remote.CheckHostKey(t.Context(), remote.Config{Name: "web1", Address: "127.0.0.1", Port: f.addr.Port, UserKnownHosts: []string{file}})
+		bad, ok := errors.AsType[*remote.HostKeyError](err)
+		if want == "" && err != nil || want != "" && (!ok || bad.Kind != want || bad.Host != "web1") {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+	f.listener.Close()
+	err := remote.CheckHostKey(t.Context(), remote.Config{Address: "127.0.0.1", Port: f.addr.Port})
+	if _, ok := errors.AsType[*remote.UnreachableError](err); !ok {
+		t.Errorf("nobody there: got %v", err)
+	}
+}
+
 func TestScanSilent(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)

@@ -171,6 +171,11 @@ func TestJump(t *testing.T) {
 	if !strings.HasSuffix(strings.TrimSpace(string(res.Stdout)), " 127.0.0.1 "+last.portText()) {
 		t.Errorf("got %q", res.Stdout)
 	}
+	aliased := filepath.Join(t.TempDir(), "known_hosts")
+	must(t, remote.Trust(aliased, "the-gate", 22, first.host.PublicKey()))
+	cfg.Jumps[1].HostKeyAlias, cfg.Jumps[1].KnownHosts = "the-gate", []string{aliased}
+	must(t, last.client(cfg).Connect(t.Context()))
+	cfg.Jumps[1].HostKeyAlias = ""
 	cfg.Jumps[1].KnownHosts = []string{last.known}
 	err = last.client(cfg).Connect(t.Context())
 	if bad, ok := errors.AsType[*remote.HostKeyError](err); !ok || bad.Host != "gate" || bad.Kind != remote.HostKeyUnknown {

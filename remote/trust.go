@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -91,18 +92,39 @@ func scanOne(ctx context.Context, cfg Config, algorithms []string) (ssh.PublicKe
 	return nil, &UnreachableError{Host: hop.Name, Op: "handshake", Timeout: hop.HandshakeTimeout, Err: brief(err)}
 }
 
+// CheckHostKey asks a host for its key and holds it against the known ones, without
+// logging in there. An unknown key, and any other that a login would be refused for,
+// is a [*HostKeyError].
+func CheckHostKey(ctx context.Context, cfg Config) error {
+	check, err := newHostKeyCheck(cfg.withDefaults())
+	if err != nil {
+		return err
+	}
+	key, err := scanOne(ctx, cfg, check.algorithms())
+	if check.mismatch(err) {
+		key, err = scanOne(ctx, cfg, plainHostKeyAlgorithms())
+	}
+	if err != nil {
+		return err
+	}
+	return check.check(key)
+}
+
 // Trust adds a host's key to a known_hosts file of our own, in OpenSSH's
-// format, creating file and folder for their owner alone. A key that is there
-// already is left alone; a second one of the same kind is refused with a
-// [*HostKeyError], because replacing a key is a decision of its own.
+// format, creating file and folder for their owner alone. Host and port are what
+// [Config.KnownAs] says. A key that is there already is left alone; a second one of
+// the same kind is refused with a [*HostKeyError], because replacing a key is a
+// decision of its own.
 func Trust(file, host string, port int, key ssh.PublicKey) error {
+	if strings.ContainsAny(host, " \t,*?") || strings.IndexAny(host, "!|@#") == 0 {
+		return fmt.Errorf("trust %q: known_hosts would read that name as a pattern", host)
+	}
 	cfg := Config{Address: host, Port: port, KnownHosts: []string{file}}.withDefaults()
 	check, err := newHostKeyCheck(cfg)
 	if err != nil {
 		return err
 	}
-	err = check.callback(cfg.endpoint(), &net.TCPAddr{IP: net.IPv4zero, Port: cfg.Port}, key)
-	if err == nil {
+	if check.check(key) == nil {
 		return nil
 	}
 	if check.refused.Kind == HostKeyRevoked {
