@@ -131,7 +131,8 @@ func WithLocalUser(name string) Option {
 }
 
 // WithDecisions restricts the words accepted under the key allow, so that a
-// misspelt permission is an error and not a permission that never applies.
+// misspelt permission is an error and not a permission that never applies. A name
+// that ends with a colon goes before what the permission is for.
 func WithDecisions(names ...string) Option {
 	return func(s *surroundings) { s.decisions = names }
 }

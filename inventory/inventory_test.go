@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -279,6 +280,13 @@ func TestDecisionsAreChecked(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	mustParse(t, text, "")
+	overwrite := WithDecisions("old-migrations", "overwrite:")
+	for written, good := range map[string]bool{"old-migrations": true, "overwrite:chatalot.UPDATER_API_URL": true, "overwrite:": false, "overwrite": false, "old-migrations:x": false} {
+		text := fmt.Sprintf("version: 1\nhosts: {a: {address: h, allow: [%q]}}\n", written)
+		if _, err := parse(t, text, "", overwrite); (err == nil) != good {
+			t.Errorf("%s: %v", written, err)
+		}
+	}
 }
 
 func TestAliasesStandForTheirAnchors(t *testing.T) {

@@ -178,7 +178,7 @@ func mapping(m map[string]string) string {
 }
 
 const templateHead = `# The hosts that liftalot looks after. "liftalot hosts" shows what it makes of
-# this file, and where each value came from.
+# this file, and with --json where each value came from.
 version: 1
 
 # What holds for every host that says nothing else. What is missing here too
@@ -218,9 +218,13 @@ const templateTail = `
 #       bucket_login: "command:pass show s3"   # ACCESS_KEY_ID:SECRET
 #     public_url: https://chat.acme.example
 #     max_downtime: 60s
-#     labels: {client: acme}
+#     labels: {client: acme}          # for "report --client"; hosts of one client go one by one
+#     cosign_key_sha256: 0123…        # SHA-256 of the vendor's key file, where you have it from elsewhere
+#     manifest_host: updates.example  # where the channel's manifest is
 #     require_signature: false
-#     allow: []                       # decisions you take for this host, by name
+#     allow: []                       # decisions you take for this host, by name:
+#                                     # old-migrations, unhealthy-server, proxy-writable-root,
+#                                     # no-final-dump, "overwrite:SERVICE.KEY"
 #
 # Secrets never stand in this file: env:NAME, file:PATH (mode 0600),
 # command:LINE (a password manager), keychain:SERVICE/ACCOUNT (of macOS or of a

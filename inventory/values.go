@@ -34,7 +34,7 @@ var (
 	dnsForm         = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
 	userForm        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@\\-]*\$?$`)
 	fingerprintForm = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
-	decisionForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+	decisionForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(:[A-Za-z0-9._-]+)?$`) // what, and of what
 	envForm         = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
@@ -266,10 +266,19 @@ func parseFingerprint(_ *surroundings, text string) (string, error) {
 
 func parseDecision(env *surroundings, text string) (string, error) {
 	switch {
-	case len(text) > maxName || !decisionForm.MatchString(text):
+	case len(text) > maxText || !decisionForm.MatchString(text):
 		return "", bad("a decision is a word of lower case letters, digits and dashes")
-	case env.decisions != nil && !slices.Contains(env.decisions, text):
+	case env.decisions != nil && !slices.ContainsFunc(env.decisions, func(d string) bool { return asksFor(d, text) }):
 		return "", badHint(didYouMean(text, env.decisions), "%q is no decision this program asks for", text)
 	}
 	return text, nil
+}
+
+// asksFor reports whether a decision as the program asks for it is the one that was
+// written. One that ends with a colon is taken of something, and names it.
+func asksFor(decision, written string) bool {
+	if strings.HasSuffix(decision, ":") {
+		return len(written) > len(decision) && strings.HasPrefix(written, decision)
+	}
+	return decision == written
 }
