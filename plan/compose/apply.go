@@ -30,6 +30,9 @@ func (f *File) Apply(edits ...Edit) (*Result, error) {
 			return nil, f.fail(err)
 		}
 	}
+	if f.closed != nil && len(edits) > 0 {
+		return nil, f.fail(f.closed)
+	}
 	if err := contradiction(edits); err != nil {
 		return nil, f.fail(err)
 	}

@@ -13,6 +13,7 @@ type File struct {
 	text
 	root     *node
 	services *node
+	closed   *Refusal // why no edit finds a place in it, nil where one may
 	value    *value
 	uses     map[*node]int // aliases per anchored node
 	style    style
@@ -43,16 +44,10 @@ func parse(name string, src []byte) (*File, *Refusal) {
 		return nil, refuse(line, Syntax, "`docker compose config` shows it too", "%s", reason)
 	}
 	f := &File{name: name, text: newText(src), root: root}
-	if root.Kind != mappingNode || isFlow(root) {
-		return nil, refuse(root.Line, Layout, "JSON and other files in brackets have to be edited by hand",
-			"the file is not a mapping written line by line")
+	if root.Kind != mappingNode {
+		return nil, refuse(root.Line, Layout, "", "the file is not a mapping")
 	}
-	if _, f.services = field(root, "services"); f.services == nil {
-		return nil, refuse(root.Line, Layout, "", "the file has no `services:`")
-	}
-	if f.services.Kind != mappingNode || isFlow(f.services) || len(f.services.Content) == 0 {
-		return nil, refuse(f.services.Line, Layout, "", "`services:` is not a mapping written line by line")
-	}
+	f.services, f.closed = servicesOf(root)
 	if n := f.loneTag(root); n != nil {
 		return nil, refuse(n.Line, Syntax, "take it out", "a `!` that names no tag")
 	}
@@ -62,6 +57,22 @@ func parse(name string, src []byte) (*File, *Refusal) {
 	}
 	f.value, f.uses, f.style = v, uses, styleOf(f.text, root)
 	return f, nil
+}
+
+// servicesOf finds the section that edits go to. Where they could not go, the file is
+// still good to be read: an override in brackets, or of networks alone, takes no edit.
+func servicesOf(root *node) (*node, *Refusal) {
+	_, services := field(root, "services")
+	switch {
+	case services == nil:
+		return &node{Kind: mappingNode, Line: root.Line}, refuse(root.Line, Layout, "", "the file has no `services:`")
+	case isFlow(root):
+		return services, refuse(root.Line, Layout, "JSON and other files in brackets have to be edited by hand",
+			"the file is not a mapping written line by line")
+	case services.Kind != mappingNode || isFlow(services) || len(services.Content) == 0:
+		return services, refuse(services.Line, Layout, "", "`services:` is not a mapping written line by line")
+	}
+	return services, nil
 }
 
 // loneTag finds a `!` in the place of a value. The parser takes it for nothing

@@ -203,6 +203,9 @@ func (m *Model) Service(name string) ModelService {
 	return s
 }
 
+// ReadOnly reports whether a service runs with a root file system it cannot write to.
+func (m *Model) ReadOnly(service string) bool { return truth(m.get("services", service, "read_only")) }
+
 // texts returns a mapping's values as text; a variable without one is "".
 func texts(v any) map[string]string {
 	out := map[string]string{}

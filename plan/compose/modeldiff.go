@@ -185,7 +185,7 @@ func (d Difference) redacted() (before, after string) {
 		case v == "" || v == "null" || v == "{}":
 			return v
 		case shows(splitPointer(d.Path)):
-			return userInfo.ReplaceAllString(v, "${1}"+hidden+"${3}")
+			return withoutLogins(v)
 		}
 		return hidden
 	}

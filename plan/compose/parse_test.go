@@ -2,6 +2,7 @@ package compose
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,47 @@ func TestParseRefusesBytes(t *testing.T) {
 				t.Errorf("got %s, line %d: %v", r.Kind, r.Line, r)
 			}
 		})
+	}
+}
+
+// A file that has no place for an edit is read all the same; the edit says why it
+// has none.
+func TestFilesWithoutAPlaceForEdits(t *testing.T) {
+	for _, tt := range []struct {
+		src      string
+		services []string
+		line     int
+	}{
+		{"volumes: {a: {}}\n", nil, 1},
+		{"# x\n{services: {web: {image: a}}}\n", []string{"web"}, 2},
+		{"name: x\nservices: {web: {image: a}}\n", []string{"web"}, 2},
+		{"services:\n", nil, 1},
+		{"services: {}\n", nil, 1},
+		{"services: [web]\n", nil, 1},
+	} {
+		f, err := Parse("compose.yml", []byte(tt.src))
+		if err != nil {
+			t.Errorf("%q: %v", tt.src, err)
+			continue
+		}
+		if got := f.Services(); !slices.Equal(got, tt.services) {
+			t.Errorf("%q: services %q", tt.src, got)
+		}
+		if web, ok := f.Service("web"); ok != (tt.services != nil) || ok && web.Image != "a" {
+			t.Errorf("%q: service web is %+v", tt.src, web)
+		}
+		if _, err := f.Compare("web", "image: b\n"); (err == nil) != (tt.services != nil) {
+			t.Errorf("%q: compare: %v", tt.src, err)
+		}
+		for _, e := range []Edit{PinImage{Service: "web", Image: "b"}, AddService{Name: "new", Body: "image: b\n"}, AddTopLevel{Section: "volumes", Name: "v"}} {
+			var r *Refusal
+			if _, err := f.Apply(e); !errors.As(err, &r) || r.Kind != Layout || r.Line != tt.line {
+				t.Errorf("%q: %T: %v", tt.src, e, err)
+			}
+		}
+		if res, err := f.Apply(); err != nil || string(res.After) != tt.src {
+			t.Errorf("%q: no edit: %v", tt.src, err)
+		}
 	}
 }
 

@@ -1,9 +1,6 @@
 package compose
 
-import (
-	"regexp"
-	"strings"
-)
+import "regexp"
 
 // PinImage makes a service run an image. A `build:` is commented out word for
 // word, and so is the line of an image that is replaced, so that a person can
@@ -122,17 +119,14 @@ func (t *target) replaceImage(k, v *node, image string) ([]planned, error) {
 		at = t.content(v) // the anchor stays
 	}
 	first, last := t.lineOf(t.start(k)), t.lineOf(end)
-	head := t.starts[first-1]
-	s := Splice{Offset: head, Old: string(t.src[head:end]), Reason: "image of " + t.name, Line: first}
-	for _, l := range t.commented(first, last, column) {
-		s.New += l + t.eol(first)
-	}
-	s.New += string(t.src[head:at])
+	reason := "image of " + t.name
+	line := string(t.src[t.starts[first-1]:at])
 	if at == end {
-		s.New += " "
+		line += " "
 	}
-	s.New += scalarText(image)
-	return []planned{{Splice: s}}, nil
+	line += scalarText(image) + string(t.src[end:t.lineEnd(last)])
+	below := Splice{Offset: t.lineEnd(last), New: t.eol(first) + line, Reason: reason, Line: last}
+	return append(t.comments(first, last, column, reason), planned{Splice: below}), nil
 }
 
 // commentOut plans an entry turned into comments, with a line below it if there
@@ -156,10 +150,7 @@ func (t *target) commentOut(k, v *node, below string) ([]planned, error) {
 		return nil, err
 	}
 	first, last := t.lineOf(t.start(k)), t.lineOf(end)
-	s := Splice{Offset: t.starts[first-1], Reason: "build of " + t.name, Line: first}
-	s.Old = string(t.src[s.Offset:t.lineEnd(last)])
-	s.New = strings.Join(t.commented(first, last, column), t.eol(first))
-	out := []planned{{Splice: s}}
+	out := t.comments(first, last, column, "build of "+t.name)
 	if below == "" {
 		return out, nil
 	}
@@ -169,27 +160,27 @@ func (t *target) commentOut(k, v *node, below string) ([]planned, error) {
 	return append(out, planned{Splice: t.insertBelow(last, []string{spaces(column) + below}, "image of "+t.name)}), nil
 }
 
-// commented returns lines as comments at a column. What stood right of the
-// column stays as it was.
-func (t text) commented(first, last, column int) []string {
-	var out []string
+// comments plans lines turned into comments at a column. What stands right of the
+// column stays as it was and is no part of a splice: it may be a secret, such as a
+// token among the arguments of a build, and splices are kept in plans.
+func (t text) comments(first, last, column int, reason string) []planned {
+	var out []planned
 	for l := first; l <= last; l++ {
-		line := string(t.line(l))
-		rest := strings.TrimLeft(line, " ")
-		if t.indent(l) > column {
-			rest = line[column:]
-		}
+		s := Splice{Offset: t.starts[l-1], New: spaces(column) + "# ", Reason: reason, Line: l}
+		indent := t.indent(l)
 		switch {
 		case l == first:
-			line = spaces(column) + "# Was: " + rest
+			s.Offset, s.New = s.Offset+column, "# Was: "
 		case t.blank(l):
-			line = spaces(column) + "#"
-		case t.comment(l) && t.indent(l) < column:
-			// it is a comment where it stands
+			s.Old, s.New = string(t.line(l)), spaces(column)+"#"
+		case t.comment(l) && indent < column:
+			continue // it is a comment where it stands
+		case indent < column:
+			s.Old = spaces(indent)
 		default:
-			line = spaces(column) + "# " + rest
+			s.Offset, s.New = s.Offset+column, "# "
 		}
-		out = append(out, line)
+		out = append(out, planned{Splice: s})
 	}
 	return out
 }

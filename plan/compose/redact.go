@@ -18,12 +18,14 @@ type redactor struct {
 
 var (
 	setting  = regexp.MustCompile(`^(\s*(?:[#-]\s*)*(?:export\s+)?["']?)([A-Za-z_][A-Za-z0-9_.-]*)(["']?\s*[:=]\s*)(.+)$`)
-	secretly = regexp.MustCompile(`(?i)pass(wd|word|phrase)?s?$|pwd$|secrets?$|tokens?$|[_-]keys?$|apikey$|^key$|credentials?|creds$|auth$|dsn$|salt$|pepper$|cookie|private|htpasswd|users$`)
+	secretly = regexp.MustCompile(`(?i)pass(wd|word|phrase)?s?$|pwd$|secrets?$|tokens?$|[_-]keys?$|apikey$|^key$|secret_key|[_-]pat$|credentials?|creds$|auth$|dsn$|salt$|pepper$|cookie|private|htpasswd|users$`)
 	inner    = regexp.MustCompile(`\$\{[A-Za-z0-9_]*(?::?[-?+])?|([A-Za-z_][A-Za-z0-9_.-]*)(\\?["']?\s*[:=]\s*)`)
 	lookup   = regexp.MustCompile(`\$\{[^{},]*\}`)
 	location = regexp.MustCompile(`(?i)(file|path|dir|host|port|name)s?$`)
 	variable = regexp.MustCompile(`^["']?\$(\{[A-Za-z_][A-Za-z0-9_]*(:?[-?]\}|\}|:?\?[^}]*\})|[A-Za-z_][A-Za-z0-9_]*)["']?$`)
-	userInfo = regexp.MustCompile(`(://[^/\s:@"']*:)([^@\s"']+)(@)`)
+	userInfo = regexp.MustCompile(`(://[^/\s:@"']*:)([^@\s"']+(?:@[^@/\s"']*)*)(@)`)
+	userOnly = regexp.MustCompile(`(?i)(https?://)([^/\s:@"']+)(@)`) // a token, as git takes it
+	query    = regexp.MustCompile(`(?i)([?&][a-z0-9_-]*(?:token|secret|password|passwd|api_?key|signature|sig)=)([^&\s"']+)`)
 	argument = regexp.MustCompile(`(?i)(--?[a-z0-9-]*(?:password|passwd|token|secret|api-?key|user)[a-z0-9-]*(?:[= ]|",\s*"))([^\s"',]+)`)
 )
 
@@ -48,14 +50,24 @@ func (r *redactor) line(line string) string {
 		return m[1] + m[2] + m[3] + hidden
 	}
 	line = r.flow(line)
-	line = userInfo.ReplaceAllStringFunc(line, func(s string) string {
-		m := userInfo.FindStringSubmatch(s)
-		if variable.MatchString(m[2]) {
-			return s
-		}
-		return m[1] + hidden + m[3]
-	})
+	line = withoutLogins(line)
+	line = query.ReplaceAllString(line, "${1}"+hidden)
 	return argument.ReplaceAllString(line, "${1}"+hidden)
+}
+
+// withoutLogins hides passwords and tokens in addresses, unless they only name a
+// variable.
+func withoutLogins(text string) string {
+	for _, login := range []*regexp.Regexp{userInfo, userOnly} {
+		text = login.ReplaceAllStringFunc(text, func(s string) string {
+			m := login.FindStringSubmatch(s)
+			if variable.MatchString(m[2]) {
+				return s
+			}
+			return m[1] + hidden + m[3]
+		})
+	}
+	return text
 }
 
 // RedactLine hides, in one line of a compose file or a .env file, what may be

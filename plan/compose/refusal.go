@@ -14,7 +14,7 @@ const (
 	LineEnd       Kind = "line end"       // a line end that editors and YAML count differently
 	Syntax        Kind = "syntax"         // not YAML
 	ManyDocuments Kind = "many documents" // more than one document in the file
-	Layout        Kind = "layout"         // root or services not written as an indented mapping
+	Layout        Kind = "layout"         // root not a mapping; by Apply too: root or services not indented line by line
 	DuplicateKey  Kind = "duplicate key"  // Compose refuses it too
 	BadMerge      Kind = "bad merge"      // `<<` of something that is not a mapping
 )

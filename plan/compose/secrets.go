@@ -1,0 +1,106 @@
+package compose
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Secrets returns the values in a compose file or a .env file that a difference would
+// hide, so that what repeats them elsewhere, as the log of a container does, can be
+// hidden too. Words too short or too common to be told from ordinary text are left out.
+func Secrets(data []byte) []string {
+	r := newRedactor()
+	var out []string
+	seen := map[string]bool{}
+	for _, l := range splitLines(data) {
+		line := bareText(l)
+		for _, piece := range covered(line, r.line(line)) {
+			for _, v := range meant(piece) {
+				if !seen[v] && telling(v) {
+					seen[v] = true
+					out = append(out, v)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// covered returns what of a line is hidden in its shown form.
+func covered(line, shown string) []string {
+	parts := strings.Split(shown, hidden)
+	if line == shown || len(parts) < 2 {
+		return nil
+	}
+	var out []string
+	rest := strings.TrimPrefix(line, parts[0])
+	for _, next := range parts[1:] {
+		n := strings.Index(rest, next)
+		if next == "" || n < 0 {
+			return append(out, rest) // to the end of the line
+		}
+		out = append(out, rest[:n])
+		rest = rest[n+len(next):]
+	}
+	return out
+}
+
+// meant returns the values that a hidden piece may stand for: as it is written, without
+// its quotes and what follows it, the default of a variable, the password of an address.
+func meant(piece string) []string {
+	v := strings.TrimSpace(piece)
+	out := []string{v}
+	if v != "" && isQuote(v[0]) {
+		inside := v[1 : 1+quoteEnd(v[1:], v[0])]
+		out = []string{inside, strings.NewReplacer(`\"`, `"`, `\\`, `\`, `''`, `'`).Replace(inside)}
+	} else {
+		v, _, _ = strings.Cut(v, " #")
+		v = strings.TrimRight(strings.TrimSpace(v), `"'`)
+		out = append(out, v, strings.TrimRight(v, ` ,]}"'`))
+	}
+	for _, v := range out {
+		if _, fallback, ok := strings.Cut(v, "-"); ok && strings.HasPrefix(v, "${") {
+			out = append(out, strings.TrimSuffix(fallback, "}"))
+		}
+		for _, login := range userInfo.FindAllStringSubmatch(v, -1) {
+			out = append(out, login[2])
+		}
+	}
+	for _, v := range out {
+		if plain, err := url.PathUnescape(v); err == nil {
+			out = append(out, plain, strings.ReplaceAll(v, "$$", "$"))
+		}
+	}
+	return out
+}
+
+// How long a value is at least that is hidden, at most, and where it is only words or
+// only figures.
+const (
+	shortestSecret = 8
+	longestSecret  = 4 << 10
+	fewWords       = 24
+)
+
+// telling reports whether a value is so unlike ordinary text that it can be hidden
+// wherever it turns up. Words, numbers, times, paths and variables are not.
+func telling(v string) bool {
+	if len(v) < shortestSecret || len(v) > longestSecret || strings.ContainsAny(v[:1], "/.$") || strings.Contains(v, "-----") || strings.Contains(v, hidden) {
+		return false
+	}
+	word := strings.ToLower(v)
+	oneCase := v[1:] == word[1:] || v == strings.ToUpper(v) // chatalot, Chatalot, CHATALOT
+	words := strings.Trim(word, "abcdefghijklmnopqrstuvwxyz_-. ") == ""
+	figures := strings.Trim(word, "0123456789_-.:/tz ") == ""
+	return !(words && oneCase || figures) || len(v) >= fewWords
+}
+
+// Without returns a text with secrets hidden.
+func Without(text string, secrets []string) string {
+	longest := slices.SortedFunc(slices.Values(secrets), func(a, b string) int { return len(b) - len(a) })
+	for _, s := range longest {
+		text = strings.ReplaceAll(text, s, hidden)
+	}
+	return text
+}

@@ -1,0 +1,46 @@
+package compose
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestSecrets(t *testing.T) {
+	for _, tt := range []struct {
+		line string
+		want []string
+	}{
+		{"DB_PASSWORD=hunter2-hunter2", []string{"hunter2-hunter2"}},
+		{"export DB_PASSWORD='hunter2 # hunter2'", []string{"hunter2 # hunter2"}},
+		{"DB_PASSWORD=\"hun\\\"ter2hunter2\"", []string{`hun\"ter2hunter2`, `hun"ter2hunter2`}},
+		{"DB_PASSWORD=hunter2hunter2 # a note", []string{"hunter2hunter2 # a note", "hunter2hunter2"}},
+		{"      - \"API_TOKEN=hunter2hunter2\"", []string{"hunter2hunter2\"", "hunter2hunter2"}},
+		{"    environment: {A: a, JWT_SECRET: hunter2hunter2, B: b}", []string{"hunter2hunter2"}},
+		{"      URL: postgres://chat:hunter%402hunter2@db/x", []string{"hunter%402hunter2", "hunter@2hunter2"}},
+		{"DB_PASSWORD=${OTHER:-hunter2hunter2}", []string{"hunter2hunter2"}},
+		{"      POSTGRES_PASSWORD: hunt$$er2hunter2", []string{"hunt$$er2hunter2", "hunt$er2hunter2"}},
+		{"JWT_SECRET=0123456789abcdef0123456789abcdef", []string{"0123456789abcdef0123456789abcdef"}},
+		{"DB_PASSWORD=correcthorsebatterystaple", []string{"correcthorsebatterystaple"}},
+
+		{"LOG_LEVEL=verbose-and-more-of-it", nil},
+		{"DB_PASSWORD=hunter2", nil}, // too short
+		{"DB_PASSWORD=chatalot", nil},
+		{"DB_PASSWORD=Postgres", nil},
+		{"DB_PASSWORD=PRODUCTION", nil},
+		{"DB_PASSWORD=chatalot-server", nil},
+		{"DB_PASSWORD=20261123", nil},
+		{"API_TOKEN=2026-11-23T20:00:00Z", nil},
+		{"JWT_SECRET=/run/secrets/jwt_secret1", nil},
+		{"JWT_SECRET=${JWT_SECRET}", nil},
+		{"JWT_SECRET_FILE=/run/secrets/jwt_secret1", nil},
+		{"", nil},
+	} {
+		if got := Secrets([]byte(tt.line + "\n")); !slices.Equal(got, tt.want) {
+			t.Errorf("%q: got %q, want %q", tt.line, got, tt.want)
+		}
+	}
+	const key = "KEY: |\n  -----BEGIN PRIVATE KEY-----\n  hunter2hunter2\n  -----END PRIVATE KEY-----\n"
+	if got := Secrets([]byte(key)); !slices.Equal(got, []string{"hunter2hunter2"}) {
+		t.Errorf("a key: %q", got)
+	}
+}
