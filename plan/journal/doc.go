@@ -50,7 +50,7 @@
 //	host    the host that the journal is about, the same in every line
 //	kind    see [Kind]
 //	run     the run's name
-//	action  in run-begun: "apply" or "rollback"
+//	action  in run-begun: "apply", "rollback" or "restore"
 //	undoes  in run-begun of a rollback: the run being undone
 //	step    the step's id
 //	outcome in run-ended: how the run ended, see [Outcome]

@@ -12,9 +12,9 @@ type DamagedError struct {
 
 func (e *DamagedError) Error() string {
 	if e.Line > 0 {
-		return fmt.Sprintf("read journal %s: line %d is damaged: %s", e.Path, e.Line, e.Reason)
+		return fmt.Sprintf("read %s: line %d is damaged: %s", e.Path, e.Line, e.Reason)
 	}
-	return fmt.Sprintf("read journal %s: %s", e.Path, e.Reason)
+	return fmt.Sprintf("read %s: %s", e.Path, e.Reason)
 }
 
 // A NewerError says that a newer liftalot wrote the journal. It was not read

@@ -39,12 +39,12 @@ func Example() {
 		log.Fatal(err)
 	}
 	run := journal.Summarise(seen.Records)
-	fmt.Println("can be carried on:", run.Resumable())
+	fmt.Println("interrupted:", run.Interrupted())
 	for _, step := range run.Steps {
-		fmt.Printf("%s: in effect %v, to be looked at %v\n", step.Step, step.InEffect(), step.InDoubt())
+		fmt.Printf("%s: %s, in effect %v\n", step.Step, step.Do, step.InEffect())
 	}
 	// Output:
-	// can be carried on: true
-	// tag-image: in effect true, to be looked at false
-	// swap: in effect false, to be looked at true
+	// interrupted: true
+	// tag-image: done, in effect true
+	// swap: intent, in effect false
 }

@@ -62,7 +62,7 @@ func load(fsys FS, path, host string) (Contents, error) {
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
 		return Contents{}, &DamagedError{Path: path, Reason: fmt.Sprintf(
-			"others may write to it (mode %04o), so what it says proves nothing", info.Mode().Perm())}
+			"others may write to it (mode %04o), so what it says proves nothing; if nobody has, chmod 600 it", info.Mode().Perm())}
 	}
 	data, err := fsys.ReadFile(path, maxFile)
 	if err != nil {

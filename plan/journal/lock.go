@@ -50,6 +50,18 @@ func TakeLock(dir string, holder Holder) (*Lock, error) {
 	return &Lock{file: f}, nil
 }
 
+// Held says who holds the lock of a host's folder now, without getting into the way of
+// who takes it: only the note that a killed process left is tried.
+func Held(dir string) (Holder, bool) {
+	f, err := os.OpenFile(filepath.Join(dir, LockName), os.O_RDWR, 0)
+	if err != nil {
+		return Holder{}, false
+	}
+	defer f.Close() // and with it the lock, where it was taken
+	h := readHolder(f)
+	return h, h.PID != 0 && errors.Is(tryLock(f), errHeld)
+}
+
 // Release gives the lock up. A nil lock has nothing to give up.
 func (l *Lock) Release() error {
 	if l == nil || l.file == nil {

@@ -119,9 +119,9 @@ func TestTheLockEndsWithItsProcess(t *testing.T) {
 // The errors are read by people, so each says where and, if it can, what to do.
 func TestErrorTexts(t *testing.T) {
 	for want, err := range map[string]error{
-		`read journal j: line 3 is damaged: its checksum does not match`: &journal.DamagedError{
+		`read j: line 3 is damaged: its checksum does not match`: &journal.DamagedError{
 			Path: "j", Line: 3, Reason: "its checksum does not match"},
-		`read journal j: it is empty`: &journal.DamagedError{Path: "j", Reason: "it is empty"},
+		`read j: it is empty`: &journal.DamagedError{Path: "j", Reason: "it is empty"},
 		`read journal j: its format has version 9 and this liftalot knows 1: use a newer liftalot`: &journal.NewerError{
 			Path: "j", Version: 9},
 		`write journal j: the last record may be missing, nothing more is recorded: disk on fire`: &journal.WriteError{

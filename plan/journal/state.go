@@ -20,22 +20,11 @@ type RunState struct {
 // record about each direction and are empty when there was none.
 type StepState struct {
 	Step  string
-	Do    Kind // Intent, Done, Failed or Unknown
-	Undo  Kind // UndoIntent, UndoDone, UndoFailed or UndoUnknown
-	Tries int  // intents to do it
-	Time  time.Time
-}
-
-// InDoubt reports whether the host must be looked at before anything is done
-// about the step: an intent without an outcome, or an outcome nobody saw.
-func (s StepState) InDoubt() bool {
-	switch {
-	case s.Undo == UndoIntent, s.Undo == UndoUnknown:
-		return true
-	case s.Undo == UndoDone:
-		return false
-	}
-	return s.Do == Intent || s.Do == Unknown
+	Do    Kind      // Intent, Done, Failed or Unknown
+	Undo  Kind      // UndoIntent, UndoDone, UndoFailed or UndoUnknown
+	Tries int       // intents to do it
+	Begun time.Time // of the first intent since it was last taken back
+	Time  time.Time // of the last record
 }
 
 // InEffect reports whether the step was done and not taken back, as far as
@@ -44,10 +33,6 @@ func (s StepState) InEffect() bool { return s.Do == Done && s.Undo != UndoDone }
 
 // Interrupted reports whether the run began and has not ended.
 func (r RunState) Interrupted() bool { return r.Run != "" && r.Outcome == "" }
-
-// Resumable reports whether the run can be carried on: it was interrupted, or
-// it stopped on purpose.
-func (r RunState) Resumable() bool { return r.Interrupted() || r.Outcome == Stopped }
 
 // Step returns the state of one step, empty when the run never came to it.
 func (r RunState) Step(id string) StepState {
@@ -108,7 +93,7 @@ func (s *RunState) add(r Record) {
 	switch {
 	case r.Kind == RunBegun:
 		s.Action, s.Undoes, s.Plan = r.Action, r.Undoes, r.Plan
-		s.Outcome, s.Ended = "", time.Time{} // a run that stopped and goes on
+		s.Outcome, s.Ended = "", time.Time{} // a run that ended and goes on
 	case r.Kind == RunEnded:
 		s.Outcome, s.Ended = r.Outcome, r.Time
 	case r.Kind.ofStep():
@@ -130,6 +115,9 @@ func (s *StepState) add(r Record) {
 	s.Time = r.Time
 	switch r.Kind {
 	case Intent:
+		if s.Tries == 0 || s.Undo == UndoDone {
+			s.Begun = r.Time
+		}
 		s.Do, s.Undo = r.Kind, "" // done again after it was taken back
 		s.Tries++
 	case Done, Failed, Unknown:

@@ -24,31 +24,31 @@ func ended(run string, o journal.Outcome) journal.Record {
 func TestStepStates(t *testing.T) {
 	type steps = [][2]string
 	for _, c := range []struct {
-		name             string
-		story            steps
-		do, undo         journal.Kind
-		inDoubt, inForce bool
+		name     string
+		story    steps
+		do, undo journal.Kind
+		inEffect bool
 	}{
-		{"never begun", nil, "", "", false, false},
-		{"begun", steps{{"intent", "s"}}, journal.Intent, "", true, false},
-		{"done", steps{{"intent", "s"}, {"done", "s"}}, journal.Done, "", false, true},
-		{"failed", steps{{"intent", "s"}, {"failed", "s"}}, journal.Failed, "", false, false},
-		{"nobody saw", steps{{"intent", "s"}, {"unknown", "s"}}, journal.Unknown, "", true, false},
-		{"looked and done", steps{{"intent", "s"}, {"unknown", "s"}, {"done", "s"}}, journal.Done, "", false, true},
-		{"undo begun", steps{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}}, journal.Done, journal.UndoIntent, true, true},
-		{"undo unseen", steps{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}, {"undo-unknown", "s"}}, journal.Done, journal.UndoUnknown, true, true},
-		{"undo failed", steps{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}, {"undo-failed", "s"}}, journal.Done, journal.UndoFailed, false, true},
-		{"undone", steps{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}, {"undo-done", "s"}}, journal.Done, journal.UndoDone, false, false},
-		{"unknown, then undone", steps{{"intent", "s"}, {"unknown", "s"}, {"undo-intent", "s"}, {"undo-done", "s"}}, journal.Unknown, journal.UndoDone, false, false},
-		{"done again", steps{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}, {"undo-done", "s"}, {"intent", "s"}}, journal.Intent, "", true, false},
+		{"never begun", nil, "", "", false},
+		{"begun", steps{{"intent", "s"}}, journal.Intent, "", false},
+		{"done", steps{{"intent", "s"}, {"done", "s"}}, journal.Done, "", true},
+		{"failed", steps{{"intent", "s"}, {"failed", "s"}}, journal.Failed, "", false},
+		{"nobody saw", steps{{"intent", "s"}, {"unknown", "s"}}, journal.Unknown, "", false},
+		{"looked and done", steps{{"intent", "s"}, {"unknown", "s"}, {"done", "s"}}, journal.Done, "", true},
+		{"undo begun", steps{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}}, journal.Done, journal.UndoIntent, true},
+		{"undo unseen", steps{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}, {"undo-unknown", "s"}}, journal.Done, journal.UndoUnknown, true},
+		{"undo failed", steps{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}, {"undo-failed", "s"}}, journal.Done, journal.UndoFailed, true},
+		{"undone", steps{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}, {"undo-done", "s"}}, journal.Done, journal.UndoDone, false},
+		{"unknown, then undone", steps{{"intent", "s"}, {"unknown", "s"}, {"undo-intent", "s"}, {"undo-done", "s"}}, journal.Unknown, journal.UndoDone, false},
+		{"done again", steps{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}, {"undo-done", "s"}, {"intent", "s"}}, journal.Intent, "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := journal.Summarise(story("r1", journal.Apply, c.story...)).Step("s")
 			if s.Do != c.do || s.Undo != c.undo {
 				t.Errorf("state = %q, %q, want %q, %q", s.Do, s.Undo, c.do, c.undo)
 			}
-			if s.InDoubt() != c.inDoubt || s.InEffect() != c.inForce {
-				t.Errorf("in doubt %v, in effect %v, want %v, %v", s.InDoubt(), s.InEffect(), c.inDoubt, c.inForce)
+			if s.InEffect() != c.inEffect {
+				t.Errorf("in effect %v", s.InEffect())
 			}
 		})
 	}
@@ -67,14 +67,14 @@ func TestSummarise(t *testing.T) {
 		t.Errorf("of a note: %+v", got)
 	}
 	got := journal.Summarise(append(first, note))
-	if got.Run != "r1" || got.Outcome != journal.Completed || got.Resumable() || got.Ended != when(50) || got.Last.Kind != journal.RunEnded {
+	if got.Run != "r1" || got.Outcome != journal.Completed || got.Interrupted() || got.Ended != when(50) || got.Last.Kind != journal.RunEnded {
 		t.Errorf("of a whole run: %+v", got)
 	}
 
 	all := append(append(first, note), rollback...)
 	want := journal.RunState{
 		Run: "r2", Action: journal.Rollback, Undoes: "r1", Plan: "p-r2", Begun: when(1),
-		Steps: []journal.StepState{{Step: "undo a", Do: journal.Intent, Tries: 1, Time: when(2)}},
+		Steps: []journal.StepState{{Step: "undo a", Do: journal.Intent, Tries: 1, Begun: when(2), Time: when(2)}},
 		Last:  rollback[1],
 	}
 	got = journal.Summarise(all)
@@ -89,14 +89,31 @@ func TestSummarise(t *testing.T) {
 	}
 }
 
-func TestAStoppedRunThatGoesOnIsOpenAgain(t *testing.T) {
-	records := append(story("r1", journal.Apply, [2]string{"intent", "a"}), ended("r1", journal.Stopped))
-	if stopped := journal.Summarise(records); stopped.Interrupted() || !stopped.Resumable() {
-		t.Errorf("stopped run: %+v", stopped)
+func TestARunThatEndedAndGoesOnIsOpenAgain(t *testing.T) {
+	records := append(story("r1", journal.Apply, [2]string{"intent", "a"}), ended("r1", journal.NeedsPerson))
+	if got := journal.Summarise(records); got.Interrupted() {
+		t.Errorf("ended run: %+v", got)
 	}
 	records = append(records, story("r1", journal.Apply, [2]string{"intent", "a"}, [2]string{"done", "a"})...)
 	got := journal.Summarise(records)
 	if !got.Interrupted() || !got.Ended.IsZero() || got.Step("a").Tries != 2 || len(journal.Runs(records)) != 1 {
 		t.Errorf("resumed run: %+v", got)
+	}
+}
+
+// What a step has made is as old as its first try, not as its last; what was taken back
+// and done again is new.
+func TestAStepKeepsTheTimeOfItsFirstTry(t *testing.T) {
+	for _, c := range []struct {
+		story [][2]string
+		begun int
+	}{
+		{[][2]string{{"intent", "s"}, {"intent", "s"}, {"done", "s"}}, 2},
+		{[][2]string{{"intent", "s"}, {"failed", "s"}, {"undo-intent", "s"}, {"undo-failed", "s"}}, 2},
+		{[][2]string{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}, {"undo-done", "s"}, {"intent", "s"}}, 6},
+	} {
+		if s := journal.Summarise(story("r1", journal.Apply, c.story...)).Step("s"); s.Begun != when(c.begun) {
+			t.Errorf("%v: begun at %s, want %s", c.story, s.Begun, when(c.begun))
+		}
 	}
 }

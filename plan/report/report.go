@@ -41,7 +41,7 @@ type Page struct {
 	Rest  []Rest // hosts of a batch without a run
 }
 
-// A Rest is a host of a batch on which nothing was run.
+// A Rest is a host of a batch of which there is no run to tell, and why.
 type Rest struct {
 	Host string `json:"host"`
 	Why  string `json:"why"`
@@ -189,10 +189,10 @@ func Words(o journal.Outcome) string {
 		return "completed"
 	case journal.RolledBack:
 		return "failed and rolled back"
-	case journal.Stopped:
-		return "stopped, can be resumed"
 	case journal.Abandoned:
 		return "failed before anything was changed"
+	case journal.GivenUp:
+		return "given up, left as it was"
 	case journal.NeedsPerson:
 		return "failed, needs a person"
 	}
