@@ -130,6 +130,10 @@ type Request struct {
 	Server  string
 }
 
+// files are the client's files, in the order that names the copies; those after Files
+// may be missing.
+func (r Request) files() []string { return slices.Concat(r.Files, r.EnvFiles) }
+
 // Bounds of what the host may say and of how long it may take.
 const (
 	maxAnswer   = 1 << 20
@@ -244,14 +248,14 @@ func (t *Taker) follow(ctx context.Context, req Request, dir string) error {
 			return err
 		}
 	}
-	args := []string{req.Dir, req.Container, req.User, req.Database, req.Project.Name, req.Secrets, "", "dump"}
+	args := []string{req.Dir, req.Container, req.User, req.Database, req.Project.Name, req.Secrets, "", "dump", strconv.Itoa(len(req.Files))}
 	if req.Image {
 		args[6] = req.ImageID
 	}
 	if req.Stream {
 		args[7] = ""
 	}
-	if err := job.Start(ctx, t.Host, job.Spec{Dir: dir, Script: takeScript, Args: append(args, req.Files...), Timeout: dumpTimeout}); err != nil {
+	if err := job.Start(ctx, t.Host, job.Spec{Dir: dir, Script: takeScript, Args: append(args, req.files()...), Timeout: dumpTimeout}); err != nil {
 		return err
 	}
 	wait, cancel := context.WithTimeout(ctx, dumpTimeout+2*time.Minute)
@@ -333,7 +337,7 @@ func read(out []byte) (*answer, error) {
 // holds makes sure that the list has what was asked for, and names the client's
 // files by their paths.
 func (a *answer) holds(host string, req Request) error {
-	files, dump := 0, req.Stream
+	names, files, dump := req.files(), 0, req.Stream
 	for i := range a.files {
 		f := &a.files[i]
 		dump = dump || f.Name == Dump && f.Size > 0 && !a.at.IsZero()
@@ -342,11 +346,13 @@ func (a *answer) holds(host string, req Request) error {
 			continue
 		}
 		k, err := strconv.Atoi(n)
-		if err != nil || k >= len(req.Files) {
+		if err != nil || k >= len(names) {
 			return &Unproven{Host: host, What: fmt.Sprintf("the host names a file %q nobody asked for", f.Name)}
 		}
-		f.Path = req.Files[k]
-		files++
+		f.Path = names[k]
+		if k < len(req.Files) {
+			files++
+		}
 	}
 	if !dump {
 		return &Unproven{Host: host, What: "there is no dump in it"}

@@ -27,6 +27,9 @@ echo "stage restore into a throw-away database"
 docker exec -i "$NAME" pg_restore -U "$USER" -d drill --exit-on-error --single-transaction --no-owner --no-privileges <"$DUMP"
 echo "stage count rows"
 docker exec -i "$NAME" psql -X -q -A -t -F "$(printf '\t')" -v ON_ERROR_STOP=1 -U "$USER" -d drill <<END | sed 's/^/row /'
-select format('select %L, count(*), -1 from public.%I', tablename, tablename) from pg_tables where schemaname = 'public' order by tablename \gexec
+select format('select %L, count(*), -1 from only public.%I', c.relname, c.relname) from pg_class c
+where c.relnamespace = to_regnamespace('public') and c.relkind in ('r', 'p')
+	and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+order by c.relname \gexec
 END
 echo done

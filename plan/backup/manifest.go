@@ -51,8 +51,11 @@ type File struct {
 	SealedSHA256 string `json:"sealed_sha256"`
 }
 
-// Dump is the database's file.
-const Dump = "db.dump"
+// Dump is the database's file, and Image that of the server's image.
+const (
+	Dump  = "db.dump"
+	Image = "image.tar.gz"
+)
 
 // Find returns the backup's copy of a client's file.
 func (m *Manifest) Find(path string) (File, bool) {

@@ -161,13 +161,14 @@ func migration(t pgarchive.Table, row []byte) int64 {
 	return n
 }
 
-// tally says what an archive holds of the schema public.
+// tally says what an archive holds of the schema public. A table that is only the whole
+// of its partitions has no rows of its own.
 func tally(c *pgarchive.Contents) (tables int, rows map[string]int64) {
 	rows = map[string]int64{}
 	for _, t := range c.Tables {
 		if t.Schema == "public" {
 			tables++
-			rows[t.Name] = t.Rows
+			rows[t.Name] = max(0, t.Rows)
 		}
 	}
 	return tables, rows

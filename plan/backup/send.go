@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -41,16 +42,27 @@ wc -c <"$1.part" | tr -d ' '
 //	$1 file  $2 length so far
 const appendScript = `set -eu
 umask 077
-[ "$(wc -c <"$1.part" | tr -d ' ')" = "$2" ]
+if [ "$(wc -c <"$1.part" | tr -d ' ')" != "$2" ]; then
+	echo "somebody else has written to it" >&2
+	exit 1
+fi
 cat >>"$1.part"
 `
 
-// settleScript gives a file its name when it is whole, or removes it.
+// unsendScript removes what came of a file that will not be whole: the disk may be
+// full, and the database writes there too.
+//
+//	$1 file
+const unsendScript = `rm -f "$1.part"
+rmdir "${1%/*}" 2>/dev/null || true
+`
+
+// settleScript gives a file its name when it is whole.
 //
 //	$1 file  $2 SHA-256
 const settleScript = `set -eu
 if [ "$(sha256sum "$1.part" | cut -d' ' -f1)" != "$2" ]; then
-	rm -f "$1.part"
+	echo "what is there is not what the backup has" >&2
 	exit 1
 fi
 sync
@@ -69,8 +81,23 @@ type Sender struct {
 // Send writes a file of the backup on the host as to, decrypted on its way, and
 // holds it against the hash of the backup there. A copy on the host is used in
 // its place where it is bit for bit the same. A line that breaks is mended and
-// the rest sent on.
+// the rest sent on. A beginning stays on the host only for who can go on with it.
 func (s *Sender) Send(ctx context.Context, f File, to, copied string) error {
+	err := s.whole(ctx, f, to, copied)
+	if err == nil || ctx.Err() != nil || errors.Is(err, remote.ErrNotStarted) || lineBroke(err) {
+		return err
+	}
+	tidy, cancel := context.WithTimeout(ctx, tidyTime)
+	defer cancel()
+	_, uerr := s.Host.Run(tidy, remote.Command{Name: "remove the half of " + path.Base(to), Script: unsendScript, Args: []string{to}, Root: true})
+	if uerr != nil {
+		uerr = fmt.Errorf("half of it may still be on the host: remove %s.part: %w", to, uerr)
+	}
+	return errors.Join(err, uerr)
+}
+
+// whole sends until the host has all of it, over breaks of the line.
+func (s *Sender) whole(ctx context.Context, f File, to, copied string) error {
 	wait, most := firstWait, int64(0)
 	for broken := 0; ; broken++ {
 		have, err := s.send(ctx, f, to, copied)
@@ -89,7 +116,7 @@ func (s *Sender) Send(ctx context.Context, f File, to, copied string) error {
 
 // send sends what the host has not. It returns how much the host had before.
 func (s *Sender) send(ctx context.Context, f File, to, copied string) (have int64, err error) {
-	res, err := s.Host.Run(ctx, remote.Command{
+	res, err := s.run(ctx, remote.Command{
 		Name: "ask for " + path.Base(to), Script: aroundScript, Args: []string{to, f.SHA256, copied}, Root: true, Timeout: transferTime(f.Size),
 	})
 	if err != nil {
@@ -105,7 +132,7 @@ func (s *Sender) send(ctx context.Context, f File, to, copied string) (have int6
 	if err := s.rest(ctx, f, to, have); err != nil {
 		return have, err
 	}
-	_, err = s.Host.Run(ctx, remote.Command{
+	_, err = s.run(ctx, remote.Command{
 		Name: "hash " + path.Base(to), Script: settleScript, Args: []string{to, f.SHA256}, Root: true, Timeout: transferTime(f.Size),
 	})
 	return have, err
@@ -121,7 +148,7 @@ func (s *Sender) rest(ctx context.Context, f File, to string, have int64) error 
 		return &Unproven{Host: s.Manifest.Host, What: f.Name, Err: err}
 	}
 	done := have
-	_, err = s.Host.Run(ctx, remote.Command{
+	_, err = s.run(ctx, remote.Command{
 		Name: "send " + path.Base(to), Script: appendScript, Args: []string{to, strconv.FormatInt(have, 10)}, Root: true, Timeout: transferTime(f.Size),
 		Stdin: reader(func(p []byte) (int, error) {
 			n, err := r.Read(p)
@@ -133,6 +160,16 @@ func (s *Sender) rest(ctx context.Context, f File, to string, have int64) error 
 		}),
 	})
 	return err
+}
+
+// run is a command whose error has the host's last words.
+func (s *Sender) run(ctx context.Context, cmd remote.Command) (remote.Result, error) {
+	res, err := s.Host.Run(ctx, cmd)
+	var exit *remote.ExitError
+	if errors.As(err, &exit) && len(res.Stderr) > 0 {
+		err = fmt.Errorf("%w: %s", err, lastLine(res.Stderr))
+	}
+	return res, err
 }
 
 // reader makes a function an io.Reader.

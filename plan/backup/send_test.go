@@ -76,6 +76,44 @@ func TestSendGoesOnAndFindsAWrongBeginning(t *testing.T) {
 	}
 }
 
+// On a full disk the live database cannot write either: what came is removed, and
+// the host's own words are told. Where the line broke it stays, to be gone on with.
+func TestSendLeavesNoHalfOnAFullDisk(t *testing.T) {
+	const full = `[ $# = 0 ] && head -c 100 || head -c 100 "$1" >"$2"; echo '%s: write error: No space left on device' >&2; exit 1`
+	for program, fails := range map[string]string{"cat": "send db.dump", "cp": "ask for db.dump"} {
+		h, s, f := sent(t)
+		to, copied := h.Path("restore", "db.dump"), "/nowhere"
+		if program == "cp" {
+			copied = filepath.Join(s.Manifest.OnHost, Dump)
+		}
+		h.Shim(program, fmt.Sprintf(full, program))
+		err := s.Send(t.Context(), f, to, copied)
+		var exit *remote.ExitError
+		if !errors.As(err, &exit) || exit.Name != fails || !strings.HasSuffix(err.Error(), ": No space left on device") || h.Has("restore") {
+			t.Errorf("%s: %v; %v", program, err, h.Has("restore/db.dump.part"))
+		}
+		// Where it cannot be removed it is said where it is.
+		s.Host = &failing{Runner: s.Host, fails: map[string]error{"remove the half of db.dump": remote.ErrNotStarted}}
+		if err := s.Send(t.Context(), f, to, copied); !errors.As(err, &exit) || !strings.Contains(err.Error(), "remove "+to+".part") {
+			t.Errorf("%s: %v", program, err)
+		}
+	}
+	for name, broke := range map[string]error{"the line": remote.ErrUnknownOutcome, "no way in": remote.ErrNotStarted} {
+		h, s, f := sent(t)
+		h.Write("restore/db.dump.part", recorded(t)[:1000])
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		r := &failing{Runner: s.Host, fails: map[string]error{"send db.dump": broke}}
+		if broke == remote.ErrUnknownOutcome { // or it would be mended
+			r.also = stop
+		}
+		s.Host = r
+		if err := s.Send(ctx, f, h.Path("restore", "db.dump"), "/nowhere"); !errors.Is(err, broke) || !h.Has("restore/db.dump.part") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestLossIsToldInNumbers(t *testing.T) {
 	at := time.Date(2026, 11, 23, 2, 30, 0, 0, time.UTC)
 	m := &Manifest{Taken: at, Rows: map[string]int64{"users": 20, "messages": 500, "same": 3}}

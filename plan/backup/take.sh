@@ -2,13 +2,15 @@
 #   $1 folder to make  $2 database container  $3 user  $4 database
 #   $5 compose project $6 secrets folder or empty  $7 image to save or empty
 #   $8 dump, or nothing where the dump is not to lie on this host
-#   $9… the client's files: compose files and .env
+#   $9 how many of the files that follow must be there
+#   …  the client's files: compose files, .env and secrets that lie outside the
+#      folder, then those of env_file
 # The dump goes straight into its file, so that pg_dump's own status is seen and
 # nothing can hide it. Standard input is closed: docker exec would eat it.
 # sums is written last and by one rename: without it the folder is no backup.
 set -eu
-DIR=$1 DB=$2 USER=$3 NAME=$4 PROJECT=$5 SECRETS=$6 IMAGE=$7 DUMP=$8
-shift 8
+DIR=$1 DB=$2 USER=$3 NAME=$4 PROJECT=$5 SECRETS=$6 IMAGE=$7 DUMP=$8 MUST=$9
+shift 9
 umask 077
 mkdir -p "${DIR%/*}"
 mkdir "$DIR" 2>/dev/null || [ -d "$DIR" ]
@@ -40,11 +42,21 @@ if [ -n "$DUMP" ] && ! [ -f "$DIR/db.dump" ]; then
 fi
 if [ -n "$SECRETS" ]; then
 	rm -rf "$DIR/secrets"
-	cp -a "$SECRETS" "$DIR/secrets"
+	# What a link leads to is the secret. Where it leads nowhere, or in a circle, cp says
+	# so by name; where it leads out into a tree, this does.
+	if [ "$(find -L "$SECRETS" 2>/dev/null | head -n 5001 | wc -l)" -gt 5000 ] || [ "$(du -skL "$SECRETS" 2>/dev/null | cut -f1)" -gt 262144 ]; then
+		echo "$SECRETS is no folder of secrets: with what its links lead to it holds more than 5000 files or 256 MiB"
+		exit 1
+	fi
+	cp -RLp "$SECRETS" "$DIR/secrets"
 	tar -cf "$DIR/secrets.tar" -C "$DIR" secrets
 fi
 n=0
 for f; do
+	if [ "$n" -ge "$MUST" ] && ! [ -f "$f" ]; then
+		n=$((n + 1))
+		continue
+	fi
 	cp -p "$f" "$DIR/file.$n"
 	n=$((n + 1))
 done

@@ -3,11 +3,14 @@
 package backup
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -88,6 +91,107 @@ func TestTheScriptTakesTheRunbooksBackup(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(b.Dir, name)); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v; want %04o", name, info.Mode(), err, want)
 		}
+	}
+}
+
+// A backup of links would be lost with the server.
+func TestTheScriptTakesWhatLinksLeadTo(t *testing.T) {
+	h, b := shamOp(t)
+	h.Write("etc/chatalot/secrets/jwt", "jw7")
+	h.Write("etc/keys/totp", "t07p")
+	link := func(to, at string) {
+		t.Helper()
+		if err := os.Symlink(to, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("../../keys/totp", h.Path("etc/chatalot/secrets/totp"))
+	link("../../keys", h.Path("etc/chatalot/secrets/all"))
+	if err := os.RemoveAll(b.Secrets); err != nil {
+		t.Fatal(err)
+	}
+	link("../etc/chatalot/secrets", b.Secrets)
+	dir := t.TempDir()
+	m, err := takeFrom(t, h, b, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _ := m.File("secrets.tar")
+	data, err := m.bytes(dir, f, testKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for r := tar.NewReader(bytes.NewReader(data)); ; {
+		head, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if head.Typeflag == tar.TypeSymlink {
+			t.Errorf("%s is a link", head.Name)
+		}
+		got[head.Name] = string(text)
+	}
+	if got["secrets/jwt"] != "jw7" || got["secrets/totp"] != "t07p" || got["secrets/all/totp"] != "t07p" {
+		t.Errorf("%q", got)
+	}
+
+	// What cannot be taken is no backup, and is named.
+	if out, err := exec.Command("sh", "-c", `mkdir "$1" && cd "$1" && seq 5001 | xargs touch`, "sh", h.Path("etc", "tree")).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, tt := range []struct{ name, to, want string }{
+		{"nowhere", "../../keys/gone", "secrets/nowhere"},
+		{"circle", "..", "secrets/circle"},
+		{"itself", "itself", "secrets/itself"},
+		{"everything", "../../tree", "is no folder of secrets"},
+		{"heavy", "../../keys", "is no folder of secrets"},
+	} {
+		if tt.name == "heavy" {
+			h.Shim("du", `[ "$1" = -skL ] && printf '262145\t%s\n' "$2"`)
+		}
+		at := h.Path("etc/chatalot/secrets", tt.name)
+		link(tt.to, at)
+		b.Dir = h.Path("var", "backups", tt.name)
+		var unproven *Unproven
+		if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v; want %q", tt.name, err, tt.want)
+		}
+		if err := os.Remove(at); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What a service's env_file names is copied where it is there, under its own place in
+// the list; Compose takes some that are not.
+func TestTheScriptTakesEnvFilesThatAreThere(t *testing.T) {
+	h, b := shamOp(t)
+	b.EnvFiles = []string{h.Path("srv", "gone.env"), h.Write("srv/smtp.env", "PASSWORD=p\n")}
+	dir := t.TempDir()
+	m, err := takeFrom(t, h, b, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := Read(dir, b.EnvFiles[1], testKey()); err != nil || string(data) != "PASSWORD=p\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if slices.ContainsFunc(m.Files, func(f File) bool { return f.Path == b.EnvFiles[0] }) {
+		t.Errorf("%+v", m.Files)
+	}
+	// A compose file that is not there is another matter.
+	h, b = shamOp(t)
+	b.Files = append(b.Files, h.Path("srv", "gone.yml"))
+	var unproven *Unproven
+	if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) {
+		t.Errorf("%v", err)
 	}
 }
 

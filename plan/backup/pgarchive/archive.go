@@ -40,7 +40,7 @@ type Contents struct {
 	Server   string // its version, as it says it
 	Dumper   string // pg_dump's
 	Packing  Packing
-	Tables   []Table // in the archive's order
+	Tables   []Table // in the archive's order; those that an extension makes are not listed
 }
 
 // Table is a table of the archive. Rows is -1 where the archive has the table
@@ -99,12 +99,15 @@ type archive struct {
 	tables  map[string]int
 	data    map[int64]*entry // entries whose block has not come yet
 	unpack  unpacker
+
+	extended bool // an extension is listed
 }
 
 // An entry has data behind the table of contents.
 type entry struct {
 	id    int64
-	table int // index in Tables, or -1
+	name  string // of the table whose rows they are, or ""
+	table int    // index in Tables, or -1
 }
 
 func (a *archive) read() error {
@@ -258,6 +261,7 @@ func (a *archive) noted(id int64, has bool, what string, t Table) error {
 		a.tables[key] = len(a.Tables)
 		a.Tables = append(a.Tables, t)
 	}
+	a.extended = a.extended || what == "EXTENSION"
 	if !has {
 		return nil
 	}
@@ -266,11 +270,13 @@ func (a *archive) noted(id int64, has bool, what string, t Table) error {
 	}
 	e := &entry{id: id, table: -1}
 	if what == "TABLE DATA" {
-		i, known := a.tables[key]
-		if !known {
+		e.name = t.Name
+		// An extension makes its tables itself; what users add to them is dumped.
+		if i, known := a.tables[key]; known {
+			e.table = i
+		} else if !a.extended {
 			return fmt.Errorf("there are data of a table %q that is not listed", t.Name)
 		}
-		e.table = i
 	}
 	a.data[id] = e
 	return nil

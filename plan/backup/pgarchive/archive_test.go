@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -46,6 +47,29 @@ func TestReadSaysWhatPgRestoreSays(t *testing.T) {
 		if c.Packing != packing || c.Database != "chat" || !strings.HasPrefix(c.Server, "15.") || c.Format != "1.14" || versions != 51 {
 			t.Errorf("%s: %+v, %d migrations", name, c, versions)
 		}
+	}
+}
+
+// An extension's table is made by the extension, with the rows that it brings: the dump
+// has only those that users have added to it, and those without their table. The rows
+// of a partitioned table are its partitions'.
+func TestReadRowsOfAnExtensionsTable(t *testing.T) {
+	data := recorded(t, "extension.dump")
+	var shown []string
+	c, err := Read(bytes.NewReader(data), func(t Table, row []byte) { shown = append(shown, t.Name) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Table{{"public", "users", 20}, {"public", "parted", -1}, {"public", "parted_1", 1}}, c.Tables); diff != "" {
+		t.Error(diff)
+	}
+	if len(shown) != 21 || slices.Contains(shown, "spatial_ref_sys") {
+		t.Errorf("rows of %q", shown)
+	}
+	// Without an extension nothing would make the table.
+	bad := bytes.Replace(data, []byte("EXTENSION"), []byte("EXTENDING"), 1)
+	if _, err := Read(bytes.NewReader(bad), nil); err == nil || !strings.Contains(err.Error(), `"spatial_ref_sys"`) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -191,6 +215,7 @@ func TestReadModernArchives(t *testing.T) {
 func TestReadFindsEveryCut(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"zlib": recorded(t, "zlib.dump"), "none": recorded(t, "none.dump"), "zstd": recorded(t, "zstd.dump"),
+		"extension": recorded(t, "extension.dump"),
 	} {
 		step := max(1, len(data)/500)
 		for n := 0; n < len(data); n += step {

@@ -28,11 +28,11 @@ func (a *archive) block(kind byte) error {
 	}
 	delete(a.data, id)
 	switch {
-	case kind == blockData && e.table < 0:
+	case kind == blockData && e.name == "":
 		return a.list(io.Discard)
 	case kind == blockData:
 		return a.rows(e)
-	case kind == blockBlobs && e.table < 0:
+	case kind == blockBlobs && e.name == "":
 		return a.blobs()
 	}
 	return fmt.Errorf("a block of kind %d for entry %d", kind, id)
@@ -55,15 +55,19 @@ func (a *archive) blobs() error {
 
 // rows reads the data of a table: lines of COPY, and a mark that ends them.
 func (a *archive) rows(e *entry) error {
-	t := &a.Tables[e.table]
-	c := &copied{table: *t, row: a.row}
+	c := &copied{}
+	if e.table >= 0 {
+		c.table, c.row = a.Tables[e.table], a.row
+	}
 	if err := a.list(c); err != nil {
-		return fmt.Errorf("data of table %q: %w", t.Name, err)
+		return fmt.Errorf("data of table %q: %w", e.name, err)
 	}
 	if !c.ended {
-		return fmt.Errorf("data of table %q: their closing mark is missing: %w", t.Name, io.ErrUnexpectedEOF)
+		return fmt.Errorf("data of table %q: their closing mark is missing: %w", e.name, io.ErrUnexpectedEOF)
 	}
-	t.Rows = c.n
+	if e.table >= 0 {
+		a.Tables[e.table].Rows = c.n
+	}
 	return nil
 }
 
