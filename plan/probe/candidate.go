@@ -51,7 +51,7 @@ docker compose "$@" </dev/null
 // CandidateError reports that compose does not accept the edited files.
 type CandidateError struct {
 	Host string
-	Said string // compose's own words: foreign text, bounded
+	Said string // compose's own words: foreign text, bounded, without what may be a secret
 }
 
 func (e *CandidateError) Error() string {
@@ -88,7 +88,10 @@ func Candidate(ctx context.Context, host Runner, name string, project plan.Proje
 	})
 	var exit *remote.ExitError
 	if errors.As(err, &exit) {
-		said := strings.TrimSpace(string(res.Stderr))
+		said := compose.RedactSaid(strings.TrimSpace(string(res.Stderr)))
+		for _, data := range files {
+			said = compose.Without(said, compose.Secrets(data))
+		}
 		return nil, &CandidateError{Host: name, Said: said[max(0, len(said)-400):]}
 	}
 	if err != nil {

@@ -263,6 +263,43 @@ func withPart(t *testing.T, text, part, body string) string {
 	return text[:i+len(begin)] + body + text[j:]
 }
 
+// Compose looks a service's image up by the reference in its files, each time.
+func TestAReferenceThatNamesAnotherImageIsSeen(t *testing.T) {
+	const (
+		server, database = "sha256:ddb5658cb4c6ad03a3df06ad6d1f927461445035c6a8757f74607b1e332b697b", "sha256:3e3f8541bdfdddbe164beca5a861768e581e8b282ef0bc1784a8f56aff5209de"
+		place            = "\n" + recordedMarker + " begin model"
+	)
+	for _, tt := range []struct{ name, said, moved string }{
+		{"as they were", "chatalot-chatalot\t" + server + "\npostgres:17\t" + database + "\n", ""},
+		{"pulled", "chatalot-chatalot\t" + server + "\npostgres:17\tsha256:5555\n", "postgres"},
+		{"built anew", "chatalot-chatalot\tsha256:5555\npostgres:17\t" + database + "\n", "chatalot"},
+		{"its name is gone", "chatalot-chatalot\t" + server + "\npostgres:17\t\n", "postgres"},
+		{"not asked about", "chatalot-chatalot\t" + server + "\n", ""},
+	} {
+		part := "\n" + recordedMarker + " begin named\n" + tt.said + "\n" + recordedMarker + " end named 0 \n"
+		f := edited(t, "public", place, part+place)
+		for _, k := range f.Services {
+			if k.Moved != (k.Service == tt.moved) {
+				t.Errorf("%s: %s: moved %v", tt.name, k.Service, k.Moved)
+			}
+		}
+	}
+}
+
+// Whether the login may put a database back; a recording of before the question was asked
+// says nothing.
+func TestWhatTheLoginMayDo(t *testing.T) {
+	whole := string(recording(t, "public"))
+	begin, end := recordedMarker+" begin dbfacts\n", "\n"+recordedMarker+" end dbfacts "
+	was, _, _ := strings.Cut(whole[strings.Index(whole, begin)+len(begin):], end)
+	for said, want := range map[string]bool{"": false, " t": false, " f": true} {
+		f, err := look(t, []byte(withPart(t, whole, "dbfacts", strings.TrimSpace(was)+said+"\n")))
+		if err != nil || f.Database.Confined != want || f.Database.Tables == 0 {
+			t.Errorf("%q: %+v, %v", said, f.Database, err)
+		}
+	}
+}
+
 func TestUnreadableIDIsNotRoot(t *testing.T) {
 	if f := edited(t, "public", "\nuid=0\n", "\nuid=\n"); f.Machine.UID == 0 {
 		t.Error("an empty answer of id counts as root")

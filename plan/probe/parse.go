@@ -14,7 +14,7 @@ import (
 // parse fills the facts from the parts. Parts are independent: one that cannot
 // be read becomes a failure of its own name, and the others still count.
 func parse(f *plan.Facts, parts []part) error {
-	p := parser{facts: f, byName: map[string]part{}}
+	p := parser{facts: f, byName: map[string]part{}, from: map[string]string{}}
 	for _, x := range parts {
 		p.byName[x.name] = x
 	}
@@ -32,7 +32,7 @@ func parse(f *plan.Facts, parts []part) error {
 		{"machine", p.machine}, {"docker", p.docker}, {"info", p.info}, {"compose", p.compose},
 		{"stacks", p.stacks}, {"names", p.names}, {"chosen", p.chosen},
 		{"containers", p.containers}, {"networks", p.networks}, {"volumes", p.volumes}, {"images", p.images},
-		{"model", p.model}, {"hashes", p.hashes}, {"files", p.files}, {"folder", p.folder},
+		{"model", p.model}, {"named", p.named}, {"hashes", p.hashes}, {"files", p.files}, {"folder", p.folder},
 		{"secrets", p.secrets}, {"health", p.health}, {"web", p.web}, {"updates", p.updates},
 		{"database", p.database}, {"dbfacts", p.dbfacts}, {"migrations", p.migrations}, {"disks", p.disks},
 	} {
@@ -48,19 +48,37 @@ func parse(f *plan.Facts, parts []part) error {
 			p.fail(part, err.Error())
 		}
 	}
+	p.conceal()
 	return nil
 }
 
 type parser struct {
 	facts  *plan.Facts
 	byName map[string]part
+	from   map[string]string // by container: the image compose started it from
 }
 
 func (p *parser) fail(x part, detail string) {
+	switch x.name {
+	case "model", "named", "hashes":
+		detail = compose.RedactSaid(detail)
+	}
 	if len(detail) > 800 {
 		detail = detail[:800]
 	}
 	p.facts.Failures = append(p.facts.Failures, plan.Failure{Part: x.name, Code: x.code, Detail: detail})
+}
+
+// conceal hides in what went wrong the values of the client's files that may be
+// secrets: failures are shown, and kept.
+func (p *parser) conceal() {
+	if len(p.facts.Failures) == 0 {
+		return
+	}
+	secrets := p.facts.FileSecrets()
+	for i := range p.facts.Failures {
+		p.facts.Failures[i].Detail = compose.Without(p.facts.Failures[i].Detail, secrets)
+	}
 }
 
 // lines splits output into lines without the empty ones.

@@ -109,6 +109,7 @@ func (p *parser) container(c inspected) plan.Container {
 		Started: c.State.StartedAt, ConfigHash: c.Config.Labels["com.docker.compose.config-hash"],
 		User: c.Config.User, Env: map[string]string{},
 	}
+	p.from[c.ID] = c.Config.Labels["com.docker.compose.image"]
 	if c.State.Health != nil {
 		k.Health = c.State.Health.Status
 	}
@@ -203,6 +204,27 @@ func (p *parser) images(out []byte) error {
 	return nil
 }
 
+// named compares the image that a service's reference names by now with the one compose
+// noted when it made the container, as compose does before it leaves a container alone.
+// A reference that was not asked about says nothing; one that names no image any more
+// is another.
+func (p *parser) named(out []byte) error {
+	now := map[string]string{}
+	for _, l := range lines(out) {
+		ref, id, ok := strings.Cut(l, "\t")
+		if !ok {
+			return fmt.Errorf("image of a container: no ID in %q", l)
+		}
+		now[ref] = id
+	}
+	for i := range p.facts.Services {
+		k := &p.facts.Services[i]
+		id, asked := now[p.facts.ImageOf(k.Service)]
+		k.Moved = asked && id != p.from[k.ID]
+	}
+	return nil
+}
+
 // files reads the places of the compose files and .env, and joins them with
 // their contents, which came as parts of their own.
 func (p *parser) files(out []byte) error {
@@ -252,6 +274,12 @@ func parseStat(s string) (stat, error) {
 func (p *parser) secrets(out []byte) error {
 	for _, l := range lines(out) {
 		f := strings.Split(l, "\t")
+		if len(f) == 2 {
+			if f[1] == "open" {
+				p.facts.Exposed = append(p.facts.Exposed, f[0])
+			}
+			continue
+		}
 		if len(f) != 4 {
 			return fmt.Errorf("description of a secret: %d fields", len(f))
 		}
@@ -262,6 +290,7 @@ func (p *parser) secrets(out []byte) error {
 		s := plan.Secret{
 			Path: f[0], Name: f[0][strings.LastIndexByte(f[0], '/')+1:],
 			Mode: st.mode.Perm(), UID: st.uid, GID: st.gid, Size: st.size, Dir: st.dir,
+			Link: strings.Contains(f[2], "l"), Broken: strings.Contains(f[2], "x"),
 			Blank: strings.Contains(f[2], "b"), Newline: strings.Contains(f[2], "n"), Hex64: strings.Contains(f[2], "h"),
 		}
 		if f[3] != "-" {
@@ -288,8 +317,12 @@ func (p *parser) database(out []byte) error {
 
 func (p *parser) dbfacts(out []byte) error {
 	d := &p.facts.Database
-	_, err := fmt.Sscanf(string(out), "%d %d %d", &d.Version, &d.Bytes, &d.Tables)
-	return err
+	if _, err := fmt.Sscanf(string(out), "%d %d %d", &d.Version, &d.Bytes, &d.Tables); err != nil {
+		return err
+	}
+	f := strings.Fields(string(out))
+	d.Confined = len(f) > 3 && f[3] == "f"
+	return nil
 }
 
 func (p *parser) migrations(out []byte) error {

@@ -46,11 +46,16 @@ where() {
 	done
 }
 
-# secret FILE: what may be known of a secret without reading it out.
+# secret FILE: what may be known of a secret without reading it out. A link is marked,
+# and described by what it leads to; one that leads nowhere has nothing in it.
 secret() {
 	_k=-
-	if [ -d "$1" ]; then
-		_k=d
+	[ ! -L "$1" ] || _k=-l
+	if [ ! -e "$1" ]; then
+		printf '%s\t%s\t%s\t-\n' "$1" "$(stat -c '%s %f %u %g' "$1")" "${_k}xb"
+		return
+	elif [ -d "$1" ]; then
+		_k=${_k}d
 	else
 		tr -d ' \t\r\n' <"$1" | grep -q . || _k=${_k}b
 		[ -s "$1" ] && [ -z "$(tail -c 1 "$1" | tr -d '\n')" ] && _k=${_k}n
@@ -118,6 +123,14 @@ part volumes docker volume ls -q --filter "label=com.docker.compose.project=$PRO
 images() { docker image inspect $(docker inspect --format '{{.Image}}' $(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT") | sort -u); }
 part images images
 
+# The image that each container's reference names by now: compose looks it up anew.
+named() {
+	docker inspect --format '{{.Config.Image}}' $(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT") | sort -u | while IFS= read -r _r; do
+		printf '%s\t%s\n' "$_r" "$(docker image inspect --format '{{.Id}}' "$_r" 2>/dev/null)"
+	done
+}
+part named named
+
 part model docker compose "$@" --profile '*' config --format json
 part hashes docker compose "$@" --profile '*' config --hash '*'
 
@@ -139,15 +152,27 @@ loose() {
 }
 part folder loose
 
+# closet FILE: whether everybody on the host can enter the folder the file is in.
+closet() {
+	_d=$(readlink -f "$1") _o=open
+	while _d=${_d%/*} && [ -n "$_d" ]; do
+		case $(stat -c %a "$_d") in *[1357]) ;; *) _o=closed ;; esac
+	done
+	printf '%s\t%s\n' "$1" "$_o"
+}
+
 # Secrets: the project's folder, and every file the merged model names.
 secrets() {
 	set +f
 	{
-		[ -d "$DIR/secrets" ] && echo "$DIR/secrets"
-		for _f in "$DIR"/secrets/*; do [ -f "$_f" ] && echo "$_f"; done
+		echo "$DIR/secrets"
+		for _f in "$DIR"/secrets/*; do [ -f "$_f" ] || [ ! -e "$_f" ] && echo "$_f"; done
 		docker compose "$@" --profile '*' config --format json 2>/dev/null |
 			sed -n 's/^ *"file": "\([^"\\]*\)",\{0,1\}$/\1/p'
-	} | sort -u | head -n 200 | while IFS= read -r _f; do [ -e "$_f" ] && secret "$_f"; done
+	} | sort -u | head -n 200 | while IFS= read -r _f; do
+		case $_f in "$DIR/secrets" | "$DIR"/secrets/*) ;; *) closet "$_f" ;; esac
+		{ [ -e "$_f" ] || [ -L "$_f" ]; } && secret "$_f"
+	done
 	set -f
 }
 part secrets secrets "$@"
@@ -174,7 +199,9 @@ DB=$(docker ps -q --no-trunc --filter "label=com.docker.compose.project=$PROJECT
 if [ -n "$DB" ] && [ -n "$DBNAME" ]; then
 	part database printf '%s\t%s' "$DB" "$(label "$DB" service)"
 	sql() { docker exec "$DB" psql -X -q -A -t -F ' ' -v ON_ERROR_STOP=1 -U "$_u" -d "$DBNAME" -c "$1"; }
-	part dbfacts sql "select current_setting('server_version_num'), pg_database_size(current_database()), (select count(*) from information_schema.tables where table_schema = 'public')"
+	# Tables as a dump counts them: no views, no foreign tables, none that an extension makes.
+	# Then whether this login may put a database back: make one, and rename the one there is.
+	part dbfacts sql "select current_setting('server_version_num'), pg_database_size(current_database()), (select count(*) from pg_class c where c.relnamespace = to_regnamespace('public') and c.relkind in ('r', 'p') and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')), (select r.rolsuper or (r.rolcreatedb and pg_has_role(b.datdba, 'usage')) from pg_roles r, pg_database b where r.rolname = current_user and b.datname = current_database())"
 	part migrations sql "select version, success, encode(checksum, 'hex') from _sqlx_migrations order by version"
 fi
 

@@ -52,12 +52,18 @@ inspect)
 	*environment_file*) grep "^$4" stacks | cut -f5 ;;
 	*service*) cut -f2 database ;;
 	*Config.Env*) cat env ;;
+	*Config.Image*) sed -n 's/^ *"Image": "\([^"]*\)",*$/\1/p' containers | grep -v ^sha256 ;;
 	*.Image*) echo i1 ;;
 	*) cat containers ;;
 	esac ;;
 network) [ "$2" = ls ] && echo n1 || cat networks ;;
 volume) cat volumes ;;
-image) cat images ;;
+image)
+	case $* in
+	*"{{.Id}} $(cat moved 2>/dev/null)") echo sha256:pulled ;;
+	*"{{.Id}} "*) awk -v ref="\"$5\"," '$1 == "\"Image\":" { of = $2 } /compose.image"/ && of == ref { gsub(/[",]/, "", $2); print $2 }' containers ;;
+	*) cat images ;;
+	esac ;;
 exec)
 	case $* in
 	*api/health*) cat health ;;
@@ -422,6 +428,95 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 		}
 		if !f.Project.Git || !slices.Equal(f.Project.Loose, []string{"docker-compose.override.yml"}) || !f.Files[1].Missing || f.Files[0].Missing {
 			t.Errorf("%+v, files %+v", f.Project, f.Files)
+		}
+	})
+	t.Run("links", func(t *testing.T) {
+		h, dir := recordedHost(t, "public")
+		link := func(to, at string) {
+			t.Helper()
+			if err := os.Symlink(to, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.RemoveAll(dir + "/secrets"); err != nil {
+			t.Fatal(err)
+		}
+		h.Write("etc/keys/jwt", strings.Repeat("ab", 32))
+		h.Write("etc/secrets/own", "x\n")
+		link("../keys/jwt", h.Path("etc/secrets/jwt"))
+		link("../keys/gone", h.Path("etc/secrets/gone"))
+		link("../keys", h.Path("etc/secrets/folder"))
+		link(h.Path("etc/secrets"), dir+"/secrets")
+		seen := func() map[string]plan.Secret {
+			t.Helper()
+			f, err := Look(t.Context(), h, Options{})
+			if err != nil || len(f.Failures) > 0 {
+				t.Fatalf("%+v, %v", f.Failures, err)
+			}
+			all := map[string]plan.Secret{}
+			for _, s := range f.Secrets {
+				all[s.Name] = s
+			}
+			return all
+		}
+		all := seen()
+		if s := all["secrets"]; !s.Dir || !s.Link || s.Broken {
+			t.Errorf("%+v", s)
+		}
+		if s := all["jwt"]; !s.Link || s.Broken || !s.Hex64 || s.Size != 64 {
+			t.Errorf("%+v", s)
+		}
+		if s := all["gone"]; !s.Link || !s.Broken || !s.Blank {
+			t.Errorf("%+v", s)
+		}
+		if s, ok := all["own"]; !ok || s.Link || s.Broken || s.Blank || len(all) != 4 {
+			t.Errorf("%+v in %+v", s, all)
+		}
+		// A folder that is not mounted is not the same as none.
+		if err := os.RemoveAll(h.Path("etc/secrets")); err != nil {
+			t.Fatal(err)
+		}
+		if s := seen()["secrets"]; s.Dir || !s.Broken {
+			t.Errorf("%+v", s)
+		}
+	})
+	t.Run("secrets elsewhere", func(t *testing.T) {
+		h, dir := recordedHost(t, "public")
+		open, shut := h.Path("open"), h.Path("shut")
+		h.Write("open/token", "x")
+		h.Write("shut/in/token", "x")
+		for folder, mode := range map[string]fs.FileMode{h.Dir: 0o755, filepath.Dir(h.Dir): 0o755, open: 0o755, shut: 0o700, shut + "/in": 0o755} {
+			if err := os.Chmod(folder, mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink(shut+"/in/token", open+"/link"); err != nil {
+			t.Fatal(err)
+		}
+		model := h.Read("docker/model")
+		for i, at := range []string{open + "/token", open + "/missing", open + "/link", shut + "/in/token", shut + "/in/missing"} {
+			model = strings.Replace(model, "\n", fmt.Sprintf("\n  \"x-%d\": {\n    \"file\": \"%s\"\n  },\n", i, at), 1)
+		}
+		h.Write("docker/model", model)
+		f, err := Look(t.Context(), h, Options{})
+		if err != nil || len(f.Failures) > 0 {
+			t.Fatalf("%+v, %v", f.Failures, err)
+		}
+		if want := []string{open + "/missing", open + "/token"}; !slices.Equal(f.Exposed, want) {
+			t.Errorf("%q; want %q (project in %s)", f.Exposed, want, dir)
+		}
+	})
+	t.Run("a tag that was moved", func(t *testing.T) {
+		h, _ := recordedHost(t, "public")
+		h.Write("docker/moved", "postgres:17")
+		f, err := Look(t.Context(), h, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range f.Services {
+			if k.Moved != (k.Service == "postgres") {
+				t.Errorf("%s runs %s: moved %v", k.Service, k.Image, k.Moved)
+			}
 		}
 	})
 	t.Run("no model", func(t *testing.T) {
