@@ -29,7 +29,7 @@ func (e *Engine) detached(ctx context.Context, spec job.Spec, onLog func([]byte)
 	if err := job.Start(ctx, e.Host, spec); err != nil {
 		return job.Status{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, spec.Timeout+2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, spec.Timeout+spec.Grace+2*time.Minute)
 	defer cancel()
 	return job.Wait(ctx, e.Watch, spec.Dir, time.Second, onLog)
 }

@@ -186,7 +186,7 @@ func (e *Engine) step(ctx context.Context, s plan.Step) error {
 	data, err := e.act(ctx, s.ID, s.Op, e.Plan.Kind == plan.Upgrade)
 	if err != nil {
 		kind := journal.Failed
-		if errors.Is(err, remote.ErrUnknownOutcome) {
+		if e.unseen(err) {
 			kind = journal.Unknown
 		}
 		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepFailed, Err: err, Took: e.Desk.Now().Sub(began)})
@@ -266,7 +266,7 @@ func (e *Engine) act(ctx context.Context, id string, op plan.Op, forward bool) (
 		if changes(op) {
 			switch err := e.handOver(ctx); {
 			case err == nil:
-			case forward, lineBroke(err):
+			case forward, lineBroke(err), shutOut(err):
 				return err
 			default:
 				e.tell(Event{Step: id, Kind: Output, Text: fmt.Sprintf("no other machine could go on from here: %v", err)})
@@ -304,14 +304,28 @@ func (e *Engine) overBreaks(ctx context.Context, id string, ask func() error) er
 // lineBroke reports whether an error is about the connection rather than about
 // what was asked of the host.
 func lineBroke(err error) bool {
-	var auth *remote.AuthError
-	var sudo *remote.SudoError
-	var key *remote.HostKeyError
 	var large *remote.TooLargeError
-	if errors.As(err, &auth) || errors.As(err, &sudo) || errors.As(err, &key) || errors.As(err, &large) {
+	if shutOut(err) || errors.As(err, &large) {
 		return false
 	}
 	return errors.Is(err, remote.ErrUnknownOutcome) || errors.Is(err, remote.ErrNotStarted)
+}
+
+// shutOut reports whether the host, or sudo on it, lets us in no more: an agent or a
+// password manager was locked meanwhile. That says nothing of the step, which may be
+// taken up again once there is access; asking on would only lock the account too.
+func shutOut(err error) bool {
+	var auth *remote.AuthError
+	var sudo *remote.SudoError
+	var key *remote.HostKeyError
+	return errors.As(err, &auth) || errors.As(err, &sudo) || errors.As(err, &key)
+}
+
+// unseen reports whether an error leaves the end of an operation open. A failure of
+// an earlier try stays one where nobody was let in to try again: its job is still
+// there, and is to be removed first.
+func (e *Engine) unseen(err error) bool {
+	return errors.Is(err, remote.ErrUnknownOutcome) || shutOut(err) && !e.again
 }
 
 // tidy removes the folders of the run's jobs and the temporary files of its
@@ -342,6 +356,9 @@ rmdir -- "$root" 2>/dev/null || true`,
 		}
 		if err != nil {
 			e.tell(Event{Kind: Output, Text: fmt.Sprintf("something of this run stays on the host: %s: %v", c.Name, err)})
+		}
+		if shutOut(err) {
+			return nil
 		}
 	}
 	return nil

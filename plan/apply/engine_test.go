@@ -534,6 +534,26 @@ func TestAFailedRollbackStaysAndGoesOn(t *testing.T) {
 	}
 }
 
+// The new version may migrate the database between the look of a rollback and its
+// swap. To go on would say the same for ever: it ends, and a rollback that takes the
+// database too can be made.
+func TestARollbackThatFindsTheDatabaseMigratedEnds(t *testing.T) {
+	b := newBench(t)
+	if _, err := b.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rollbackOf(b)
+	b.host.back = "note the database was migrated by the new version\nend migrated\n"
+	res, err := b.run(t.Context())
+	var migrated *MigratedError
+	if !errors.As(err, &migrated) || res.Outcome != NeedsPerson {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if s := b.state(); s.Outcome != journal.NeedsPerson || !s.Step("undo-edit").InEffect() || s.Step("undo-swap").Do != journal.Failed {
+		t.Errorf("%+v", s)
+	}
+}
+
 // What a client changed elsewhere in the file stays; in the same place a person
 // must look, and nothing is written.
 func TestRollbackKeepsTheClientsLaterEdits(t *testing.T) {

@@ -25,13 +25,13 @@ func sum(data []byte) string {
 
 // mode sets a folder's mode, and makes the folder when it is not there.
 func (e *Engine) mode(ctx context.Context, op plan.Mode) error {
-	script := `[ -d "$1" ] && [ ! -L "$1" ] || mkdir "$1"
+	script := linkScript + `[ -d "$1" ] || mkdir "$1"
 chmod "$2" "$1"`
 	if op.To == 0 {
 		// The way back of a folder that we made: gone, if it is empty again.
-		script = `[ ! -d "$1" ] || rmdir "$1"`
+		script = "set -eu\n" + `[ -L "$1" ] || [ ! -d "$1" ] || rmdir "$1"`
 	}
-	_, err := e.say(ctx, remote.Command{Name: "set the mode of " + op.Path, Script: "set -eu\n" + script, Args: []string{op.Path, octal(op.To)}})
+	_, err := e.say(ctx, remote.Command{Name: "set the mode of " + op.Path, Script: script, Args: []string{op.Path, octal(op.To)}})
 	return err
 }
 
@@ -126,10 +126,21 @@ mv -f "$t" "$1"
 trap - EXIT
 `
 
-// openScript adds the wanted bits to a file's mode and takes none away. A link
-// is refused: the mode of what it points to is not ours to change.
-const openScript = `set -eu
-[ -f "$1" ] && [ ! -L "$1" ]
+// linkScript begins a script that changes a mode. The mode of what a link leads to is
+// not ours to change; that it is the wanted one is enough, so that a step which was refused
+// here has a way back that succeeds.
+//
+//	$1 file or folder  $2 mode
+const linkScript = `set -eu
+if [ -L "$1" ]; then
+	[ "$((0$(stat -L -c %a "$1") & 0777))" -ne "$(($2))" ] || exit 0
+	echo "it is a link, and what it leads to has another mode than $2: that is not changed" >&2
+	exit 1
+fi
+`
+
+// openScript adds the wanted bits to a file's mode and takes none away.
+const openScript = linkScript + `[ -f "$1" ]
 chmod "$2" "$1"`
 
 // secret fills a secret file that is missing or blank, or opens its mode.
@@ -178,7 +189,11 @@ func (e *Engine) unsecret(ctx context.Context, op plan.UnmakeFile) error {
 		return err
 	}
 	if op.Was.Missing {
-		_, err := e.say(ctx, remote.Command{Name: "remove " + op.Path, Script: `rm -f -- "$1"`, Args: []string{op.Path}})
+		script := `rm -f -- "$1"`
+		if op.Source == plan.FromNothing {
+			script = `[ -s "$1" ] || ` + script // what is in it, the client has put there since
+		}
+		_, err := e.say(ctx, remote.Command{Name: "remove " + op.Path, Script: script, Args: []string{op.Path}})
 		return err
 	}
 	// What was there was blank: its copy in the backup has the same bytes,

@@ -117,8 +117,9 @@ const (
 )
 
 // settledScript asks compose whether it would recreate services that must stay
-// as they are, and stops if it would. A host that was just restarted takes a while
-// to have them back.
+// as they are, and stops if it would. It does so too for a container whose reference
+// names another image by now than the one it noted, as after a pull. A host that was
+// just restarted takes a while to have them back.
 //
 //	$1 project  $2 services, separated by blanks  $3… compose arguments
 const settledScript = `set -eu
@@ -135,6 +136,10 @@ for s in $services; do
 	done
 	[ "${want##* }" = "$(docker inspect -f '{{index .Config.Labels "com.docker.compose.config-hash"}}' "$c")" ] ||
 		{ echo "compose would recreate service $s, which must not be touched" >&2; exit 1; }
+	ref=$(docker inspect -f '{{.Config.Image}}' "$c")
+	now=$(docker image inspect -f '{{.Id}}' "$ref" 2>/dev/null) || now=
+	[ "$now" = "$(docker inspect -f '{{index .Config.Labels "com.docker.compose.image"}}' "$c")" ] ||
+		{ echo "compose would recreate service $s, which must not be touched: $ref names another image by now" >&2; exit 1; }
 done
 `
 

@@ -236,144 +236,6 @@ func TestF1GateNamesTheCauseFromTheLog(t *testing.T) {
 	}
 }
 
-const restoreDocker = `cd "$SHAM"
-for sql; do :; done
-case $* in
-*"pg_restore -f /dev/null"*) cat >got; [ ! -e truncated ] ;;
-*pg_restore*) cat >filled; printf '%s\n' "$*" >>log; [ ! -e conflict ] ;;
-stop*) echo stop >>log ;;
-*datname*count*|*"select count"*) n=${sql##*= \'}; n=${n%\'*}; grep -cx "$n" databases ;;
-*pg_get_userbyid*) echo 'the "owner"' ;;
-*terminate*) ;;
-*) printf '%s\n' "$sql" >>log
-	case $sql in
-	"create database"*) n=${sql#*\"}; echo "${n%%\"*}" >>databases ;;
-	"drop database"*) n=${sql#*\"}; grep -vx "${n%%\"*}" databases >d; mv d databases ;;
-	"alter database"*) n=${sql#*\"}; n=${n%%\"*}; m=${sql##*to \"}; m=${m%\"*}; sed "s/^$n\$/$m/" databases >d; mv d databases ;;
-	esac ;;
-esac`
-
-var restoreOp = plan.Restore{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Server: "talk"}
-
-func restoreHost(t *testing.T) (*shamhost.Host, plan.Restore) {
-	t.Helper()
-	h := shamhost.New(t)
-	h.Shim("docker", restoreDocker)
-	h.Write("databases", "postgres\nchat\n")
-	op := restoreOp
-	op.Dump, op.Fallback = h.Write("final.dump", "final"), h.Write("db.dump", "first")
-	return h, op
-}
-
-func TestRestoreFillsAFreshDatabaseAndKeepsTheOld(t *testing.T) {
-	h, op := restoreHost(t)
-	if err := onHost(h).restore(t.Context(), "restore", op); err != nil {
-		t.Fatal(err)
-	}
-	if h.Read("filled") != "final" || h.Read("databases") != "postgres\nchat_before\nchat\n" {
-		t.Errorf("from %q, databases %q", h.Read("filled"), h.Read("databases"))
-	}
-	log := strings.Join(h.Log(), "\n")
-	if !strings.HasPrefix(log, "stop\n") || !strings.Contains(log, "--exit-on-error --single-transaction") || !strings.Contains(log, `owner "the ""owner"""`) || strings.Contains(log, "drop") {
-		t.Errorf("%s", log)
-	}
-	// Once more is no change.
-	before := h.Log()
-	if err := onHost(h).restore(t.Context(), "restore", op); err != nil || len(h.Log()) != len(before) {
-		t.Errorf("%v; %q", err, h.Log()[len(before):])
-	}
-}
-
-func TestRestoreFallsBackToTheFirstDump(t *testing.T) {
-	h, op := restoreHost(t)
-	op.Dump += ".missing"
-	if err := onHost(h).restore(t.Context(), "restore", op); err != nil || h.Read("filled") != "first" {
-		t.Errorf("%v; %q", err, h.Read("filled"))
-	}
-}
-
-func TestRestoreThatFailsLeavesTheDatabaseWhereItIs(t *testing.T) {
-	for _, fault := range []string{"truncated", "conflict"} {
-		h, op := restoreHost(t)
-		h.Write(fault, "")
-		if err := onHost(h).restore(t.Context(), "restore", op); err == nil {
-			t.Errorf("%s: no error", fault)
-		}
-		if !strings.Contains(h.Read("databases"), "chat\n") || fault == "truncated" && slices.Contains(h.Log(), "stop") {
-			t.Errorf("%s: databases %q, %q", fault, h.Read("databases"), h.Log())
-		}
-		// With the cause gone it goes on from there.
-		if err := os.Remove(h.Path(fault)); err != nil {
-			t.Fatal(err)
-		}
-		e := onHost(h)
-		e.again = true
-		if err := e.restore(t.Context(), "restore", op); err != nil || !strings.Contains(h.Read("databases"), "chat_before\n") || strings.Contains(h.Read("databases"), "_new") {
-			t.Errorf("%s, again: %v; %q", fault, err, h.Read("databases"))
-		}
-	}
-}
-
-// A restore that is taken back leaves the former database under its name, the
-// restored one aside, and the server running; done again it changes nothing.
-func TestReturnGivesTheFormerDatabaseItsNameBack(t *testing.T) {
-	back := plan.Return{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Aside: "chat_restored", Server: "talk", Port: 8080}
-	for name, tt := range map[string]struct{ databases, want string }{
-		"after both renames":   {"chat_before\nchat\n", "chat\nchat_restored\n"},
-		"between the renames":  {"chat_before\nchat_before_new\n", "chat\nchat_restored\n"},
-		"while it was filled":  {"chat\nchat_before_new\n", "chat\n"},
-		"before anything":      {"chat\n", "chat\n"},
-		"it was returned once": {"chat\nchat_restored\n", "chat\nchat_restored\n"},
-	} {
-		h, _ := restoreHost(t)
-		h.Write("databases", tt.databases)
-		h.Shim("docker", `case $* in
-start*) echo start >>"$SHAM/log"; exit ;;
-*curl*) echo '{"status": "ok", "db_healthy": true}'; exit ;;
-inspect*) echo 0; exit ;;
-esac
-`+restoreDocker)
-		for range 2 {
-			e := onHost(h)
-			e.again = true
-			if err := e.giveBack(t.Context(), "undo-restore", back); err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			e.again = true
-			if h.Read("databases") != tt.want {
-				t.Errorf("%s: databases %q, want %q", name, h.Read("databases"), tt.want)
-			}
-		}
-		if !slices.Contains(h.Log(), "start") {
-			t.Errorf("%s: the server was not started", name)
-		}
-	}
-}
-
-// The last dump is taken with the server stopped, once, before anything is filled.
-func TestRestoreTakesALastDump(t *testing.T) {
-	h, op := restoreHost(t)
-	h.Shim("docker", `case $* in *pg_dump*) echo dump >>"$SHAM/log"; printf last; exit ;; esac
-`+restoreDocker)
-	op.Final = h.Path("final")
-	if err := onHost(h).restore(t.Context(), "restore", op); err != nil || h.Read("final") != "last" {
-		t.Fatalf("%v; %q", err, h.Read("final"))
-	}
-	log := h.Log()
-	if stop, dump := slices.Index(log, "stop"), slices.Index(log, "dump"); stop < 0 || dump < stop {
-		t.Errorf("%q", log)
-	}
-}
-
-// A crash between the two renames leaves no database of the name.
-func TestRestoreGoesOnBetweenTheTwoRenames(t *testing.T) {
-	h, op := restoreHost(t)
-	h.Write("databases", "postgres\nchat_before\nchat_before_new\n")
-	if err := onHost(h).restore(t.Context(), "restore", op); err != nil || h.Read("databases") != "postgres\nchat_before\nchat\n" || h.Read("filled") != "" {
-		t.Errorf("%v; %q; filled %q", err, h.Read("databases"), h.Read("filled"))
-	}
-}
-
 func secretAt(h *shamhost.Host, name string, source plan.Source, mode os.FileMode) plan.MakeFile {
 	return plan.MakeFile{Path: h.Path(name), Source: source, Mode: mode}
 }
@@ -427,8 +289,12 @@ func TestS2OpeningKeepsTheContentAndFollowsNoLink(t *testing.T) {
 	if err := os.Symlink("key", h.Path("link")); err != nil {
 		t.Fatal(err)
 	}
-	if err := onHost(h).secret(t.Context(), secretAt(h, "link", plan.FromItself, 0o644)); err == nil || modeOf(t, h.Path("key")) != 0o600 {
+	if err := onHost(h).secret(t.Context(), secretAt(h, "link", plan.FromItself, 0o644)); err == nil || modeOf(t, h.Path("key")) != 0o600 || !strings.Contains(err.Error(), "it is a link") {
 		t.Errorf("%v; the file behind a link has mode %04o", err, modeOf(t, h.Path("key")))
+	}
+	// What was refused and changed nothing is taken back by the same script.
+	if err := onHost(h).unsecret(t.Context(), plan.UnmakeFile{Path: h.Path("link"), Source: plan.FromItself, Was: plan.Was{Mode: 0o600}}); err != nil || modeOf(t, h.Path("key")) != 0o600 {
+		t.Errorf("back: %v, %04o", err, modeOf(t, h.Path("key")))
 	}
 }
 
@@ -446,6 +312,17 @@ func TestUnsecretBringsBackWhatWasThere(t *testing.T) {
 		}
 	}
 	h.Write("made", "made by us")
+	// An empty file that was made for a login stays once the client has put one in.
+	for _, text := range []string{"", "robot:t0ken\n"} {
+		h.Write("creds", text)
+		empty := plan.UnmakeFile{Path: h.Path("creds"), Source: plan.FromNothing, Was: plan.Was{Missing: true}}
+		if err := onHost(h).unsecret(t.Context(), empty); err != nil {
+			t.Error(err)
+		}
+		if got, err := os.ReadFile(h.Path("creds")); string(got) != text || (err == nil) != (text != "") {
+			t.Errorf("made empty, now %q: %v", got, err)
+		}
+	}
 	gone := plan.UnmakeFile{Path: h.Path("made"), Source: plan.FromRandom, Was: plan.Was{Missing: true}}
 	for range 2 { // the second time there is nothing left to do
 		if err := onHost(h).unsecret(t.Context(), gone); err != nil || h.Read("made") != "" {
@@ -479,8 +356,13 @@ func TestModeMakesClosesAndTakesBackTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := modeOf(t, h.Dir)
-	if err := e.mode(t.Context(), plan.Mode{Path: dir, To: 0o711}); err == nil || modeOf(t, h.Dir) != before {
+	if err := e.mode(t.Context(), plan.Mode{Path: dir, To: 0o711}); err == nil || modeOf(t, h.Dir) != before || !strings.Contains(err.Error(), "it is a link") {
 		t.Errorf("the folder behind a link was closed: %v", err)
+	}
+	for name, back := range map[string]plan.Mode{"to its mode": {Path: dir, From: 0o711, To: before}, "made": {Path: dir, From: 0o711}} {
+		if err := e.mode(t.Context(), back); err != nil || modeOf(t, h.Dir) != before || !h.Has("secrets") {
+			t.Errorf("a way back that finds a link as it was, %s: %v", name, err)
+		}
 	}
 }
 
@@ -492,6 +374,9 @@ ps*) echo c1; [ ! -e "$SHAM/two" ] || echo c2 ;;
 "network rm"*) [ ! -e "$SHAM/used" ] ;;
 *"config --hash"*) echo "postgres $(cat "$SHAM/hash")" ;;
 inspect*config-hash*) echo h1 ;;
+inspect*compose.image*) echo sha256:i1 ;;
+inspect*Config.Image*) echo postgres:17 ;;
+"image inspect"*" postgres:17") cat "$SHAM/named" 2>/dev/null || echo sha256:i1 ;;
 *"up -d"*) [ ! -e "$SHAM/fail.up" ] ;;
 esac`
 
@@ -543,6 +428,17 @@ func TestC9UpAsksComposeFirst(t *testing.T) {
 		started := strings.Contains(h.Read("log"), "up -d")
 		if (err != nil) != refused || started == refused || err != nil && !strings.Contains(err.Error(), "would recreate service postgres") {
 			t.Errorf("%s: %v; started %v", hash, err, started)
+		}
+	}
+	// A tag that was moved, by a pull say, and one that names nothing any more.
+	for _, named := range []string{"sha256:i2\n", ""} {
+		h := shamhost.New(t)
+		h.Shim("docker", psDocker)
+		h.Write("hash", "h1\n")
+		h.Write("named", named)
+		err := onHost(h).up(t.Context(), "sidecar", up)
+		if err == nil || !strings.Contains(err.Error(), "would recreate service postgres") || !strings.Contains(err.Error(), "postgres:17 names another image") || strings.Contains(h.Read("log"), "up -d") {
+			t.Errorf("%q: %v", named, err)
 		}
 	}
 	h := shamhost.New(t)

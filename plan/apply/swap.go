@@ -63,9 +63,10 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 		return nil, err
 	}
 	dir := e.jobFolder(id)
-	// Room for the dump, the limit, the soak, and a way back with its own wait.
+	// Room for the limit, the soak, and a way back with its own wait; and when that
+	// is over, for the script's trap to bring one of the servers up.
 	deadline := time.Duration(op.Limit+op.Soak)*time.Second + 15*time.Minute
-	spec := job.Spec{Dir: dir, Script: swapScript, Args: swapArgs(op, dir, e.Plan.ID), Timeout: deadline}
+	spec := job.Spec{Dir: dir, Script: swapScript, Args: swapArgs(op, dir, e.Plan.ID), Timeout: deadline, Grace: 5 * time.Minute}
 	var log swapLog
 	st, err := e.detached(ctx, spec, func(chunk []byte) {
 		for _, line := range log.add(chunk) {
@@ -90,6 +91,8 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 		return nil, &MigratedError{}
 	case "unsure":
 		return nil, &MigratedError{Unsure: true}
+	case "gone":
+		return nil, &plan.ImageGone{Image: op.OldImage, Ref: op.OldRef, Begun: true}
 	case "":
 		return nil, &SwapError{Result: "died", Notes: log.notes}
 	}
@@ -110,7 +113,7 @@ func swapArgs(op plan.Swap, dir, run string) []string {
 		"image=" + op.ImageRef, "oldimage=" + op.OldImage, "oldref=" + op.OldRef,
 		"limit=" + strconv.Itoa(op.Limit), "soak=" + strconv.Itoa(op.Soak),
 		"db=" + op.Database.Container, "dbuser=" + op.Database.User, "dbname=" + op.Database.Database,
-		"dump=" + op.Dump, "prober=" + op.Prober, "back=" + back, "work=" + dir, "nodeps=" + noDeps, "temp=" + remote.TempPrefix(run) + "swap",
+		"dump=" + op.Dump, "dumptime=" + strconv.Itoa(plan.DumpTime(op.Limit)), "prober=" + op.Prober, "back=" + back, "work=" + dir, "nodeps=" + noDeps, "temp=" + remote.TempPrefix(run) + "swap",
 		"migration=" + strconv.FormatInt(op.Migration, 10), "--",
 	}
 	for _, f := range op.Files {
@@ -154,7 +157,7 @@ func (l *swapLog) close() {
 // stages are the job's steps in words.
 var stages = map[string]string{
 	"stop": "stopping the old server", "dump": "final dump, server stopped", "start": "starting the new server",
-	"soak": "healthy, watching that it stays so", "back": "going back to the old server",
+	"soak": "healthy, watching that it stays so", "back": "going back to the old server", "stay": "starting the old server again",
 }
 
 // maxNotes bounds what is kept of a job's notes: a host may say any number of them.

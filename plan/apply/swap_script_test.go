@@ -20,25 +20,41 @@ import (
 const swapDocker = `cd "$SHAM"
 printf '%s\n' "$*" >>log
 has() { [ -e "$1" ]; }
+ends() { if grep -q new image && has commits; then echo 52 >migrations; fi; }
 case $* in
 inspect*RestartCount*StartedAt*) cat id restarts 2>/dev/null | tr '\n' ' ' ;;
 inspect*RestartCount*) cat restarts ;;
+inspect*State.Running*) has stopped && echo false || echo true ;;
+inspect*GlobalIPv6Address*) has stopped || echo '172.18.0.5 invalid IP 172.18.0.5/16 fd00::5 ' ;;
 "inspect -f {{.Image}} talk") cat image ;;
 inspect*) has gone.new || echo sha256:new ;;
 "image inspect"*) ! has gone.old ;;
+version*) ! has deaf.engine ;;
 *"curl -s -m 4 http://127.0.0.1:9000/api/health"*)
 	has stopped && exit 7
+	if grep -q old image && { has lingers || [ "$(cat migrations)" != 51 ]; }; then exit 7; fi
 	cat "health.$(cat image)"
 	! has soaked || echo '{"status":"degraded"}' >health.sha256:new ;;
 *psql*)
 	n=$(cat deaf 2>/dev/null)
 	if [ "${n:-0}" -gt 0 ] && grep -q "$(cat deaf.on)" image; then echo $((n - 1)) >deaf; exit 2; fi
-	cat migrations ;;
-*pg_dump*) has fail.dump && { echo 'pg_dump: error: connection lost' >&2; exit 1; }; echo archive ;;
+	case $* in
+	*pg_terminate_backend*"'{172.18.0.5,fd00::5}'::inet[]"*) has lingers && has stopped && { rm lingers; echo 1; } || echo 0 ;;
+	*) cat migrations ;;
+	esac ;;
+"exec db timeout 1 true") ! has no.timeout ;;
+*"pg_dump --version") echo "pg_dump (PostgreSQL) $(cat pg 2>/dev/null || echo 15.18) (Debian)" ;;
+*pg_dump*)
+	has fail.dump && { echo 'pg_dump: error: connection lost' >&2; exit 1; }
+	case $* in *zstd*) has no.zstd && { echo 'pg_dump: error: this build does not support compression with ZSTD' >&2; exit 1; } ;; esac
+	for_=$(cat slow.dump 2>/dev/null || echo 0) most=$(echo "$*" | sed -n 's/.* timeout \([0-9]*\) .*/\1/p')
+	if [ -n "$most" ] && [ "$for_" -gt "$most" ]; then sleep "$((most / 10)).$((most % 10))"; exit 124; fi
+	sleep "$((for_ / 10)).$((for_ % 10))"
+	echo archive ;;
 *pg_restore*) cat >/dev/null; ! has fail.restore ;;
 *"kill "*) : >killed ;;
 *" sh -c "*) cat probe ;;
-stop*) : >stopped ;;
+stop*) sleep "$(cat slow.stop 2>/dev/null || echo 0)"; : >stopped; ends ;;
 start*) rm -f stopped ;;
 tag*) has fail.tag && exit 1; : >tagged ;;
 logs*) echo 'panic: of the new server' ;;
@@ -50,6 +66,7 @@ compose*)
 		has loops && echo 3 >restarts
 	else
 		has fail.back && exit 1
+		has stopped || ends
 		echo sha256:old >image; echo 3 >id; echo 0 >restarts
 	fi
 	rm -f stopped ;;
@@ -97,7 +114,7 @@ func swapOp(h *shamhost.Host) plan.Swap {
 // runSwap runs the script as the job would, and reads its log as the engine does.
 func runSwap(t *testing.T, h *shamhost.Host, op plan.Swap) (swapLog, int) {
 	t.Helper()
-	script := strings.ReplaceAll(swapScript, "</proc/uptime", `<"$SHAM/uptime"`)
+	script := "echo $$ >pid\n" + strings.ReplaceAll(swapScript, "</proc/uptime", `<"$SHAM/uptime"`)
 	res, err := h.Run(t.Context(), remote.Command{Name: "swap", Script: script, Args: swapArgs(op, h.Path("work"), "run")})
 	var exit *remote.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -123,6 +140,13 @@ func TestSwapDecides(t *testing.T) {
 	sick := func(health string, more ...string) func(*shamhost.Host, *plan.Swap) {
 		return func(h *shamhost.Host, _ *plan.Swap) {
 			h.Write("health.sha256:new", health)
+			is(more...)(h, nil)
+		}
+	}
+	// slow is a dump of so many seconds.
+	slow := func(seconds string, more ...string) func(*shamhost.Host, *plan.Swap) {
+		return func(h *shamhost.Host, _ *plan.Swap) {
+			h.Write("slow.dump", seconds+"\n")
 			is(more...)(h, nil)
 		}
 	}
@@ -158,6 +182,8 @@ func TestSwapDecides(t *testing.T) {
 		}, end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "another image runs than the one that was pulled"},
 		{name: "healthy only at first", change: is("soaked"), end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "healthy at first"},
 		{name: "migrated and sick", change: sick("", "migrated", "loops"), end: "migrated", code: 12, serves: "", file: newFile, says: "was migrated"},
+		{name: "commits while it is stopped", change: sick("", "commits", "loops"), end: "migrated", code: 12, serves: "", file: newFile, says: "was migrated"},
+		{name: "leaves a statement behind that holds locks", change: sick("", "lingers", "loops"), end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "restarted"},
 		{name: "migrated and healthy", change: is("migrated"), end: "healthy", serves: "sha256:new", file: newFile},
 		{name: "sick, and the database is away for a moment", change: deaf("4", "new"), end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "restarted"},
 		{name: "migrated and sick, and the database is away for a moment", change: deaf("4", "new", "migrated"), end: "migrated", code: 12, serves: "", file: newFile, says: "was migrated"},
@@ -166,6 +192,11 @@ func TestSwapDecides(t *testing.T) {
 		{name: "the database does not answer at all", change: deaf("9999", "old"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "does not say which migrations"},
 		{name: "dump fails", change: is("fail.dump"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "connection lost"},
 		{name: "dump is cut off", change: is("fail.restore"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "final dump"},
+		{name: "dump leaves the new server no time", change: slow("35", "migrated", "loops"), end: "kept", code: 11, serves: "sha256:old", file: newFile,
+			says: "the stop and the final dump took 30 of the 60 seconds that the server may be away, which leaves the new one too few (raise max_downtime, or allow: [no-final-dump])", seconds: 31},
+		{name: "dump that cannot be ended leaves the new server no time", change: slow("58", "no.timeout"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "took 58 of the 60"},
+		{name: "stop leaves the dump no time", change: func(h *shamhost.Host, _ *plan.Swap) { h.Write("slow.stop", "3.1") }, end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "took 31 of the 60"},
+		{name: "dump that leaves just enough", change: slow("29"), end: "healthy", serves: "sha256:new", file: newFile},
 		{name: "old image is gone", change: is("gone.old"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "no way back"},
 		{name: "new image is not there", change: is("gone.new"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "new image is not on the host"},
 		{name: "another image runs", change: func(h *shamhost.Host, _ *plan.Swap) { h.Write("image", "sha256:other\n") }, end: "kept", code: 11, serves: "sha256:other", file: newFile, says: "than the plan says"},
@@ -193,6 +224,41 @@ func TestSwapDecides(t *testing.T) {
 			h.Write("migrations", "55\n")
 			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "migrated", code: 12, serves: "", file: newFile, says: "was migrated"},
+		{name: "back, and the database never answers", change: func(h *shamhost.Host, op *plan.Swap) {
+			deaf("9999", "new")(h, op)
+			h.Write("image", "sha256:new\n")
+			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+		}, end: "unsure", code: 12, serves: "", file: newFile, says: "does not answer"},
+		{name: "back, and the database is away for a moment", change: func(h *shamhost.Host, op *plan.Swap) {
+			deaf("4", "new")(h, op)
+			h.Write("image", "sha256:new\n")
+			h.Write("compose.yml", oldFile)
+			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+		}, end: "healthy", serves: "sha256:old", file: oldFile},
+		{name: "back, from a server that commits while it is stopped", change: func(h *shamhost.Host, op *plan.Swap) {
+			h.Write("image", "sha256:new\n")
+			h.Write("compose.yml", oldFile)
+			is("commits")(h, op)
+			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+		}, end: "migrated", code: 12, serves: "", file: oldFile, says: "was migrated"},
+		{name: "back, from a server that leaves a statement behind", change: func(h *shamhost.Host, op *plan.Swap) {
+			h.Write("image", "sha256:new\n")
+			h.Write("compose.yml", oldFile)
+			is("lingers")(h, op)
+			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+		}, end: "healthy", serves: "sha256:old", file: oldFile},
+		{name: "back, and the old image is gone", change: func(h *shamhost.Host, op *plan.Swap) {
+			is("gone.old")(h, nil)
+			h.Write("image", "sha256:new\n")
+			h.Write("migrations", "55\n")
+			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+		}, end: "gone", code: 14, serves: "sha256:new", file: newFile, says: "not on the host any more"},
+		{name: "back, and the engine does not say whether the old image is there", change: func(h *shamhost.Host, op *plan.Swap) {
+			is("gone.old", "deaf.engine")(h, nil)
+			h.Write("image", "sha256:new\n")
+			h.Write("compose.yml", oldFile)
+			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+		}, end: "healthy", serves: "sha256:old", file: oldFile},
 		{name: "back, and it does not start", change: func(h *shamhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
@@ -227,6 +293,9 @@ func TestSwapDecides(t *testing.T) {
 			}
 			if serves != tt.serves {
 				t.Errorf("%q serves; want %q", serves, tt.serves)
+			}
+			if tt.end == "kept" && h.Has("backup/final.dump") {
+				t.Error("a dump that the old server has written after is called final")
 			}
 			if left := leftovers(t, h); len(left) > 0 {
 				t.Errorf("left behind: %q", left)
@@ -263,7 +332,7 @@ func TestSwapDumpsOnlyOnceTheServerIsStopped(t *testing.T) {
 	at := func(word string) int {
 		return slices.IndexFunc(calls, func(c string) bool { return strings.Contains(c, word) })
 	}
-	if !(at("stop ") < at("pg_dump") && at("pg_dump") < at("pg_restore") && at("pg_restore") < at("compose")) {
+	if !(at("stop ") < at("pg_dump -U") && at("pg_dump -U") < at("pg_restore") && at("pg_restore") < at("compose")) {
 		t.Errorf("%q", calls)
 	}
 	if h.Read("backup/final.dump") != "archive\n" {
@@ -275,6 +344,35 @@ func TestSwapDumpsOnlyOnceTheServerIsStopped(t *testing.T) {
 	d := log.downtime()
 	if d == nil || d.How != "probe" || d.Millis != 2200 || d.Probes != 6 {
 		t.Errorf("%+v", d)
+	}
+}
+
+// The final dump is as quick as the database's own programs allow: the server is
+// away meanwhile.
+func TestSwapDumpsWithZstdWhereItIsBuiltIn(t *testing.T) {
+	for _, tt := range []struct {
+		pg, lacks string
+		dumps     []bool // with zstd
+	}{
+		{"17.2", "", []bool{true}},
+		{"17.2", "no.zstd", []bool{true, false}},
+		{"15.18", "", []bool{false}},
+	} {
+		h := swapHost(t)
+		h.Write("pg", tt.pg)
+		if tt.lacks != "" {
+			h.Write(tt.lacks, "")
+		}
+		log, _ := runSwap(t, h, swapOp(h))
+		var dumps []bool
+		for _, call := range h.Log() {
+			if strings.Contains(call, "pg_dump -U") {
+				dumps = append(dumps, strings.Contains(call, "--compress=zstd:3"))
+			}
+		}
+		if log.end != "healthy" || !slices.Equal(dumps, tt.dumps) || h.Read("backup/final.dump") != "archive\n" {
+			t.Errorf("%s %s: %q, %v", tt.pg, tt.lacks, log.end, dumps)
+		}
 	}
 }
 
@@ -300,6 +398,40 @@ func TestSwapStartsTheServerAndNothingElse(t *testing.T) {
 		}
 		if ups != 2 {
 			t.Errorf("%d starts; want the new and the old server's", ups)
+		}
+	}
+}
+
+// Where nothing was replaced, the server that serves is not stopped to ask the
+// database; and what a new one says is read before it is stopped.
+func TestSwapStopsOnlyANewServerToAskTheDatabase(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(h *shamhost.Host, op *plan.Swap)
+		stops  bool
+	}{
+		{"compose fails before it replaces anything", func(h *shamhost.Host, op *plan.Swap) {
+			h.Write("fail.up", "")
+			op.Dump = ""
+		}, false},
+		{"back, where nothing was replaced", func(h *shamhost.Host, op *plan.Swap) {
+			h.Write("compose.yml", oldFile)
+			op.Back, op.Files = true, nil
+		}, false},
+		{"a new server that is sick", func(h *shamhost.Host, op *plan.Swap) {
+			h.Write("health.sha256:new", "")
+			op.Dump = ""
+		}, true},
+	} {
+		h := swapHost(t)
+		op := swapOp(h)
+		tt.change(h, &op)
+		log, _ := runSwap(t, h, op)
+		calls := h.Log()
+		stop := slices.IndexFunc(calls, func(c string) bool { return strings.HasPrefix(c, "stop ") })
+		logs := slices.IndexFunc(calls, func(c string) bool { return strings.HasPrefix(c, "logs ") })
+		if (stop >= 0) != tt.stops || tt.stops && logs > stop || log.end != "back" && log.end != "healthy" {
+			t.Errorf("%s: %q; %q", tt.name, log.end, calls)
 		}
 	}
 }

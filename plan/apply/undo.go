@@ -11,7 +11,8 @@ import (
 )
 
 // failed ends a run whose step did not succeed: an interruption stays where it
-// is, everything else is taken back.
+// is, and so does a run whose host lets nobody in any more; everything else is
+// taken back.
 func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, error) {
 	e.result.Failed = s.ID
 	var write *journal.WriteError
@@ -26,19 +27,28 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 		e.result.Outcome = Interrupted
 		return e.result, err
 	}
-	if e.Plan.Kind == plan.Rollback {
-		// There is no way back from a way back but to go on with it.
-		e.result.Outcome = NeedsPerson
-		return e.result, err
-	}
 	var moved *MigratedError
 	if errors.As(err, &moved) {
 		// The run ends here: carried on with, it would find the new container and
-		// put the old server on a database it refuses.
+		// put the old server on a database it refuses. A way back ends too: the next
+		// one is another, with the database in it.
 		e.result.Outcome = NeedsPerson
 		return e.result, errors.Join(err, e.end(ctx, journal.NeedsPerson))
 	}
-	if !e.result.Changed {
+	rollback := e.Plan.Kind == plan.Rollback
+	switch {
+	case shutOut(err) && !rollback && !e.result.Changed:
+		// There is nothing to go on with. To tidy up would be refused too.
+		e.tell(Event{Kind: Output, Text: "the folder of this run may stay on the host, which lets nobody in"})
+		return e.result, errors.Join(err, e.write(journal.Record{Kind: journal.RunEnded, Outcome: journal.Abandoned}))
+	case shutOut(err):
+		e.result.Outcome = Interrupted
+		return e.result, err
+	case rollback:
+		// There is no way back from a way back but to go on with it.
+		e.result.Outcome = NeedsPerson
+		return e.result, err
+	case !e.result.Changed:
 		return e.result, errors.Join(err, e.Abandon(ctx))
 	}
 	return e.takeBack(ctx, err)
@@ -66,14 +76,18 @@ func (e *Engine) takingBack() (plan.Step, bool) {
 
 // takeBack ends a failed run by undoing what it began.
 func (e *Engine) takeBack(ctx context.Context, err error) (Result, error) {
-	if uerr := e.undoAll(ctx); uerr != nil {
+	uerr := e.oldImage(ctx)
+	if uerr == nil {
+		uerr = e.undoAll(ctx)
+	}
+	if uerr != nil {
 		e.result.Outcome, e.result.Undo = NeedsPerson, uerr
 		var moved *MigratedError
 		if errors.As(uerr, &moved) {
 			return e.result, errors.Join(err, uerr, e.end(ctx, journal.NeedsPerson))
 		}
 		var write *journal.WriteError
-		if ctx.Err() != nil || lineBroke(uerr) || errors.Is(uerr, remote.ErrUnknownOutcome) || errors.As(uerr, &write) {
+		if ctx.Err() != nil || lineBroke(uerr) || shutOut(uerr) || errors.Is(uerr, remote.ErrUnknownOutcome) || errors.As(uerr, &write) {
 			e.result.Outcome = Interrupted
 		}
 		return e.result, errors.Join(err, uerr)
@@ -88,7 +102,7 @@ func (e *Engine) takeBack(ctx context.Context, err error) (Result, error) {
 // undoAll takes back every step that was begun. It goes on past a step that
 // cannot be taken back, so that the host is as near to what it was as can be; but
 // not past a database that moved on: what is left of the upgrade goes together
-// with it, when a person says so.
+// with it, when a person says so. Nor does it knock on where nobody is let in.
 func (e *Engine) undoAll(ctx context.Context) error {
 	var all []error
 	for _, s := range plan.UndoOrder(e.Plan.Steps) {
@@ -101,7 +115,7 @@ func (e *Engine) undoAll(ctx context.Context) error {
 		if err := e.undo(ctx, s); err != nil {
 			all = append(all, err)
 			var moved *MigratedError
-			if errors.As(err, &moved) {
+			if errors.As(err, &moved) || shutOut(err) {
 				break
 			}
 		}
@@ -119,7 +133,7 @@ func (e *Engine) undo(ctx context.Context, s plan.Step) error {
 	if _, err := e.act(ctx, "undo-"+s.ID, *s.Undo, false); err != nil {
 		e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoFailed, Err: err})
 		kind := journal.UndoFailed
-		if errors.Is(err, remote.ErrUnknownOutcome) {
+		if e.unseen(err) {
 			kind = journal.UndoUnknown
 		}
 		return errors.Join(fmt.Errorf("take back %q: %w", s.Title, err), e.write(journal.Record{Kind: kind, Step: s.ID}))

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Masterminds/semver/v3"
+
 	"liftalot/plan"
 	"liftalot/remote"
 )
@@ -112,7 +114,13 @@ func (v *verifier) server() {
 	}
 	h := v.f.Health
 	v.add("health", h.OK(), "docker logs "+s.Name, "HTTP %d, status %q, database healthy: %v", h.Code, h.Status, h.DBHealthy)
-	if v.w.Version != "" {
+	switch {
+	case v.w.Version == "":
+	case v.later():
+		v.out = append(v.out, plan.Check{Name: "version", Level: plan.Warn,
+			Detail: fmt.Sprintf("the server says %s, later than the plan's %s: it was updated since", h.Version, v.w.Version),
+			Hint:   "\"liftalot check\" says whether the compose file names what runs"})
+	default:
 		v.add("version", h.Version == v.w.Version, "", "the server says %s, the plan says %s", h.Version, v.w.Version)
 	}
 	if s.Restarts > 0 {
@@ -120,12 +128,23 @@ func (v *verifier) server() {
 	}
 }
 
+// later reports whether a healthy server runs a release above the plan's: what the
+// updater is for. That is no fault of the upgrade, and nothing to be taken back.
+func (v *verifier) later() bool {
+	now, err := semver.StrictNewVersion(v.f.Health.Version)
+	if err != nil {
+		return false
+	}
+	was, err := semver.StrictNewVersion(v.w.Version)
+	return err == nil && v.w.Updater && v.f.Health.OK() && now.GreaterThan(was)
+}
+
 func (v *verifier) image() {
 	s, _ := v.f.Server()
 	if v.w.ImageID != "" {
 		v.add("image", s.ImageID == v.w.ImageID, "", "runs image %s, before the upgrade it was %s", short(s.ImageID), short(v.w.ImageID))
 	}
-	if v.w.Image != "" {
+	if v.w.Image != "" && !v.later() {
 		image, _ := v.f.ImageByID(s.ImageID)
 		v.add("image", slices.Contains(image.Digests, v.w.Image), "", "runs %s, known as %s", short(s.ImageID), strings.Join(image.Digests, ", "))
 	}

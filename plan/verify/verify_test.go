@@ -144,6 +144,24 @@ func TestEachBrokenPromiseHasItsName(t *testing.T) {
 	}
 }
 
+// The updater is there to install later releases: what it has installed breaks no
+// promise of the plan, as long as it is well.
+func TestALaterReleaseIsNoFault(t *testing.T) {
+	p, f := upgraded(t)
+	f.Health.Version, container(f, "chatalot").ImageID = "0.24.10", "sha256:later"
+	checks := Host(t.Context(), &host{}, f, Upgraded(p))
+	if err := Failed("web1", checks); err != nil {
+		t.Error(err)
+	}
+	if !slices.ContainsFunc(checks, func(c plan.Check) bool { return c.Name == "version" && c.Level == plan.Warn && c.Hint != "" }) {
+		t.Errorf("nothing is said of it: %+v", checks)
+	}
+	f.Health.DBHealthy, f.Health.Status = false, "degraded"
+	if err := Failed("web1", Host(t.Context(), &host{}, f, Upgraded(p))); err == nil {
+		t.Error("a later release that is not well passes")
+	}
+}
+
 func TestRestartsAreAWarning(t *testing.T) {
 	p, f := upgraded(t)
 	container(f, "chatalot").Restarts = 2

@@ -1,7 +1,9 @@
 # Puts a database back from a dump: into a fresh one, in one transaction that
-# stops at the first error, then by rename. The database that was there stays
-# under another name, and a last dump of it is taken with the server stopped.
-# Until the renames at the end it is not touched. Safe to run again at any point.
+# stops at the first error, while the server goes on; then, with the server
+# stopped, a last dump of the database that was there, and the swap by rename. It
+# stays under another name, and until it gets that it is not touched: whatever
+# fails before leaves no half of anything and the server running, if it ran. Safe
+# to run again at any point.
 #   $1 container  $2 user  $3 database  $4 dump on the host  $5 dump to use where
 #   there is none  $6 name for the old database  $7 the server's container
 #   $8 file for the last dump, or empty
@@ -9,33 +11,75 @@ set -eu
 C=$1 U=$2 NAME=$3 DUMP=$4 KEEP=$6 SERVER=$7 FINAL=$8
 umask 077
 [ -n "$DUMP" ] && [ -f "$DUMP" ] || DUMP=$5
-NEW=${KEEP}_new
+NEW=${KEEP}_new RAN= RENAMING=
 sql() { docker exec "$C" psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$U" -d "$1" -c "$2" </dev/null; }
-has() { [ "$(sql template1 "select count(*) from pg_database where datname = '$1'")" = 1 ]; }
+count() { sql template1 "select count(*) from pg_database where datname = '$1'"; }
+# No answer is not a no: it would have a database dropped that is all there is.
+has() {
+	_n=$(count "$1") || exit 1
+	[ "$_n" = 1 ]
+}
 quote() { printf '"%s"' "$(printf %s "$1" | sed 's/"/""/g')"; }
-if has "$KEEP" && has "$NAME"; then
-	echo "already restored"
-	exit 0
-fi
-echo "reading the dump to its end"
-docker exec -i "$C" pg_restore -f /dev/null <"$DUMP"
-[ -z "$SERVER" ] || docker stop -t 30 "$SERVER" >/dev/null 2>&1 </dev/null || true
-if ! has "$KEEP"; then
-	if [ -n "$FINAL" ] && ! [ -f "$FINAL" ]; then
-		echo "dumping the present database, server stopped"
-		docker exec "$C" pg_dump -U "$U" -Fc --lock-wait-timeout=30000 "$NAME" </dev/null >"$FINAL.part"
-		docker exec -i "$C" pg_restore -f /dev/null <"$FINAL.part"
-		sync
-		mv "$FINAL.part" "$FINAL"
+# Nobody may be connected to a database that gets another name. Whoever comes back at once,
+# an exporter or a pooler, has the blink of one connection for it, and ten times.
+move() {
+	_tries=0
+	until docker exec "$C" psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$U" -d template1 \
+		-c "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = '$1' and pid <> pg_backend_pid()" \
+		-c "alter database $(quote "$1") rename to $(quote "$2")" </dev/null >/dev/null; do
+		_tries=$((_tries + 1))
+		[ "$_tries" -lt 10 ] || return 1
+	done
+}
+# Puts things as they were, up to the first rename. The last words of the log are
+# the reason of the failure, so nothing is said here.
+failed() {
+	[ "$?" -ne 0 ] || return 0
+	set +e
+	exec >/dev/null 2>&1 </dev/null
+	[ -z "$FINAL" ] || rm -f "$FINAL.part"
+	[ -z "$RENAMING" ] || [ "$(count "$KEEP")" = 0 ] || return 0
+	[ "$RAN" != true ] || docker start "$SERVER"
+	[ "$(count "$NEW")" != 1 ] || sql template1 "drop database $(quote "$NEW") with (force)"
+}
+trap failed EXIT
+trap 'exit 1' TERM INT HUP
+if has "$KEEP"; then
+	if has "$NAME"; then
+		echo "already restored"
+		exit 0
 	fi
-	# A half-filled database of an earlier try is ours by its name.
-	has "$NEW" && sql template1 "drop database $(quote "$NEW") with (force)"
+	RENAMING=1 # an earlier try ended between the two
+fi
+if [ -z "$RENAMING" ]; then
+	echo "reading the dump to its end"
+	docker exec -i "$C" pg_restore -f /dev/null <"$DUMP"
+	# A database that an earlier try filled, or half filled, is ours by its name.
+	if has "$NEW"; then sql template1 "drop database $(quote "$NEW") with (force)"; fi
 	owner=$(sql template1 "select pg_get_userbyid(datdba) from pg_database where datname = '$NAME'")
 	sql template1 "create database $(quote "$NEW") owner $(quote "$owner") template template0"
 	echo "filling a fresh database"
 	docker exec -i "$C" pg_restore -U "$U" -d "$NEW" --exit-on-error --single-transaction <"$DUMP"
-	sql template1 "select pg_terminate_backend(pid) from pg_stat_activity where datname = '$NAME' and pid <> pg_backend_pid()" >/dev/null
-	sql template1 "alter database $(quote "$NAME") rename to $(quote "$KEEP")"
 fi
-sql template1 "alter database $(quote "$NEW") rename to $(quote "$NAME")"
+if [ -n "$SERVER" ]; then
+	RAN=$(docker inspect -f '{{.State.Running}}' "$SERVER" 2>/dev/null </dev/null) || RAN=
+	# Where none runs there may be none to stop.
+	docker stop -t 30 "$SERVER" >/dev/null </dev/null || [ "$RAN" != true ]
+fi
+if [ -z "$RENAMING" ]; then
+	if [ -n "$FINAL" ]; then
+		# That of an earlier try is not the last one if the server has run since.
+		[ "$RAN" != true ] || rm -f "$FINAL"
+		if ! [ -f "$FINAL" ]; then
+			echo "dumping the present database, server stopped"
+			docker exec "$C" pg_dump -U "$U" -Fc --lock-wait-timeout=30000 "$NAME" </dev/null >"$FINAL.part"
+			docker exec -i "$C" pg_restore -f /dev/null <"$FINAL.part"
+			sync
+			mv "$FINAL.part" "$FINAL"
+		fi
+	fi
+	RENAMING=1
+	move "$NAME" "$KEEP"
+fi
+move "$NEW" "$NAME"
 echo "restored; the former database is kept as $KEEP"

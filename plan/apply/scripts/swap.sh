@@ -9,8 +9,9 @@
 # Every line on standard output is one fact: "stage NAME", "probe …",
 # "downtime …", "end RESULT". Results: healthy, kept (nothing was changed),
 # back (the old server serves again), migrated (the database moved on, code
-# alone cannot go back), unsure (it does not say whether it did), lost (the old
-# server does not come up either).
+# alone cannot go back), unsure (it does not say whether it did), gone (the old
+# image is not there, nothing was touched), lost (the old server does not come up
+# either).
 set -u
 while [ "$1" != -- ]; do
 	v=${1#*=}
@@ -18,7 +19,7 @@ while [ "$1" != -- ]; do
 	container) CONTAINER=$v ;; service) SERVICE=$v ;; port) PORT=$v ;; version) VERSION=$v ;;
 	image) IMAGE=$v ;; oldimage) OLDIMAGE=$v ;; oldref) OLDREF=$v ;; limit) LIMIT=$v ;; soak) SOAK=$v ;;
 	db) DB=$v ;; dbuser) DBUSER=$v ;; dbname) DBNAME=$v ;; dump) DUMP=$v ;; prober) PROBER=$v ;; back) BACK=$v ;;
-	work) WORK=$v ;; nodeps) NODEPS=$v ;; migration) MIGRATION=$v ;; temp) TEMP=$v ;;
+	dumptime) DUMPTIME=$v ;; work) WORK=$v ;; nodeps) NODEPS=$v ;; migration) MIGRATION=$v ;; temp) TEMP=$v ;;
 	esac
 	shift
 done
@@ -30,6 +31,9 @@ while [ "$1" != -- ]; do
 	shift 4
 done
 shift
+# Quoted and kept: a trap strikes inside functions, which have arguments of their own.
+ARGS=
+for v; do ARGS="$ARGS '$(printf %s "$v" | sed "s/'/'\\\\''/g")'"; done
 umask 077
 
 # Time since boot in hundredths of a second: the shell's own read, no process.
@@ -40,7 +44,7 @@ now() {
 
 # NODEPS is --no-deps or nothing: what the server depends on was asked about
 # before this job was started.
-compose() { docker compose "$@" </dev/null; }
+compose() { eval "docker compose $ARGS \"\$@\"" </dev/null; }
 state() { docker inspect -f "$2" "$1" 2>/dev/null </dev/null; }
 
 # well: healthy by its own word, not by a status code: degraded is 200 too.
@@ -70,14 +74,9 @@ await() {
 	return 1
 }
 
-migrations() {
-	docker exec "$DB" psql -X -q -A -t -U "$DBUSER" -d "$DBNAME" -c \
-		"select count(*), max(version), md5(string_agg(version || ' ' || success, ',' order by version)) from _sqlx_migrations" 2>/dev/null </dev/null
-}
-
-newest() {
-	docker exec "$DB" psql -X -q -A -t -U "$DBUSER" -d "$DBNAME" -c "select max(version) from _sqlx_migrations" 2>/dev/null </dev/null
-}
+ask() { docker exec "$DB" psql -X -q -A -t -U "$DBUSER" -d "$DBNAME" -c "$1" 2>/dev/null </dev/null; }
+migrations() { ask "select count(*), max(version), md5(string_agg(version || ' ' || success, ',' order by version)) from _sqlx_migrations"; }
+newest() { ask "select max(version) from _sqlx_migrations"; }
 
 # patiently asks the database, which may take a while to answer: after a power cut,
 # or when it was what made the server fail. No answer says nothing.
@@ -86,6 +85,27 @@ patiently() {
 	while :; do
 		"$1" && return 0
 		[ "$(now)" -lt "$_end" ] || return 1
+		sleep 1
+	done
+}
+
+# halt stops a new server before the database is asked what it did: one that is still
+# at it would commit after the answer. PostgreSQL notices that a client is gone only
+# when the statement ends, and until then a migration keeps its locks, for which the
+# old server would wait: what the container had open there is ended, and what was not
+# committed is rolled back. A container that never was replaced is left alone.
+halt() {
+	[ "$(state "$CONTAINER" '{{.Image}}')" != "$OLDIMAGE" ] || return 0
+	_at=
+	for _a in $(state "$CONTAINER" '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}'); do
+		case $_a in *[!0-9a-f.:]*) ;; *) _at=$_at${_at:+,}$_a ;; esac # for none docker 29 says "invalid IP"
+	done
+	[ "$(state "$CONTAINER" '{{.State.Running}}')" != true ] || HALTED=1
+	docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
+	[ -n "$_at" ] || return 0
+	_end=$(($(now) + 1500))
+	while _left=$(ask "select count(pg_terminate_backend(pid)) from pg_stat_activity where client_addr = any('{$_at}'::inet[])") &&
+		[ "$_left" -gt 0 ] 2>/dev/null && [ "$(now)" -lt "$_end" ]; do
 		sleep 1
 	done
 }
@@ -125,10 +145,11 @@ probe_end() {
 }
 
 finish() {
+	trap : TERM
 	probe_end
 	[ -z "${GONE:-}" ] || echo "away $GONE ${HERE:-$(now)}"
 	echo "end $1"
-	case $1 in healthy) exit 0 ;; kept) exit 11 ;; back) exit 10 ;; migrated | unsure) exit 12 ;; *) exit 13 ;; esac
+	case $1 in healthy) exit 0 ;; kept) exit 11 ;; back) exit 10 ;; migrated | unsure) exit 12 ;; gone) exit 14 ;; *) exit 13 ;; esac
 }
 
 hash_of() { sha256sum "$1" 2>/dev/null | cut -d' ' -f1; }
@@ -160,37 +181,161 @@ unedit() {
 	return $_bad
 }
 
+# spare is how many seconds the final dump has left, of those that the server may
+# be away: the new one needs the others.
+spare() { echo $((DUMPTIME - ($(now) - GONE) / 100)); }
+
+# bounded SECONDS COMMAND … in the database's container. TERM makes pg_dump take its
+# question back; ending the client out here would end nothing in there. A container
+# without that program has the time measured afterwards only.
+bounded() {
+	_for=$1
+	shift
+	[ "$_for" -gt 0 ] || return 1
+	if [ -n "$BOUND" ]; then docker exec -i "$DB" timeout "$_for" "$@"; else docker exec -i "$DB" "$@"; fi
+}
+
+dump() { bounded "$(spare)" pg_dump -U "$DBUSER" -Fc "$@" --lock-wait-timeout=30000 "$DBNAME" </dev/null >"$DUMP.part" 2>"$WORK/dump"; }
+
+# packed: zstd from PostgreSQL 16 on, where it is built in, as the backup has it.
+packed() {
+	if [ "${PGDUMP:-0}" -ge 16 ]; then
+		dump --compress=zstd:3 && return
+		grep -q 'support compression with' "$WORK/dump" || return 1
+	fi
+	dump
+}
+
+final_dump() {
+	packed && bounded "$(spare)" pg_restore -f /dev/null <"$DUMP.part" 2>>"$WORK/dump" && mv "$DUMP.part" "$DUMP" && sync
+}
+
+# stay starts the old server again, of which nothing was replaced yet. A dump that
+# it has written after is not the final one.
+stay() {
+	echo "stage stay"
+	rm -f "$DUMP.part" "$DUMP"
+	docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
+	await "" 120 || finish lost
+	HERE=$(now)
+	finish kept
+}
+
+# lost: a server that was stopped only to be asked about runs again where nothing
+# has taken its place. It may be the only one that comes up at all.
+lost() {
+	[ -z "${HALTED:-}" ] || [ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
+	finish lost
+}
+
 # go_back: the files, the image by its id under the name compose knows, and the
 # old server up again. Nothing is built and nothing pulled.
 go_back() {
 	echo "stage back"
-	unedit || finish lost
-	case $OLDREF in *@sha256:*) ;; *) docker tag "$OLDIMAGE" "$OLDREF" </dev/null || finish lost ;; esac
+	unedit || lost
+	case $OLDREF in *@sha256:*) ;; *) docker tag "$OLDIMAGE" "$OLDREF" </dev/null || lost ;; esac
 	if [ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ]; then
 		# The old container is still there: it only has to run.
 		docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
 	fi
-	if ! compose "$@" up -d $NODEPS --no-build --pull never "$SERVICE" >"$WORK/up-back" 2>&1; then
+	if ! compose up -d $NODEPS --no-build --pull never "$SERVICE" >"$WORK/up-back" 2>&1; then
 		echo "note $(tail -n 1 "$WORK/up-back" | cut -c1-300)"
-		finish lost
+		lost
 	fi
-	await "" 120 || finish lost
-	[ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || { echo "note another image runs than the one that was kept" && finish lost; }
+	await "" 120 || lost
+	[ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || { echo "note another image runs than the one that was kept" && lost; }
 	HERE=$(now)
 }
 
-if [ "$BACK" = 1 ]; then
+# gone: no container keeps the old image since the swap, and a prune may have taken
+# it. Only an engine that answers says so.
+gone() {
+	docker image inspect "$OLDIMAGE" >/dev/null 2>&1 </dev/null && return 1
+	docker version --format '{{json .Server}}' >/dev/null 2>&1 </dev/null
+}
+
+way_back() {
+	if gone; then
+		echo "note the image that ran before is not on the host any more: the server is left as it is"
+		finish gone
+	fi
+	[ -n "${GONE:-}" ] || probe_begin
+	GONE=${GONE:-$(now)}
+	halt
 	# A job that was killed, as by a power cut, told nobody what the new version
 	# had done. What the database holds decides, not what was seen.
-	if [ "$MIGRATION" -gt 0 ] && [ "$(patiently newest)" -gt "$MIGRATION" ] 2>/dev/null; then
+	if [ "$MIGRATION" -gt 0 ] && ! _newest=$(patiently newest) && [ "$(state "$CONTAINER" '{{.Image}}')" != "$OLDIMAGE" ]; then
+		echo "note the database does not answer"
+		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
+		finish unsure
+	fi
+	if [ "$MIGRATION" -gt 0 ] && [ "$_newest" -gt "$MIGRATION" ] 2>/dev/null; then
 		echo "note the database was migrated by the new version"
 		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
 		finish migrated
 	fi
-	probe_begin
-	GONE=$(now)
-	go_back "$@"
+	go_back
 	finish healthy
+}
+
+# soak: healthy is not enough, it must stay so.
+soak() {
+	AT=soak HERE=${HERE:-$(now)}
+	echo "stage soak"
+	_id=$(state "$CONTAINER" '{{.Id}} {{.RestartCount}} {{.State.StartedAt}}')
+	sleep "$SOAK"
+	if well "$VERSION" && [ "$(state "$CONTAINER" '{{.Id}} {{.RestartCount}} {{.State.StartedAt}}')" = "$_id" ]; then
+		finish healthy
+	fi
+	echo "note healthy at first, but not after $SOAK seconds"
+	AT=start HERE=
+}
+
+# decide what becomes of a new server that did not end well.
+decide() {
+	docker logs --tail 5 "$CONTAINER" 2>&1 </dev/null | cut -c1-200 | sed 's/^/log /'
+	halt
+	if ! _now=$(patiently migrations); then
+		echo "note the database does not answer any more"
+		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
+		finish unsure
+	fi
+	if [ "$_now" != "$MIGRATED" ]; then
+		# The old code refuses a schema it does not know, always. A restore loses
+		# what was written since and is never done without asking.
+		echo "note the database was migrated by the new version"
+		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
+		finish migrated
+	fi
+	go_back
+	finish back
+}
+
+# over: TERM comes when the time of this job is over, or from whoever shuts the host
+# down, and ends what the shell waits for too: what came of that says nothing. What
+# is half done is ended here as it would have been, and there are minutes for it.
+over() {
+	trap : TERM
+	probe_end >/dev/null # it was ended too, and has not seen the rest
+	if [ -e "$WORK/overdue" ]; then echo "note the time of this job is over"; else echo "note this job was told to end"; fi
+	case $AT in
+	nothing) finish kept ;;
+	dump)
+		docker stop -t 30 "$CONTAINER" >/dev/null 2>&1 </dev/null # the first may still be at it
+		stay
+		;;
+	back) way_back ;;
+	soak) soak ;;
+	esac
+	decide
+}
+AT=nothing
+exec 3>&1
+trap 'over >&3' TERM
+
+if [ "$BACK" = 1 ]; then
+	AT=back
+	way_back
 fi
 
 case $(state "$CONTAINER" '{{.Image}}') in
@@ -207,61 +352,40 @@ if ! MIGRATED=$(patiently migrations); then
 	echo "note the database does not say which migrations it has"
 	finish kept
 fi
+BOUND= PGDUMP=
+if [ -n "$DUMP" ]; then
+	if docker exec "$DB" timeout 1 true >/dev/null 2>&1 </dev/null; then BOUND=1; fi
+	PGDUMP=$(docker exec "$DB" pg_dump --version 2>/dev/null </dev/null | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+fi
 echo "stage stop"
 GONE=$(now)
 if [ -n "$DUMP" ]; then
 	# With the server stopped nothing is written after the dump, and none of the
 	# files uploaded since the first one is an orphan after a restore.
+	AT=dump
 	docker stop -t 30 "$CONTAINER" >/dev/null 2>&1 </dev/null || true
 	echo "stage dump"
-	if ! { docker exec "$DB" pg_dump -U "$DBUSER" -Fc --lock-wait-timeout=30000 "$DBNAME" </dev/null >"$DUMP.part" 2>"$WORK/dump" &&
-		docker exec -i "$DB" pg_restore -f /dev/null <"$DUMP.part" 2>>"$WORK/dump" && mv "$DUMP.part" "$DUMP"; }; then
-		echo "note final dump: $(tail -n 1 "$WORK/dump" | cut -c1-300)"
-		rm -f "$DUMP.part"
-		docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
-		await "" 120 || finish lost
-		HERE=$(now)
-		finish kept
+	if ! final_dump || [ "$(spare)" -lt 0 ]; then
+		if [ "$(spare)" -le 0 ]; then
+			# A new server without time to start is one that migrates and is then
+			# stopped for being late.
+			echo "note the stop and the final dump took $((($(now) - GONE) / 100)) of the $LIMIT seconds that the server may be away, which leaves the new one too few (raise max_downtime, or allow: [no-final-dump])"
+		else
+			echo "note final dump: $(tail -n 1 "$WORK/dump" | cut -c1-300)"
+		fi
+		stay
 	fi
-	sync
 fi
 
+AT=start
 echo "stage start"
-LEFT=$((LIMIT - ($(now) - GONE) / 100))
-[ "$LEFT" -ge 5 ] || LEFT=5
-OK=1
-if ! compose "$@" up -d $NODEPS --no-build --pull never "$SERVICE" >"$WORK/up" 2>&1; then
+if ! compose up -d $NODEPS --no-build --pull never "$SERVICE" >"$WORK/up" 2>&1; then
 	echo "note $(tail -n 1 "$WORK/up" | cut -c1-300)"
-	OK=0
-elif ! await "$VERSION" "$LEFT"; then
-	OK=0
-elif [ "$(state "$CONTAINER" '{{.Image}}')" != "$WANT" ]; then
-	echo "note another image runs than the one that was pulled"
-	OK=0
-else
-	HERE=$(now)
-	echo "stage soak"
-	_id=$(state "$CONTAINER" '{{.Id}} {{.RestartCount}} {{.State.StartedAt}}')
-	sleep "$SOAK"
-	if ! well "$VERSION" || [ "$(state "$CONTAINER" '{{.Id}} {{.RestartCount}} {{.State.StartedAt}}')" != "$_id" ]; then
-		echo "note healthy at first, but not after $SOAK seconds"
-		OK=0 HERE=
+elif await "$VERSION" $((LIMIT - ($(now) - GONE) / 100)); then
+	if [ "$(state "$CONTAINER" '{{.Image}}')" = "$WANT" ]; then
+		soak
+	else
+		echo "note another image runs than the one that was pulled"
 	fi
 fi
-[ "$OK" = 1 ] && finish healthy
-
-docker logs --tail 5 "$CONTAINER" 2>&1 </dev/null | cut -c1-200 | sed 's/^/log /'
-if ! _now=$(patiently migrations); then
-	echo "note the database does not answer any more"
-	docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
-	finish unsure
-fi
-if [ "$_now" != "$MIGRATED" ]; then
-	# The old code refuses a schema it does not know, always. A restore loses
-	# what was written since and is never done without asking.
-	echo "note the database was migrated by the new version"
-	docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
-	finish migrated
-fi
-go_back "$@"
-finish back
+decide

@@ -1,0 +1,51 @@
+package apply
+
+import (
+	"context"
+	"errors"
+
+	"liftalot/plan"
+	"liftalot/remote"
+)
+
+const exitGone = 44
+
+// oldImageScript asks for an image. That it is gone is said only by an engine that
+// answers.
+//
+//	$1 image id
+const oldImageScript = `docker image inspect "$1" >/dev/null 2>&1 </dev/null && exit 0
+docker version --format '{{json .Server}}' >/dev/null 2>&1 </dev/null || exit 1
+exit 44`
+
+// OldImage makes sure that the image to which a way back returns is on the host, or
+// returns a [*plan.ImageGone]. It changes nothing. An engine that does not answer is
+// met by whoever acts.
+func OldImage(ctx context.Context, r Runner, back plan.Swap) error {
+	_, err := r.Run(ctx, remote.Command{Name: "look for the old image", Root: true, Script: oldImageScript, Args: []string{back.OldImage}})
+	var exit *remote.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.Code == exitGone:
+		return &plan.ImageGone{Image: back.OldImage, Ref: back.OldRef}
+	case errors.As(err, &exit):
+		return nil
+	}
+	return err
+}
+
+// oldImage asks for it before the first step of a run is taken back: without it the
+// client's files would name a server that cannot be started.
+func (e *Engine) oldImage(ctx context.Context) error {
+	for _, s := range e.Plan.Steps {
+		if s.Undo == nil || s.Undo.Swap == nil || !e.begun(s.ID) {
+			continue
+		}
+		err := e.overBreaks(ctx, s.ID, func() error { return OldImage(ctx, e.Watch, *s.Undo.Swap) })
+		var gone *plan.ImageGone
+		if errors.As(err, &gone) {
+			gone.Begun = true
+		}
+		return err
+	}
+	return nil
+}
