@@ -150,6 +150,55 @@ func clientFiles(f *Facts) []string {
 	return files
 }
 
+// mustFiles are all that must be in a backup beside the secrets folder: the client's files,
+// and what the compose model names as a secret and lies elsewhere.
+func mustFiles(f *Facts) []string {
+	files := clientFiles(f)
+	for _, s := range f.Secrets {
+		taken := hasSecretsDir(f) && inside(s.Path, secretsDir(f)) || slices.Contains(files, s.Path)
+		if !s.Dir && !s.Broken && !taken {
+			files = append(files, s.Path)
+		}
+	}
+	return files
+}
+
+// envFiles are the files besides .env from which Compose and the services take their
+// settings: they hold what only this host knows, as .env does. A path that is itself made
+// from variables is left out, and so is what is named by a file that is not ours to read.
+func envFiles(f *Facts) []string {
+	var files []string
+	add := func(names []string) {
+		for _, name := range names {
+			if strings.ContainsAny(name, "$~") {
+				continue
+			}
+			if !path.IsAbs(name) {
+				name = path.Join(f.Project.WorkingDir, name)
+			}
+			if !slices.Contains(files, name) && !slices.Contains(mustFiles(f), name) {
+				files = append(files, name)
+			}
+		}
+	}
+	add(f.Project.EnvFiles)
+	for _, x := range f.Files {
+		if !slices.Contains(f.Project.Files, x.Path) {
+			continue
+		}
+		file, err := compose.Parse(x.Path, x.Data)
+		if err != nil {
+			continue // the plan says so; a backup is better without it than not at all
+		}
+		for _, name := range file.Services() {
+			if service, ok := file.Service(name); ok {
+				add(service.EnvFiles)
+			}
+		}
+	}
+	return files
+}
+
 // copyOf is the backup's copy of a client's file, on the host.
 func (b *builder) copyOf(file string) string {
 	return fmt.Sprintf("%s/file.%d", b.backupDir(), slices.Index(clientFiles(b.in.Facts), file))
@@ -160,7 +209,7 @@ func BackupOf(f *Facts, id, dir string) Backup {
 	server, _ := f.Server()
 	bk := Backup{
 		ID: id, Dir: dir, Container: f.Database.Container, User: f.Database.User, Database: f.Database.Name,
-		Tables: f.Database.Tables, Migration: f.Database.Latest(), Files: clientFiles(f), Project: f.Project, ImageID: server.ImageID,
+		Tables: f.Database.Tables, Migration: f.Database.Latest(), Files: mustFiles(f), EnvFiles: envFiles(f), Project: f.Project, ImageID: server.ImageID,
 	}
 	if hasSecretsDir(f) {
 		bk.Secrets = secretsDir(f)
@@ -193,7 +242,9 @@ func registryOf(repo string) string {
 	return host
 }
 
-// rollbackTag is the name under which the image that ran survives every prune.
+// rollbackTag is the name under which the image that ran is found whatever is built or
+// pulled since. No name saves it from "docker system prune -a", which takes every image
+// without a container.
 func (b *builder) rollbackTag() string {
 	return "liftalot-rollback/" + strings.ToLower(b.in.Facts.Project.Name) + ":" + strings.ToLower(b.in.ID)
 }
@@ -201,7 +252,7 @@ func (b *builder) rollbackTag() string {
 func (b *builder) tag() {
 	server, _ := b.in.Facts.Server()
 	b.add(Step{
-		ID: "tag", Title: "give the running image a name that survives a prune",
+		ID: "tag", Title: "give the running image a name of its own",
 		Op:     Op{Tag: &Tag{ImageID: server.ImageID, Name: b.rollbackTag()}},
 		Reason: "rollback returns to exactly this image and builds nothing",
 		NoUndo: "the name stays until you remove it: it costs no space while the image is in use",
@@ -286,20 +337,25 @@ const (
 	defaultDowntime = 2 * time.Minute
 )
 
+// limit is how many seconds the server may be away.
+func (s Settings) limit() int {
+	if s.MaxDowntime <= 0 {
+		return int(defaultDowntime / time.Second)
+	}
+	return int(s.MaxDowntime / time.Second)
+}
+
 func (b *builder) swap() {
 	f := b.in.Facts
 	server, _ := f.Server()
-	limit := b.in.Settings.MaxDowntime
-	if limit <= 0 {
-		limit = defaultDowntime
-	}
+	limit := b.in.Settings.limit()
 	s := Swap{
 		Project: f.Project, Container: server.Name, Port: listenPort(server), Version: b.in.Release.Version,
 		ImageRef: b.in.Release.Server.ByDigest(), OldImage: server.ImageID, OldRef: cmp.Or(composeImage(f), server.Image),
 		Database:  Login{Container: f.Database.Container, User: f.Database.User, Database: f.Database.Name},
 		Migration: f.Database.Latest(),
 		Prober:    b.prober(),
-		Limit:     int(limit / time.Second), Soak: soakSeconds,
+		Limit:     limit, Soak: soakSeconds,
 		Settled: b.settled, NoDeps: b.noDeps,
 	}
 	if !b.in.Settings.Allows(AllowNoFinalDump) {
@@ -313,7 +369,7 @@ func (b *builder) swap() {
 	back.Back, back.Version, back.ImageRef, back.Dump, back.Files = true, "", "", "", nil
 	b.add(Step{
 		ID: "swap", Title: "replace the server's container", Op: Op{Swap: &s}, Undo: &Op{Swap: &back},
-		Reason: fmt.Sprintf("one job on the host that ends healthy on %s within %s or goes back by itself, whatever happens to this connection", b.in.Release.Version, limit),
+		Reason: fmt.Sprintf("one job on the host that ends healthy on %s within %s or goes back by itself, whatever happens to this connection", b.in.Release.Version, time.Duration(limit)*time.Second),
 	})
 }
 
@@ -353,7 +409,7 @@ func (b *builder) deviations() []string {
 	if b.aim.server != "chatalot" {
 		out = append(out, fmt.Sprintf("CHATALOT_UPDATER_SERVER_CONTAINER is %q, the container that runs here, not the runbook's \"chatalot\"", b.aim.server))
 	}
-	if b.aim.writable {
+	if b.aim.writable && !b.in.Facts.Model.ReadOnly(ProxyService) {
 		out = append(out, "socket proxy without read_only, by your decision "+AllowWritableProxy)
 	}
 	if b.aim.ipv6Off {
@@ -375,6 +431,7 @@ func (b *builder) followUps() []string {
 		out = append(out, "back up secrets/ offline: updater_token is new there")
 	}
 	out = append(out,
+		`no prune of all unused images there ("system prune -a") while a rollback may be wanted: it takes the one that rollback returns to, named or not`,
 		"future updates: the admin panel's Updates tab, one click each",
 		"after an update from the panel the compose file still names this release: run \"liftalot plan\" before anyone runs \"docker compose up\" there",
 		"the socket proxy lets the updater create containers with any mount: guard the admin account as you guard root",

@@ -211,3 +211,37 @@ func facts(t *testing.T, f *Facts) string {
 	}
 	return string(data)
 }
+
+// What the compose model names as a secret is taken wherever it lies, and what is no
+// folder's own is not taken twice.
+func TestABackupTakesSecretsThatLieElsewhere(t *testing.T) {
+	f := recorded(t, "public")
+	before := BackupOf(f, "b1", "/b")
+	f.Secrets = append(f.Secrets, Secret{Name: "jwt", Path: "/etc/chat/jwt"}, Secret{Name: "certs", Path: "/etc/chat/certs", Dir: true},
+		Secret{Name: "api", Path: "/srv/chatalot/secrets-old/api"}, Secret{Name: ".env", Path: "/srv/chatalot/.env"})
+	got := BackupOf(f, "b1", "/b")
+	if want := append(before.Files, "/etc/chat/jwt", "/srv/chatalot/secrets-old/api"); !slices.Equal(got.Files, want) || got.Secrets == "" {
+		t.Errorf("%q, %q", got.Files, got.Secrets)
+	}
+	// Without the folder its files would be in nothing.
+	f.Secrets = slices.DeleteFunc(f.Secrets, func(s Secret) bool { return s.Dir })
+	f.Secrets = append(f.Secrets, Secret{Name: "token", Path: "/srv/chatalot/secrets/token"})
+	if got := BackupOf(f, "b1", "/b"); got.Secrets != "" || !slices.Contains(got.Files, "/srv/chatalot/secrets/token") {
+		t.Errorf("%q, %q", got.Files, got.Secrets)
+	}
+}
+
+// A backup takes what only the host knows, .env or not.
+func TestABackupTakesTheFilesOfTheEnvironment(t *testing.T) {
+	f := recorded(t, "public")
+	const path = "/srv/chatalot/docker-compose.override.yml"
+	over := File{Path: path, Real: path}
+	over.setData("services:\n  chatalot:\n    env_file: [smtp.env, .env, {path: /etc/chat/extra.env, required: false}, \"${WHICH}.env\", smtp.env]\n  b:\n    env_file: ./b/b.env\n")
+	f.Files = append(f.Files, over)
+	f.Project.Files = append(f.Project.Files, path)
+	f.Project.EnvFiles = []string{"/srv/chatalot/prod.env"}
+	want := []string{"/srv/chatalot/prod.env", "/srv/chatalot/smtp.env", "/etc/chat/extra.env", "/srv/chatalot/b/b.env"}
+	if got := BackupOf(f, "b1", "/b").EnvFiles; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}

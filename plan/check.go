@@ -68,11 +68,15 @@ func Checks(f *Facts, s Settings, rel *Release) []Check {
 	c.wayBack()
 	c.health()
 	c.database()
+	c.downtime()
 	c.migrations()
 	c.secretFiles()
+	c.links()
+	c.exposed()
 	c.names()
 	c.space()
 	c.drift()
+	c.pending()
 	c.checkout()
 	c.release()
 	return c.out
@@ -217,21 +221,48 @@ func (c *checker) services() {
 	c.add("server", Pass, "", "container %s runs %s", s.Name, s.Image)
 }
 
-// wayBack makes sure that compose can start the server that runs now once more:
-// files whose image line is ahead of the container, as after an attempt that edited
-// them and never ran "up", would bring up another image when the new one fails.
+// wayBack makes sure that compose can start the server that runs now once more. Files
+// whose image line is ahead of the container, as after an attempt that edited them and
+// never ran "up", would bring up another image when the new one fails; files that are
+// behind it, as after an update from the panel, an older one that does not start on the
+// newer schema (trap P1).
 func (c *checker) wayBack() {
 	s, ok := c.f.Server()
-	if !ok || c.f.Model == nil || VariantOf(c.f, c.rel) == Done {
+	if !ok || c.f.Model == nil {
 		return
 	}
 	service := c.f.Model.Service(c.f.Project.Service)
-	if name := composeImage(c.f); name == "" || name == s.Image || service.HasBuild {
+	name := composeImage(c.f)
+	image, _ := c.f.ImageByID(s.ImageID)
+	if name == "" || name == s.Image || service.HasBuild || slices.Contains(image.Digests, name) || slices.Contains(image.Tags, name) {
 		return
 	}
-	c.add("way back", Stop, fmt.Sprintf("let the image line of %s name what runs, or start what it names yourself and look whether it comes up", service.Name),
-		"the compose files name the image %s, and %s runs %s: if the upgrade failed, compose could not start the present server again",
+	hint := fmt.Sprintf("let the image line of %s name what runs, or start what it names yourself and look whether it comes up", service.Name)
+	if runs, ok := pinOf(s, image, name); ok {
+		hint = fmt.Sprintf("write what runs into the image line of %s, start nothing, and plan again: image: %s", service.Name, runs)
+	}
+	c.add("way back", Stop, hint, "the compose files name the image %s, and %s runs %s: if the upgrade failed, compose could not start the present server again",
 		service.Image, s.Name, s.Image)
+}
+
+// pinOf is the reference by digest of what a container runs, where that is another
+// release of the image that the files name.
+func pinOf(c Container, image Image, name string) (string, bool) {
+	for _, ref := range append([]string{c.Image}, image.Digests...) {
+		if _, digest, ok := strings.Cut(ref, "@"); ok && digest != "" && repository(ref) == repository(name) {
+			return ref, true
+		}
+	}
+	return "", false
+}
+
+// repository is a reference without its tag and digest.
+func repository(ref string) string {
+	ref, _, _ = strings.Cut(ref, "@")
+	if i := strings.LastIndexByte(ref, ':'); i > strings.LastIndexByte(ref, '/') {
+		ref = ref[:i]
+	}
+	return ref
 }
 
 func (c *checker) health() {

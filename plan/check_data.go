@@ -2,7 +2,10 @@ package plan
 
 import (
 	"fmt"
+	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -24,6 +27,10 @@ func (c *checker) database() {
 		c.add("database", Stop, "", "database %s in %s did not answer: %s", d.Name, d.Container, fail.Detail)
 	default:
 		c.add("database", Pass, "", "%s in container %s, PostgreSQL %d, %s", d.Name, d.Container, d.Version/10000, size(d.Bytes))
+	}
+	if d.Confined {
+		c.add("database login", Warn, d.unconfine(),
+			"%s may not make a database and rename this one: no backup can be put back with it, and no upgrade taken back that has migrated the database", d.User)
 	}
 }
 
@@ -134,6 +141,61 @@ func (c *checker) secretFiles() {
 	c.add("secrets", Pass, "", "%d files", len(c.f.Secrets))
 }
 
+// links looks for secrets behind links. What a link leads to may be another's: it is
+// read and backed up, and a change that the upgrade needs there is for a person.
+func (c *checker) links() {
+	for _, s := range c.f.Secrets {
+		switch {
+		case s.Broken:
+			c.add("linked secrets", Stop, "mend the link or remove it: whatever it stood for would be in no backup", "%s is a link that leads nowhere", s.Path)
+		case s.Dir && s.Path != secretsDir(c.f) && !(hasSecretsDir(c.f) && inside(s.Path, secretsDir(c.f))):
+			c.add("linked secrets", Warn, "back it up yourself", "%s is a folder outside of %s: no backup takes it", s.Path, secretsDir(c.f))
+		}
+	}
+	b := builder{in: Input{Facts: c.f, Settings: c.s}}
+	if c.rel != nil {
+		b.in.Release = *c.rel
+	}
+	for _, step := range b.secretFiles() {
+		place, what, do := "", "be filled", "fill it yourself"
+		switch op := step.Op; {
+		case op.Mode != nil:
+			place, what, do = op.Mode.Path, fmt.Sprintf("be closed (%04o)", op.Mode.To), fmt.Sprintf("do it yourself: chmod %04o %s", op.Mode.To, op.Mode.Path)
+		case op.Secret != nil && op.Secret.Source == FromItself:
+			place, what, do = op.Secret.Path, fmt.Sprintf("be opened (%04o)", op.Secret.Mode), fmt.Sprintf("do it yourself: chmod %04o %s", op.Secret.Mode, op.Secret.Path)
+		case op.Secret != nil:
+			place = op.Secret.Path
+		}
+		if slices.ContainsFunc(c.f.Secrets, func(s Secret) bool { return s.Path == place && s.Link && !s.Broken }) {
+			c.add("linked secrets", Stop, do+"; or put what it leads to in its place",
+				"%s is a link, and what it leads to would have to %s: that may be another's, and is not changed", place, what)
+		}
+	}
+}
+
+// exposed looks for secrets that the upgrade would have to make readable for all and
+// that lie where everybody on the host gets at them: only the project's own secrets
+// folder is closed (trap S1). The vendor's public key may be read by anybody.
+func (c *checker) exposed() {
+	b := builder{in: Input{Facts: c.f, Settings: c.s}}
+	if c.rel != nil {
+		b.in.Release = *c.rel
+	}
+	for _, step := range b.secretFiles() {
+		op := step.Op.Secret
+		if op == nil || step.ID == "secret-cosign_pub" || !slices.Contains(c.f.Exposed, op.Path) {
+			continue
+		}
+		folder, name := path.Split(op.Path)
+		c.add("open folder", Stop,
+			fmt.Sprintf("move it into %s/ and write \"file: ./secrets/%s\" into the compose file; or close its folder, if nobody else needs it: chmod o-x %s", secretsDir(c.f), name, path.Clean(folder)),
+			"%s has to be readable for two users inside the containers, and everybody on the host can enter its folder: they would read it too", op.Path)
+	}
+}
+
+// inside reports whether a path lies in a folder.
+func inside(file, folder string) bool { return strings.HasPrefix(file, folder+"/") }
+
 // names looks for a container that would be in the way of ours.
 func (c *checker) names() {
 	for _, name := range []string{UpdaterService, ProxyService} {
@@ -190,17 +252,90 @@ func (c *checker) drift() {
 		return
 	}
 	var drifted []string
+	var moved []Container
 	for _, k := range c.f.Services {
 		if h, ok := c.f.Hashes[k.Service]; ok && k.ConfigHash != "" && h != k.ConfigHash {
 			drifted = append(drifted, k.Service)
+		} else if k.Moved {
+			moved = append(moved, k)
 		}
 	}
-	if len(drifted) == 0 {
+	for _, k := range moved {
+		hint := "this tool leaves it alone"
+		if k.Service == c.f.Project.Service {
+			hint = "the upgrade replaces it by the release, and going back gives the name to the image that runs now"
+		}
+		c.add("drift", Warn, hint, "service %s: the name of its image, %s, points elsewhere now; \"docker compose up\" would recreate it", k.Service, k.Image)
+	}
+	if len(drifted) > 0 {
+		hint := "a \"docker compose up -d\" would recreate them; this tool leaves them alone"
+		if server := c.f.Project.Service; slices.Contains(drifted, server) {
+			hint += fmt.Sprintf(", except for %s: the upgrade's swap carries out whatever has changed there", server)
+		}
+		c.add("drift", Warn, hint, "files or compose changed since these were started: %s", strings.Join(drifted, ", "))
+	}
+	if len(drifted)+len(moved) == 0 {
 		c.add("drift", Pass, "", "containers match the compose files")
+	}
+}
+
+// pending looks for changes of the server's own service that are in the files and were
+// never carried out: the swap would. Another name, and it waits for a container that is
+// gone; another volume, and the server comes up healthy without its uploads (traps C5
+// and C8).
+func (c *checker) pending() {
+	s, ok := c.f.Server()
+	if !ok || c.f.Model == nil {
 		return
 	}
-	c.add("drift", Warn, "a \"docker compose up -d\" would recreate them; this tool leaves them alone",
-		"files or compose changed since these were started: %s", strings.Join(drifted, ", "))
+	m := c.f.Model.Service(s.Service)
+	hint := fmt.Sprintf("take the change out of the files again, or carry it out first and look at the server: docker compose up -d %s", s.Service)
+	if name, same := c.nameAfterUp(s, m.ContainerName); !same {
+		c.add("pending", Stop, hint, "the compose files call the server's container %s, and it runs as %s: the upgrade would recreate it under the other name", name, s.Name)
+	}
+	var mounted, lacking []string
+	for _, v := range m.Volumes {
+		if v.Type != "volume" || v.Source == "" {
+			continue
+		}
+		name := c.f.Model.VolumeID(v.Source)
+		mounted = append(mounted, name)
+		if !slices.Contains(s.Volumes, name) {
+			lacking = append(lacking, name)
+		}
+	}
+	if len(lacking) > 0 {
+		c.add("pending", Stop, hint, "the compose files give the server the volume %s, and %s runs without it: the upgrade would bring it up on what is in there, if anything",
+			strings.Join(lacking, ", "), s.Name)
+		return
+	}
+	for _, name := range s.Volumes {
+		if !slices.Contains(mounted, name) && !anonymousVolume.MatchString(name) {
+			c.add("pending", Stop, hint, "%s runs with the volume %s, and the compose files do not give it to the server any more: the upgrade would bring it up without what is in there", s.Name, name)
+		}
+	}
+}
+
+// anonymousVolume matches the names the engine makes up; compose carries such a volume
+// over to the next container.
+var anonymousVolume = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// nameAfterUp is the name the server's container gets when compose makes it anew, and
+// whether it has it. Compose 1 wrote "_" between the parts of a name that it made up;
+// compose 2 does so only when it is told, and then its own hash is on the container.
+func (c *checker) nameAfterUp(s Container, fixed string) (string, bool) {
+	if fixed != "" {
+		return fixed, s.Name == fixed
+	}
+	base := c.f.Project.Name + "-" + s.Service + "-"
+	number, ok := strings.CutPrefix(s.Name, base)
+	if !ok && c.f.Hashes[s.Service] == s.ConfigHash {
+		number, ok = strings.CutPrefix(s.Name, c.f.Project.Name+"_"+s.Service+"_")
+	}
+	if _, err := strconv.Atoi(number); !ok || err != nil {
+		return base + "1", false
+	}
+	return s.Name, true
 }
 
 func (c *checker) checkout() {
@@ -220,7 +355,7 @@ func (c *checker) release() {
 		return
 	}
 	level := Pass
-	if c.rel.Signature != "verified" {
+	if c.rel.Signature != verified {
 		level = Warn
 	}
 	c.add("release", level, "", "%s to %s, manifest %s", now, c.rel.Version, c.rel.Signature)

@@ -1,8 +1,11 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"liftalot/plan/compose"
 )
 
 // checkCase is one named check, one level, and what brings it about.
@@ -12,7 +15,12 @@ type checkCase struct {
 	move        func(f *Facts, s *Settings, r *Release)
 }
 
-func checkCases() []checkCase {
+func checkCases(t testing.TB) []checkCase {
+	changed := func(name string, value any, path ...string) *compose.Model {
+		var f Facts
+		remodel(t, &f, name, value, path...)
+		return f.Model
+	}
 	return []checkCase{
 		{"root", "root works", Pass, nil},
 		{"root", "did not run as root (uid 1000)", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Machine.UID = 1000 }},
@@ -71,6 +79,7 @@ func checkCases() []checkCase {
 			f.Database.Version = 0
 			f.fails("dbfacts", "role does not exist")
 		}},
+		{"database login", "chatalot may not make a database and rename this one", Warn, func(f *Facts, _ *Settings, _ *Release) { f.Database.Confined = true }},
 		{"migrations", "at 51 (0.23.0)", Pass, nil},
 		{"migrations", "no migration is known: relation", Stop, func(f *Facts, _ *Settings, _ *Release) {
 			f.Database.Migrated = nil
@@ -86,7 +95,31 @@ func checkCases() []checkCase {
 		{"updater_token", "is not 64 hexadecimal digits", Stop, func(f *Facts, _ *Settings, _ *Release) { f.keeps(Secret{Name: "updater_token", Size: 12}) }},
 		{"db_password", "ends with a line end", Stop, func(f *Facts, _ *Settings, _ *Release) { f.keeps(Secret{Name: "db_password", Size: 12, Newline: true}) }},
 		{"totp key", "without a TOTP_ENCRYPTION_KEY", Stop, func(f *Facts, _ *Settings, _ *Release) { delete(service(f, "chatalot").Env, "TOTP_ENCRYPTION_KEY") }},
+		{"linked secrets", "/srv/chatalot/secrets/jwt is a link that leads nowhere", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.keeps(Secret{Name: "jwt", Link: true, Broken: true, Blank: true})
+		}},
+		{"linked secrets", "/srv/chatalot/secrets is a link, and what it leads to would have to be closed (0700)", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.secretsFolder(Secret{Mode: 0o755, Link: true})
+		}},
+		{"linked secrets", "/srv/chatalot/secrets/db_password is a link, and what it leads to would have to be opened (0644)", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.keeps(Secret{Name: "db_password", Size: 12, Mode: 0o600, Link: true})
+		}},
+		{"linked secrets", "/srv/chatalot/secrets/updater_token is a link, and what it leads to would have to be filled", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.keeps(Secret{Name: "updater_token", Blank: true, Mode: 0o644, Link: true})
+		}},
+		{"linked secrets", "/etc/certs is a folder outside of /srv/chatalot/secrets: no backup takes it", Warn, func(f *Facts, _ *Settings, _ *Release) {
+			f.Secrets = append(f.Secrets, Secret{Name: "certs", Path: "/etc/certs", Dir: true})
+		}},
 		{"names", `"chatalot-updater" of another project`, Stop, func(f *Facts, _ *Settings, _ *Release) { f.Names = append(f.Names, UpdaterService) }},
+		{"open folder", "/srv/chatalot/db_password has to be readable", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Model = changed("staged", "/srv/chatalot/db_password", "secrets", "db_password", "file")
+			f.Secrets = append(f.Secrets, Secret{Name: "db_password", Path: "/srv/chatalot/db_password", Mode: 0o600, Size: 32})
+			f.Exposed = []string{"/srv/chatalot/db_password"}
+		}},
+		{"open folder", "/etc/chatalot/token has to be readable", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Model = changed("staged", "/etc/chatalot/token", "secrets", "updater_token", "file")
+			f.Exposed = []string{"/etc/chatalot/token"} // it is not there yet
+		}},
 		{"disk space", "enough", Pass, nil},
 		{"disk space", "the backup and the final dump", Stop, func(f *Facts, _ *Settings, _ *Release) { f.disk(BackupRoot).Free = 1 << 20 }},
 		{"disk space", "the new images", Stop, func(f *Facts, _ *Settings, _ *Release) { f.disk("/var/lib/docker").Free = 900 << 20 }},
@@ -97,12 +130,51 @@ func checkCases() []checkCase {
 		}},
 		{"drift", "match", Pass, nil},
 		{"drift", "did not say what it would make", Warn, func(f *Facts, _ *Settings, _ *Release) { f.Hashes = nil }},
+		{"drift", "since these were started: chatalot", Warn, func(f *Facts, _ *Settings, _ *Release) {
+			service(f, "chatalot").Volumes = append(service(f, "chatalot").Volumes, strings.Repeat("0a", 32)) // an anonymous one goes along
+			f.Hashes["chatalot"] = "other"
+		}},
+		{"drift", "match", Pass, func(f *Facts, _ *Settings, _ *Release) {
+			f.Model = changed("public", nil, "services", "chatalot", "container_name")
+			service(f, "chatalot").Name = "chatalot_chatalot_1"
+		}},
 		{"drift", "since these were started: postgres", Warn, func(f *Facts, _ *Settings, _ *Release) { f.Hashes["postgres"] = "other" }},
+		{"drift", `service postgres: the name of its image, postgres:17, points elsewhere now; "docker compose up" would recreate it`, Warn,
+			func(f *Facts, _ *Settings, _ *Release) { service(f, "postgres").Moved = true }},
+		{"pending", "chatalot_files2, and chatalot-server runs without it", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Model = changed("public", "chatalot_files2", "volumes", "file_storage", "name")
+		}},
+		{"pending", "chatalot-server runs with the volume chatalot_file_storage", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Model = changed("public", []any{map[string]any{"type": "bind", "source": "/srv/files", "target": "/app/data/files"}}, "services", "chatalot", "volumes")
+		}},
+		{"pending", "call the server's container chatalot, and it runs as chatalot-server", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Model = changed("public", "chatalot", "services", "chatalot", "container_name")
+		}},
+		{"pending", "call the server's container chatalot-chatalot-1, and it runs as chatalot-server", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Model = changed("public", nil, "services", "chatalot", "container_name")
+		}},
+		{"pending", "chatalot-chatalot-1, and it runs as chatalot_chatalot_1", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Model = changed("public", nil, "services", "chatalot", "container_name")
+			service(f, "chatalot").Name, f.Hashes["chatalot"] = "chatalot_chatalot_1", "of compose 2"
+		}},
 		{"git checkout", "is a git checkout", Warn, func(f *Facts, _ *Settings, _ *Release) { f.Project.Git = true }},
 		{"release", "0.23.0 to 0.24.6, manifest verified", Pass, nil},
 		{"release", "manifest not signed", Warn, func(_ *Facts, _ *Settings, r *Release) { r.Signature = "not signed" }},
 		{"release", "an older key", Warn, func(_ *Facts, _ *Settings, r *Release) { r.Warnings = []string{"an older key"} }},
 		{"release", "the server runs 0.25.0", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Health.Version = "0.25.0" }},
+	}
+}
+
+// What is pending in the server's own service is said where the other drift is.
+func TestTheSwapCarriesOutWhatIsPendingInTheServer(t *testing.T) {
+	for service, says := range map[string]bool{"chatalot": true, "postgres": false} {
+		in := inputFor(t, recorded(t, "public"))
+		in.Facts.Hashes[service] = "other"
+		for _, c := range Checks(in.Facts, in.Settings, &in.Release) {
+			if c.Name == "drift" && strings.Contains(c.Hint, "swap carries out whatever has changed there") != says {
+				t.Errorf("%s: %s", service, c.Hint)
+			}
+		}
 	}
 }
 
@@ -115,6 +187,24 @@ func (f *Facts) keeps(s Secret) {
 	f.Secrets = append(f.Secrets, s)
 }
 
+func (f *Facts) secretsFolder(s Secret) {
+	s.Name, s.Path, s.Dir = "secrets", f.Project.WorkingDir+"/secrets", true
+	f.Secrets = append(slices.DeleteFunc(f.Secrets, func(x Secret) bool { return x.Path == s.Path }), s)
+}
+
+// A link that nothing has to be done to is as good as a file, and so is a folder.
+func TestLinksAreInNobodysWay(t *testing.T) {
+	f := recorded(t, "public")
+	f.secretsFolder(Secret{Mode: 0o700, Link: true})
+	f.keeps(Secret{Name: "db_password", Size: 12, Mode: 0o644, Link: true})
+	f.keeps(Secret{Name: "certs", Dir: true, Link: true})
+	for _, c := range Checks(f, Settings{}, nil) {
+		if c.Name == "linked secrets" {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
 func (f *Facts) disk(path string) *Disk {
 	for i := range f.Disks {
 		if f.Disks[i].Path == path {
@@ -125,7 +215,7 @@ func (f *Facts) disk(path string) *Disk {
 }
 
 func TestChecks(t *testing.T) {
-	for _, tt := range checkCases() {
+	for _, tt := range checkCases(t) {
 		t.Run(tt.check+"/"+string(tt.level)+"/"+tt.want, func(t *testing.T) {
 			in := inputFor(t, recorded(t, "public"))
 			if tt.move != nil {
@@ -153,7 +243,7 @@ func TestChecks(t *testing.T) {
 // A hint is what to do next: a check that stops and leaves one alone is no help.
 func TestWhatStopsHasAHintOrANextQuestion(t *testing.T) {
 	silent := map[string]bool{"root": false, "server": true, "variant": true, "database": true}
-	for _, tt := range checkCases() {
+	for _, tt := range checkCases(t) {
 		if tt.level != Stop {
 			continue
 		}

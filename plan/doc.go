@@ -16,10 +16,11 @@
 // edit is kept as splices (offset, bytes out, bytes in) together with the
 // SHA-256 of the file before and after, so that a file that moved is noticed.
 // A secret we set is kept as the place it will come from, and in the difference
-// to be shown what may be a secret is hidden. The splices, though, are the
-// client's own bytes: where a `build:` with a token in its arguments is taken
-// out, the token is in the plan. So the file has mode 0600 on the laptop, and
-// the copy a run leaves on the host can be read by root only.
+// to be shown what may be a secret is hidden. No splice takes the client's own
+// words out either: a `build:` goes by signs of comments put before its lines, so
+// that a token in its arguments stays where it is. The file has mode 0600 on the
+// laptop all the same, and the copy a run leaves on the host can be read by root
+// only.
 //
 // # What is never in a plan
 //

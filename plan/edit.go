@@ -145,6 +145,7 @@ func (e *editor) service(home *compose.File, name, body string) {
 	e.unlike(home, name, body)
 	have := e.in.Facts.Model.Service(name)
 	if name == ProxyService {
+		e.writable(home)
 		e.pin(name, e.aim.proxy)
 		e.environment(name, home, e.aim.proxyEnvironment())
 		e.networks(name, home, have.Networks, []string{updaterNetwork})
@@ -155,6 +156,21 @@ func (e *editor) service(home *compose.File, name, body string) {
 	e.secrets(name, home, updaterSecrets)
 	e.networks(name, home, have.Networks, append([]string{updaterNetwork}, e.aim.networks...))
 	e.volumes(name, home, have.Volumes)
+}
+
+// writable stops where the decision for a proxy with a writable root meets a proxy that
+// was defined before with read_only: the line is the client's. One that runs so, and
+// was never restarted, shows that its image needs no such decision.
+func (e *editor) writable(home *compose.File) {
+	c, ok := e.in.Facts.Container(ProxyService)
+	if !e.aim.writable || !e.in.Facts.Model.ReadOnly(ProxyService) || ok && c.Running() && c.Restarts == 0 {
+		return
+	}
+	e.reason = append(e.reason, Check{
+		Name: "conflict", Level: Stop,
+		Detail: fmt.Sprintf("%s: service %s has read_only, and your decision %s is to run it without", home.Name(), ProxyService, AllowWritableProxy),
+		Hint:   fmt.Sprintf("take read_only out of %s yourself: the service was there before, and this tool only adds to it", ProxyService),
+	})
 }
 
 // volumes mounts what the updater must keep: without them its state and its

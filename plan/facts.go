@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"io/fs"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type Facts struct {
 	Images   []Image     `json:"images"`
 	Files    []File      `json:"files"` // compose files and .env, in the project's order
 	Secrets  []Secret    `json:"secrets"`
+	Exposed  []string    `json:"exposed,omitempty"` // secret files, there or not, whose folder everybody on the host can enter
 	Health   Health      `json:"health"`
 	Database Database    `json:"database"`
 	Disks    []Disk      `json:"disks"`
@@ -111,6 +113,7 @@ type Container struct {
 	Networks   []string          `json:"networks"`
 	Volumes    []string          `json:"volumes"`
 	Ports      []string          `json:"ports"`
+	Moved      bool              `json:"moved,omitempty"` // its reference names another image by now
 }
 
 // Running reports whether the container runs right now.
@@ -145,7 +148,7 @@ type File struct {
 	Data    []byte      `json:"-"`
 }
 
-// Secret describes a secret file without its content.
+// Secret describes a secret file without its content, and a link by what it leads to.
 type Secret struct {
 	Name    string      `json:"name"` // base name
 	Path    string      `json:"path"`
@@ -154,6 +157,8 @@ type Secret struct {
 	GID     int         `json:"gid"`
 	Size    int64       `json:"size"`
 	Dir     bool        `json:"dir,omitempty"`
+	Link    bool        `json:"link,omitempty"`   // its path itself is a symbolic link
+	Broken  bool        `json:"broken,omitempty"` // one that leads nowhere
 	Blank   bool        `json:"blank"`            // nothing but white space
 	Newline bool        `json:"newline"`          // the last byte is a line end
 	Hex64   bool        `json:"hex64,omitempty"`  // exactly 64 hexadecimal digits
@@ -207,6 +212,15 @@ type Database struct {
 	HasPassword   bool `json:"has_password"`
 	PlainPassword bool `json:"plain_password"`
 	FilePassword  bool `json:"file_password"`
+
+	// Confined says that the server's login may not make a database or may not rename
+	// this one, as putting one back does; false also where that is not known.
+	Confined bool `json:"confined,omitempty"`
+}
+
+// unconfine says what lets the server's login put a database back.
+func (d Database) unconfine() string {
+	return fmt.Sprintf(`as a superuser of the database: ALTER ROLE "%s" CREATEDB; and where "%s" is not its own: ALTER DATABASE "%[2]s" OWNER TO "%[1]s"`, d.User, d.Name)
 }
 
 // Latest is the highest migration that is applied, 0 when none is known.
@@ -237,7 +251,7 @@ type Disk struct {
 type Failure struct {
 	Part   string `json:"part"`
 	Code   int    `json:"code"`
-	Detail string `json:"detail"` // from the host: untrusted text
+	Detail string `json:"detail"` // from the host: untrusted text, without what may be a secret
 }
 
 // Container returns the project's container of a service.

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"path"
+	"slices"
 	"time"
 )
 
@@ -43,11 +44,20 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 	case b.Migration > d.Latest():
 		return nil, refused(f.Host, "migrations", fmt.Sprintf("the backup is at migration %d and the server that runs knows %d: it would refuse to start on it", b.Migration, d.Latest()),
 			"upgrade first: liftalot apply "+f.Host)
+	case d.Confined:
+		return nil, confined(f)
+	}
+	warnings, err := roomFor(f, []need{
+		{BackupRoot, "the dump", b.Size}, {BackupRoot, "a last dump of the present database", max(b.Size, d.Bytes/usualPacking)},
+		{databasePlace(f), "a fresh database beside the present one", roomToFill(f, b.Size)},
+	})
+	if err != nil {
+		return nil, err
 	}
 	dir := BackupRoot + "/chatalot-before-restore-" + in.ID
 	p := &Plan{
 		Format: Format, ID: in.ID, Host: f.Host, Created: in.Now.UTC().Format(time.RFC3339), Kind: Restoration,
-		Variant: VariantOf(f, nil), Project: f.Project, Rests: restsOn(f), Warnings: in.Losses,
+		Variant: VariantOf(f, nil), Project: f.Project, Rests: restsOn(f), Warnings: slices.Concat(in.Losses, warnings),
 	}
 	p.From, p.Source = RunningVersion(f)
 	p.To = p.From
@@ -70,7 +80,7 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 				Server: server.Name, Final: path.Join(dir, "final.dump")}},
 			Undo: &Op{Return: &Return{Container: d.Container, User: d.User, Database: d.Name, Keep: keep,
 				Aside: besides(d.Name, "_restored_", in.ID), Server: server.Name, Port: listenPort(server)}},
-			Reason: "server stopped, last dump taken, then a fresh database in one transaction, and a swap by rename",
+			Reason: "a fresh database in one transaction; then, with the server stopped, a last dump and a swap by rename",
 		},
 		{
 			ID: "start", Title: "start the server",
@@ -80,9 +90,20 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 		},
 		{ID: "verify", Title: "verify the server", Op: Op{Verify: &Verify{}}, Reason: "health, image and containers are compared with what was seen before"},
 	}
-	p.Warnings = append(p.Warnings, "files uploaded after the backup have no row in it: the server removes such files two hours after its start, so copy what must stay")
+	p.Warnings = append(p.Warnings, orphans(in.Facts.Host))
 	p.FollowUps = []string{fmt.Sprintf("the former database is kept as %q, and its last dump in %s on the host; remove them when you are sure", keep, dir)}
 	return p, nil
+}
+
+// orphans says what becomes of uploaded files when a database goes back (trap B6).
+func orphans(host string) string {
+	return fmt.Sprintf("files uploaded after the dump have no row in it: the server removes such files two hours after its start; \"liftalot backup %s --with-files\" keeps them first", host)
+}
+
+// confined is the stop of what would put a database back with a login that may not.
+func confined(f *Facts) error {
+	return refused(f.Host, "database login", f.Database.User+" may not make a database and rename the one there is, as putting one back does; nothing was changed",
+		f.Database.unconfine())
 }
 
 // refused is a stop with one reason.

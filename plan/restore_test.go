@@ -44,6 +44,30 @@ func TestRestoreKeepsTheFormerDatabase(t *testing.T) {
 	}
 }
 
+// Putting a database back makes one and renames two: a login that may not would be found
+// out by a failure, with the server stopped.
+func TestNothingIsPutBackWithALoginThatMayNot(t *testing.T) {
+	const do = `ALTER ROLE "chatalot" CREATEDB; and where "chatalot" is not its own: ALTER DATABASE "chatalot" OWNER TO "chatalot"`
+	told := func(err error) bool {
+		var refused *Refused
+		return errors.As(err, &refused) && refused.Checks[0].Name == "database login" && strings.Contains(refused.Checks[0].Hint, do)
+	}
+	in := restorable(recorded(t, "public"))
+	in.Facts.Database.Confined = true
+	if _, err := BuildRestore(in); !told(err) {
+		t.Errorf("restore: %v", err)
+	}
+	back := rollbackInput(t)
+	back.Facts.Database.Confined, back.WithDB = true, true
+	if _, err := BuildRollback(back); err != nil {
+		t.Errorf("a rollback that leaves the database alone: %v", err)
+	}
+	back.Facts.Database.Migrated = append(back.Facts.Database.Migrated, Migration{Version: 99, Success: true})
+	if _, err := BuildRollback(back); !told(err) {
+		t.Errorf("rollback: %v", err)
+	}
+}
+
 // A server refuses a database that is newer than itself (trap B5).
 func TestRestoreRefusesANewerBackup(t *testing.T) {
 	in := restorable(recorded(t, "public"))

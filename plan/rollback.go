@@ -31,6 +31,24 @@ func (e *DatabaseMoved) Error() string {
 		e.Host, e.From, e.To, e.Since)
 }
 
+// ImageGone reports that the image to which a way back returns is not on the host.
+// Nothing runs from it since the swap, and a name alone does not save an image from
+// "docker system prune -a".
+type ImageGone struct {
+	Image string // its id
+	Ref   string // the name under which compose knew it
+	Begun bool   // something was changed by then: the run waits
+	Copy  string // a file with it on this machine, "" for none
+}
+
+func (e *ImageGone) Error() string {
+	state := "nothing was changed"
+	if e.Begun {
+		state = "nothing more is taken back until it is there again"
+	}
+	return fmt.Sprintf("the image that ran before the upgrade is not on the host any more, and no other takes its place: %s; %s", e.Image, state)
+}
+
 // BuildRollback decides how a run is taken back: the inverses that its plan
 // fixed before the first change, of the steps that were begun. The client's
 // files go first, three-way, so that the server comes up from them; then the
@@ -53,13 +71,21 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 	if moved && !in.WithDB {
 		return nil, &DatabaseMoved{Host: was.Host, From: was.Rests.Migration, To: in.Facts.Database.Latest(), Since: was.Created}
 	}
+	if moved && in.Facts.Database.Confined {
+		return nil, confined(in.Facts)
+	}
 	for _, s := range UndoOrder(was.Steps) {
 		if s.Undo == nil || !in.Begun(s.ID) {
 			continue
 		}
 		if s.Undo.Swap != nil && moved {
+			warnings, err := roomFor(in.Facts, []need{{databasePlace(in.Facts), "a fresh database beside the present one", roomToFill(in.Facts, 0)}})
+			if err != nil {
+				return nil, err
+			}
+			p.Warnings = append(p.Warnings, warnings...)
 			p.Steps = append(p.Steps, restoreStep(in))
-			p.Warnings = append(p.Warnings, fmt.Sprintf("the database goes back to the dump of %s; what was written since stays only in the database kept aside", was.Created))
+			p.Warnings = append(p.Warnings, fmt.Sprintf("the database goes back to the dump of %s; what was written since stays only in the database kept aside", was.Created), orphans(was.Host))
 		}
 		p.Steps = append(p.Steps, Step{
 			ID: "undo-" + s.ID, Title: "take back: " + s.Title, Reason: "fixed in the plan of run " + was.ID, Op: *s.Undo,
@@ -121,7 +147,7 @@ func restoreStep(in RollbackInput) Step {
 	}
 	return Step{
 		ID: "restore", Title: "put the database back from the dump", Op: Op{Restore: &r},
-		Reason: "into a fresh database, in one transaction, then by rename",
+		Reason: "into a fresh database, in one transaction; then the server is stopped, and they swap by rename",
 		NoUndo: fmt.Sprintf("the database that is there now is kept as %q; nothing of it is lost", r.Keep),
 	}
 }

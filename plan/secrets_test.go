@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -185,6 +187,44 @@ func TestReadableBy(t *testing.T) {
 	} {
 		if got := (Secret{Mode: tt.mode, UID: tt.uid, GID: tt.gid}).ReadableBy(999, 999); got != tt.want {
 			t.Errorf("%04o of %d:%d for 999: %v", tt.mode, tt.uid, tt.gid, got)
+		}
+	}
+}
+
+// A secret outside of the closed folder is opened only where nobody but root gets at it,
+// or where everybody reads it already; the steps name it by its whole path.
+func TestS1ASecretElsewhereIsOpenedOnlyBehindAClosedFolder(t *testing.T) {
+	const place = "/srv/chatalot/db_password"
+	for _, tt := range []struct {
+		name    string
+		mode    fs.FileMode
+		exposed bool
+		want    string // the step's title, "" for none, "refused" for no plan
+	}{
+		{"a closed folder", 0o600, false, "open " + place + " for the users inside the containers"},
+		{"an open folder", 0o600, true, "refused"},
+		{"read by all already", 0o644, true, ""},
+	} {
+		in := inputFor(t, recorded(t, "staged"))
+		s := secretFile(in.Facts, "db_password")
+		s.Path, s.Mode, s.Blank, s.Size, s.UID, s.GID = place, tt.mode, false, 32, 0, 0
+		remodel(t, in.Facts, "staged", place, "secrets", "db_password", "file")
+		if tt.exposed {
+			in.Facts.Exposed = []string{place}
+		}
+		p, _, err := Build(in)
+		var refused *Refused
+		if errors.As(err, &refused) {
+			if tt.want != "refused" || refused.Checks[0].Name != "open folder" || !strings.Contains(refused.Checks[0].Hint, "chmod o-x /srv/chatalot") {
+				t.Errorf("%s: %+v", tt.name, refused.Checks)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if step, _ := p.Step("secret-db_password"); step.Title != tt.want {
+			t.Errorf("%s: %q", tt.name, step.Title)
 		}
 	}
 }

@@ -37,9 +37,9 @@ const (
 	AllowOverwrite = "overwrite:"
 )
 
-// Decisions lists the plain decisions, for the inventory's own check.
+// Decisions lists all of them, for the inventory's own check.
 func Decisions() []string {
-	return []string{AllowOldMigrations, AllowWritableProxy, AllowNoFinalDump, AllowDegraded}
+	return []string{AllowOldMigrations, AllowWritableProxy, AllowNoFinalDump, AllowDegraded, AllowOverwrite}
 }
 
 // Allows reports whether a person has taken the decision.
@@ -73,7 +73,31 @@ type Ref struct {
 	Digest    string `json:"digest"`
 	Platform  string `json:"platform,omitempty"` // digest of the host's own architecture
 	Signature string `json:"signature"`
+	Declared  bool   `json:"declared,omitempty"` // the manifest names the digest
 }
+
+// Unsigned lists what of a release no signature vouches for, empty for a release
+// that passes where signatures are required. One that was asked for by its version
+// has no manifest, only the signatures of its images.
+func (r Release) Unsigned() []string {
+	var out []string
+	signed := r.Signature == verified
+	if r.Manifest != "" && !signed {
+		out = append(out, "the manifest")
+	}
+	for _, image := range []struct {
+		name string
+		ref  Ref
+	}{{"the server image", r.Server}, {"the updater image", r.Updater}} {
+		if image.ref.Signature != verified && !(image.ref.Declared && signed) {
+			out = append(out, image.name)
+		}
+	}
+	return out
+}
+
+// verified is what a release says of a signature that was looked at and is good.
+const verified = "verified"
 
 // Pinned is the reference that goes into the compose file.
 func (r Ref) Pinned(p Pin) string {

@@ -49,16 +49,17 @@ type Backup struct {
 	Container string   `json:"container"`
 	User      string   `json:"user"`
 	Database  string   `json:"database"`
-	Tables    int      `json:"tables"`    // what the archive must hold
-	Migration int64    `json:"migration"` // and the migration inside it
-	Files     []string `json:"files"`     // compose files and .env
-	Secrets   string   `json:"secrets"`   // the folder, "" when there is none
+	Tables    int      `json:"tables"`              // what the archive must hold
+	Migration int64    `json:"migration"`           // and the migration inside it
+	Files     []string `json:"files"`               // compose files and .env, then secrets outside the folder
+	EnvFiles  []string `json:"env_files,omitempty"` // others with the services' environment, copied where they are there
+	Secrets   string   `json:"secrets"`             // the folder, "" when there is none
 	Project   Project  `json:"project"`
 	ImageID   string   `json:"image_id"` // of the running server
 }
 
-// Tag gives the running image a name of ours, so that no prune removes it and
-// rollback finds exactly it.
+// Tag gives the running image a name of ours, so that a prune of images without a name
+// leaves it. One of images without a container does not.
 type Tag struct {
 	ImageID string `json:"image_id"`
 	Name    string `json:"name"`
@@ -194,6 +195,10 @@ type Swap struct {
 	Settled   []string   `json:"settled"`
 	NoDeps    bool       `json:"no_deps"`
 }
+
+// DumpTime is how many of the seconds that the server may be away the final dump
+// may take, the server's stop included: the new one needs the others to start.
+func DumpTime(limit int) int { return max(limit-30, (limit+1)/2) }
 
 // SwapFile is an edited file the swap puts back when it goes back by itself.
 type SwapFile struct {

@@ -77,12 +77,13 @@ func updaterNetworks(in Input) ([]string, []Check) {
 }
 
 // dependencies are the services that the server, and the updater through its
-// database, depend on, and whether one of them drifted from its files. Where none
-// did, compose leaves them alone when it starts a service that depends on them;
-// where one did it would recreate it, the database included (trap C9), and only
-// --no-deps keeps it from that. That flag is not the rule, because compose 2.26
-// takes depends_on out of a service started with it and so marks it as changed:
-// the client's next "up" would restart it for nothing.
+// database, depend on, and whether one of them drifted from its files or from the
+// image that its reference names by now. Where none did, compose leaves them alone
+// when it starts a service that depends on them; where one did it would recreate it,
+// the database included (trap C9), and only --no-deps keeps it from that. That flag
+// is not the rule, because compose 2.26 takes depends_on out of a service started
+// with it and so marks it as changed: the client's next "up" would restart it for
+// nothing.
 func dependencies(f *Facts) (all []string, drifted bool) {
 	queue := append([]string{f.Database.Service}, f.Model.Service(f.Project.Service).DependsOn...)
 	for len(queue) > 0 {
@@ -94,7 +95,7 @@ func dependencies(f *Facts) (all []string, drifted bool) {
 		all = append(all, s)
 		queue = append(queue, f.Model.Service(s).DependsOn...)
 		c, ok := f.Container(s)
-		drifted = drifted || !ok || !c.Running() || c.ConfigHash != f.Hashes[s]
+		drifted = drifted || !ok || !c.Running() || c.ConfigHash != f.Hashes[s] || c.Moved
 	}
 	slices.Sort(all)
 	return all, drifted
@@ -103,15 +104,18 @@ func dependencies(f *Facts) (all []string, drifted bool) {
 // unescapeDollar undoes compose's escape, as its merged model does.
 func unescapeDollar(s string) string { return strings.ReplaceAll(s, "$$", "$") }
 
-// composeImage is the name under which compose, with the files as they are, looks
-// for the server's image: for one that it builds and that has no name, its own.
-func composeImage(f *Facts) string {
+// ImageOf is the name under which compose, with the files as they are, looks for
+// the image of a service: for one that it builds and that has no name, its own.
+func (f *Facts) ImageOf(service string) string {
 	if f.Model == nil {
 		return ""
 	}
-	s := f.Model.Service(f.Project.Service)
+	s := f.Model.Service(service)
 	if s.Image == "" && s.HasBuild {
 		return f.Project.Name + "-" + s.Name
 	}
 	return s.Image
 }
+
+// composeImage is that of the server.
+func composeImage(f *Facts) string { return f.ImageOf(f.Project.Service) }

@@ -239,6 +239,37 @@ func TestC7AnOverrideWithoutAnImageIsLeftAlone(t *testing.T) {
 	}
 }
 
+// Compose merges overrides that no edit could go into; as long as none has to, they
+// are no reason against a plan.
+func TestC7AnOverrideThatCannotBeEditedIsLeftAlone(t *testing.T) {
+	const path = "/srv/chatalot/docker-compose.override.yml"
+	for name, text := range map[string]string{
+		"networks alone": "networks:\n  web:\n    external: true\n",
+		"in brackets":    `{"services": {"chatalot": {"labels": ["a=b"]}}}` + "\n",
+		"no service":     "services: {}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := inputFor(t, recorded(t, "public"))
+			over := File{Path: path, Real: path, Mode: 0o644}
+			over.setData(text)
+			in.Facts.Files = append(in.Facts.Files, over)
+			in.Facts.Project.Files = append(in.Facts.Project.Files, path)
+			if _, edited := build(t, in); len(edited) != 1 || edited[0].Path == path {
+				t.Errorf("%d files edited", len(edited))
+			}
+		})
+	}
+	in := inputFor(t, recorded(t, "public"))
+	over := File{Path: path, Real: path, Mode: 0o644}
+	over.setData(`{"services": {"chatalot": {"image": "images.example.com/chatalot:latest"}}}`)
+	in.Facts.Files = append(in.Facts.Files, over)
+	in.Facts.Project.Files = append(in.Facts.Project.Files, path)
+	var refused *compose.Refusal
+	if _, _, err := Build(in); !errors.As(err, &refused) || refused.File != path || refused.Kind != compose.Layout {
+		t.Errorf("an image in brackets that would win: %v", err)
+	}
+}
+
 // projects finds every project an operation addresses.
 func projects(p *Plan) []Project {
 	var out []Project
@@ -286,11 +317,13 @@ func TestC8EveryComposeCallNamesProjectFolderAndFiles(t *testing.T) {
 // Whatever starts a container says how compose is kept off the database: it is
 // asked first, or it may not look at dependencies at all.
 func TestC9NothingThatStartsMayRecreateTheDatabase(t *testing.T) {
-	for _, drift := range []bool{false, true} {
-		in := inputFor(t, recorded(t, "half-done"))
-		if drift {
-			in.Facts.Hashes["postgres"] = "drifted"
-		}
+	for what, move := range map[string]func(*Facts){
+		"nothing":        func(*Facts) {},
+		"its definition": func(f *Facts) { f.Hashes["postgres"] = "drifted" },
+		"its image":      func(f *Facts) { service(f, "postgres").Moved = true },
+	} {
+		in, drift := inputFor(t, recorded(t, "half-done")), what != "nothing"
+		move(in.Facts)
 		p, _ := build(t, in)
 		if !slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.Contains(w, "postgres") }) && drift {
 			t.Error("the drift is not reported")
@@ -304,7 +337,7 @@ func TestC9NothingThatStartsMayRecreateTheDatabase(t *testing.T) {
 				}
 				starts++
 				if noDeps != drift || !slices.Contains(settled, "postgres") {
-					t.Errorf("drift %v: step %s (%s): settled %q, no deps %v", drift, s.ID, op.Kind(), settled, noDeps)
+					t.Errorf("drift of %s: step %s (%s): settled %q, no deps %v", what, s.ID, op.Kind(), settled, noDeps)
 				}
 			}
 		}
@@ -428,32 +461,6 @@ func TestC14WarningsOfComposeAreNoFailures(t *testing.T) {
 	}
 }
 
-func TestF1TheProxyGoesWithoutReadOnlyOnlyByName(t *testing.T) {
-	in := inputFor(t, recorded(t, "public"))
-	if at(editedFile(t, in), "services", ProxyService, "read_only") != true {
-		t.Error("the vendor's read_only is missing without a decision")
-	}
-	in.Settings.Allow = []string{AllowWritableProxy}
-	p, edited := build(t, in)
-	proxy := at(yamlOf(t, edited[0].Result.After), "services", ProxyService)
-	if at(proxy, "read_only") != nil || !slices.Equal(stringsOf(at(proxy, "cap_drop")), []string{"ALL"}) {
-		t.Errorf("%v", proxy)
-	}
-	if !slices.ContainsFunc(p.Deviations, func(d string) bool { return strings.Contains(d, AllowWritableProxy) }) {
-		t.Errorf("the deviation is not recorded: %q", p.Deviations)
-	}
-}
-
-func TestF2WithoutIPv6TheProxyIsTold(t *testing.T) {
-	for _, off := range []bool{false, true} {
-		in := inputFor(t, recorded(t, "public"))
-		in.Facts.Machine.IPv6Off = off
-		if got := at(editedFile(t, in), "services", ProxyService, "environment", "DISABLE_IPV6"); (got == "1") != off {
-			t.Errorf("IPv6 off %v: %v", off, got)
-		}
-	}
-}
-
 func TestH1VersionComesFromTheDatabaseBeforeHealth(t *testing.T) {
 	p, _ := build(t, inputFor(t, recorded(t, "public")))
 	if p.From != "0.23.0" || p.Source == "health" {
@@ -562,19 +569,6 @@ func TestB9TheFirstHopHasItsOwnDumpAndItsOwnWayBack(t *testing.T) {
 	}
 	if position(p, "backup") != 0 {
 		t.Error("something comes before the backup")
-	}
-}
-
-func TestP2DoneMeansNothingToDo(t *testing.T) {
-	in := inputFor(t, recorded(t, "done"))
-	p, edited := build(t, in)
-	if !p.Empty() || len(edited) > 0 || p.Variant != Done {
-		t.Errorf("%s, %d steps, %d edits", p.Variant, len(p.Steps), len(edited))
-	}
-	// What is missing from a done host is completed, not passed over.
-	service(in.Facts, UpdaterService).State = "exited"
-	if p, _ := build(t, in); p.Empty() || p.Variant != Half {
-		t.Errorf("with the updater stopped: %s, %d steps", p.Variant, len(p.Steps))
 	}
 }
 

@@ -1,0 +1,49 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// A database whose final dump the swap would give up is told of before, with what
+// to set instead.
+func TestTheFinalDumpMustFitIntoTheDowntime(t *testing.T) {
+	for _, tt := range []struct {
+		mb     int64
+		limit  time.Duration
+		allow  []string
+		hint   string // "" for no warning
+		detail string
+	}{
+		{mb: 1300, limit: 2 * time.Minute},
+		{mb: 1700, limit: 2 * time.Minute, hint: "set max_downtime: 3m, or skip that dump: allow: [no-final-dump]",
+			detail: "the final dump of 1.6 GiB may take 113 seconds, the server stopped; of the 120 that it may be away the dump gets 90"},
+		{mb: 1700, hint: "max_downtime: 3m"},
+		{mb: 370, limit: 30 * time.Second, hint: "max_downtime: 1m,"},
+		{mb: 370, limit: time.Minute},
+		{mb: 60_000, limit: time.Hour, hint: "max_downtime: 68m"},
+		{mb: 60_000, limit: time.Hour, allow: []string{AllowNoFinalDump}},
+	} {
+		f := recorded(t, "public")
+		f.Database.Bytes = tt.mb * 1_000_000
+		var warned Check
+		for _, c := range Checks(f, Settings{MaxDowntime: tt.limit, Allow: tt.allow}, nil) {
+			if c.Name == "downtime" {
+				warned = c
+			}
+		}
+		if (warned.Hint == "") != (tt.hint == "") || !strings.Contains(warned.Hint, tt.hint) || !strings.Contains(warned.Detail, tt.detail) || warned.Level == Stop {
+			t.Errorf("%d MB within %s: %+v", tt.mb, tt.limit, warned)
+		}
+	}
+}
+
+// The warning and the job on the host go by the same number.
+func TestDumpTime(t *testing.T) {
+	for limit, want := range map[int]int{1: 1, 20: 10, 25: 13, 59: 30, 60: 30, 90: 60, 120: 90, 3600: 3570} {
+		if got := DumpTime(limit); got != want {
+			t.Errorf("of %d seconds the dump gets %d; want %d", limit, got, want)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A need is room that a database which is put back takes on a host's disks.
+type need struct {
+	place string // folder, "" where it is not known
+	what  string
+	bytes int64
+}
+
+const (
+	// A dump is packed: of a database with its indexes a quarter is rarely left.
+	usualPacking = 4
+	// One transaction that fills a database is written to the log (WAL) too, which
+	// grows up to max_wal_size before it is cut.
+	longestLog = 1 << 30
+	// What the live server and the live database need meanwhile.
+	spareRoom = 128 << 20
+)
+
+// roomToFill is what a database that is filled from a dump takes. The present one
+// may have been emptied, which is why it is put back: the dump counts too.
+func roomToFill(f *Facts, dump int64) int64 {
+	n := max(f.Database.Bytes, dump)
+	return n + min(n, longestLog)
+}
+
+// databasePlace is where docker keeps the database's files. A folder of the host
+// that is mounted there instead is not among what a look sees.
+func databasePlace(f *Facts) string {
+	if c, ok := f.Container(f.Database.Service); ok && len(c.Volumes) > 0 {
+		return f.Docker.Root
+	}
+	return ""
+}
+
+// RoomForDrill holds what the throw-away database of a drill needs against what is
+// free. Its data is in a volume of its own.
+func RoomForDrill(f *Facts, dump int64) (warnings []string, err error) {
+	return roomFor(f, []need{{BackupRoot, "the dump", dump}, {f.Docker.Root, "a throw-away database", roomToFill(f, dump)}})
+}
+
+// roomFor refuses what does not fit: a disk that is filled up takes the live
+// database down. Needs on one file system are added up. What is not known keeps
+// nobody from a way back: it is a warning.
+func roomFor(f *Facts, all []need) (warnings []string, err error) {
+	type mount struct {
+		free, bytes   int64
+		places, whats []string
+	}
+	mounts := map[string]*mount{}
+	var order, unknown []string
+	for _, n := range all {
+		d, ok := f.DiskFor(n.place)
+		if !ok {
+			unknown = append(unknown, fmt.Sprintf("%s (%s)", n.what, size(n.bytes)))
+			continue
+		}
+		m := mounts[d.Mount]
+		if m == nil {
+			m = &mount{free: d.Free}
+			mounts[d.Mount], order = m, append(order, d.Mount)
+		}
+		m.bytes += n.bytes
+		m.whats = append(m.whats, fmt.Sprintf("%s (%s)", n.what, size(n.bytes)))
+		if !slices.Contains(m.places, n.place) {
+			m.places = append(m.places, n.place)
+		}
+	}
+	var bad []string
+	for _, name := range order {
+		if m := mounts[name]; m.free < m.bytes+spareRoom {
+			bad = append(bad, fmt.Sprintf("%s (%s) has %s free, but %s is needed: %s, and %s to spare",
+				strings.Join(m.places, " and "), name, size(m.free), size(m.bytes+spareRoom), strings.Join(m.whats, ", "), size(spareRoom)))
+		}
+	}
+	if len(bad) > 0 {
+		return nil, refused(f.Host, "disk space", strings.Join(bad, "; ")+"; nothing was changed", "make room on the host first, and say the same again")
+	}
+	if len(unknown) > 0 {
+		warnings = append(warnings, "disk space: it is not known whether there is room for "+strings.Join(unknown, ", ")+": look at it yourself: df -h")
+	}
+	if f.Database.Bytes == 0 {
+		warnings = append(warnings, "disk space: the database did not say how large it is, so there may be too little room for another one")
+	}
+	return warnings, nil
+}

@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// withDatabase is a rollback that puts the database back.
+func withDatabase(t *testing.T) RollbackInput {
+	in := rollbackInput(t)
+	in.WithDB = true
+	in.Facts.Database.Migrated = append(slices.Clone(in.Facts.Database.Migrated), Migration{Version: 52, Success: true})
+	return in
+}
+
+// Whatever puts a database back asks for the room first: a dump that fills the disk
+// takes the live database down.
+func TestNoRoomForAnotherDatabase(t *testing.T) {
+	acts := map[string]func(f *Facts) ([]string, error){
+		"restore": func(f *Facts) ([]string, error) {
+			in := restorable(f)
+			in.Backup.Size, in.Losses = 500<<20, nil
+			p, err := BuildRestore(in)
+			if err != nil {
+				return nil, err
+			}
+			return p.Warnings, nil
+		},
+		"rollback": func(f *Facts) ([]string, error) {
+			in := withDatabase(t)
+			in.Facts.Disks, in.Facts.Database.Bytes, in.Facts.Services = f.Disks, f.Database.Bytes, f.Services
+			p, err := BuildRollback(in)
+			if err != nil {
+				return nil, err
+			}
+			return p.Warnings, nil
+		},
+		"drill": func(f *Facts) ([]string, error) { return RoomForDrill(f, 500<<20) },
+	}
+	const docker = "/var/lib/docker"
+	for name, tt := range map[string]struct {
+		move func(f *Facts)
+		says map[string]string // by act; "" is a plan without a word about the disk
+		stop bool
+	}{
+		"enough": {func(*Facts) {}, map[string]string{"restore": "", "rollback": "", "drill": ""}, false},
+		"no room to fill it": {func(f *Facts) { f.disk(docker).Free = 4 << 30 }, map[string]string{
+			"restore":  "/var/lib/docker (/var/lib/docker) has 4.0 GiB free, but 5.1 GiB is needed: a fresh database beside the present one (5.0 GiB), and 128.0 MiB to spare",
+			"rollback": "5.1 GiB is needed: a fresh database beside the present one (5.0 GiB)", "drill": "a throw-away database (5.0 GiB)",
+		}, true},
+		"no room for the dumps": {func(f *Facts) { f.disk(BackupRoot).Free = 1500 << 20 }, map[string]string{
+			"restore": "1.6 GiB is needed: the dump (500.0 MiB), a last dump of the present database (1.0 GiB)", "rollback": "", "drill": "",
+		}, true},
+		"one file system for all": {func(f *Facts) {
+			f.disk(BackupRoot).Mount, f.disk(docker).Mount = "/", "/"
+			f.disk(BackupRoot).Free, f.disk(docker).Free = 5300<<20, 5300<<20
+		}, map[string]string{"restore": "/var/backups and /var/lib/docker (/) has 5.2 GiB free", "rollback": "", "drill": "/var/backups and /var/lib/docker (/)"}, true},
+		"it was emptied": {func(f *Facts) { f.Database.Bytes, f.disk(docker).Free = 8<<20, 900<<20 }, map[string]string{
+			"restore": "a fresh database beside the present one (1000.0 MiB)", "rollback": "", "drill": "a throw-away database (1000.0 MiB)",
+		}, true},
+		"df was mute": {func(f *Facts) { f.Disks = nil }, map[string]string{
+			"restore": "not known whether there is room for the dump (500.0 MiB), a last dump", "rollback": "not known whether there is room for a fresh database", "drill": "not known",
+		}, false},
+		"its files are in a folder of the host": {func(f *Facts) {
+			f.disk(docker).Free = 5300 << 20
+			f.Services = slices.Clone(f.Services)
+			for k := range f.Services {
+				if f.Services[k].Service == f.Database.Service {
+					f.Services[k].Volumes = nil
+				}
+			}
+		}, map[string]string{"restore": "not known whether there is room for a fresh database", "rollback": "not known whether there is room for a fresh database", "drill": ""}, false},
+		"nobody knows its size": {func(f *Facts) { f.Database.Bytes = 0 }, map[string]string{
+			"restore": "did not say how large it is", "rollback": "did not say how large it is", "drill": "did not say how large it is",
+		}, false},
+	} {
+		for act, says := range tt.says {
+			f := recorded(t, "public")
+			f.Database.Bytes = 4 << 30
+			tt.move(f)
+			warnings, err := acts[act](f)
+			got := strings.Join(warnings, "\n")
+			var stop *Refused
+			switch {
+			case tt.stop && says != "":
+				if !errors.As(err, &stop) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "nothing was changed") || stop.Checks[0].Hint == "" {
+					t.Errorf("%s, %s: %v", name, act, err)
+				}
+			case err != nil:
+				t.Errorf("%s, %s: %v", name, act, err)
+			case says == "" && strings.Contains(got, "disk space"), !strings.Contains(got, says):
+				t.Errorf("%s, %s: %s", name, act, got)
+			}
+		}
+	}
+}
