@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,39 @@ func seen(t testing.TB, s *sim.Server, script string) string {
 		t.Fatalf("status %d: %s", status, said)
 	}
 	return said
+}
+
+// Trap C9: compose recreates a container whose tag was moved, as by a pull for
+// another project, although nobody changed a file.
+func TestAMovedTagDoesNotRecreateTheDatabase(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		s, l := server(t, engine.App{Boot: 2 * time.Second})
+		pull := func() {
+			old := s.Engine.Image("postgres:17")
+			fresh := *old
+			fresh.ID, fresh.Digests, old.Tags = "sha256:"+strings.Repeat("5", 64), nil, nil
+			s.Engine.Images = append(s.Engine.Images, &fresh)
+		}
+		if late {
+			// Between the plan and the first start.
+			l.Moment = func(m pilot.Moment) {
+				if m.Step == "sidecar" && m.What == fmt.Sprintf("event %d", apply.StepBegun) {
+					s.Machine.Do(pull)
+				}
+			}
+		} else {
+			pull()
+		}
+		const database = `docker inspect -f '{{.Id}} {{.Image}} {{.State.StartedAt}}' chatalot-db`
+		before := seen(t, s, database)
+		res, err := l.Apply(t.Context())
+		if late != (res.Outcome != apply.Completed) || late != (err != nil && strings.Contains(err.Error(), "names another image by now")) {
+			t.Errorf("late %v: %v, %v", late, res.Outcome, err)
+		}
+		if after := seen(t, s, database); after != before {
+			t.Errorf("late %v: the database was\n%sand is\n%s", late, before, after)
+		}
+	}
 }
 
 func TestUpgradeAndBack(t *testing.T) {

@@ -55,9 +55,10 @@ type networksDoc struct {
 type portDoc struct{ HostIp, HostPort string }
 
 type endpointDoc struct {
-	Aliases   []string
-	NetworkID string
-	IPAddress string
+	Aliases           []string
+	NetworkID         string
+	IPAddress         string
+	GlobalIPv6Address string
 }
 
 func stamp(t time.Time) string {

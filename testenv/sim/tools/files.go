@@ -15,22 +15,23 @@ import (
 )
 
 func cp(c *call) int {
-	got, ok := c.flags("apfRr", "")
+	got, ok := c.flags("apfRrL", "")
 	if !ok || len(c.args) != 2 {
 		return c.bad("one file and its copy are simulated")
 	}
 	from, to := c.args[0], c.into(c.args[1], c.args[0])
-	if err := c.copy(from, to, got['a'] != "" || got['p'] != "", got['a'] != ""); err != nil {
+	keep, deep := got['a'] != "" || got['p'] != "", got['a'] != "" || got['R'] != "" || got['r'] != ""
+	if err := c.copy(from, to, keep, deep, deep && got['L'] == ""); err != nil {
 		c.fail(from, err)
 	}
 	return c.status()
 }
 
-// copy copies a file, with keep its owner and mode too, with deep folders and
-// links as they are.
-func (c *call) copy(from, to string, keep, deep bool) error {
+// copy copies a file, with keep its owner and mode too, with deep folders, and with
+// links those as they are.
+func (c *call) copy(from, to string, keep, deep, links bool) error {
 	n, err := c.Lstat(from)
-	if err == nil && n.IsLink() && !deep {
+	if err == nil && n.IsLink() && !links {
 		n, err = c.Stat(from)
 	}
 	if err != nil {
@@ -46,7 +47,7 @@ func (c *call) copy(from, to string, keep, deep bool) error {
 			return err
 		}
 		for _, name := range n.Names() {
-			if err := c.copy(path.Join(from, name), path.Join(to, name), keep, deep); err != nil {
+			if err := c.copy(path.Join(from, name), path.Join(to, name), keep, deep, links); err != nil {
 				return err
 			}
 		}

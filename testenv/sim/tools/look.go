@@ -2,9 +2,12 @@ package tools
 
 import (
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 	"time"
+
+	"liftalot/testenv/sim/machine"
 )
 
 func stat(c *call) int {
@@ -53,7 +56,36 @@ func readlink(c *call) int {
 }
 
 // find is find PATH -prune -mmin -N.
+// walk shows everything below a path, links followed.
+func (c *call) walk(name string, show func(name string, n *machine.Inode)) {
+	n, err := c.Stat(name)
+	if err != nil {
+		c.fail(name, err)
+		return
+	}
+	show(name, n)
+	if n.IsDir() {
+		for _, entry := range n.Names() {
+			c.walk(path.Join(name, entry), show)
+		}
+	}
+}
+
+func du(c *call) int {
+	if len(c.args) != 2 || c.args[0] != "-skL" {
+		return c.bad("only -skL PATH is simulated")
+	}
+	var size int64
+	c.walk(c.args[1], func(_ string, n *machine.Inode) { size += n.Size() })
+	fmt.Fprintf(c.Stdout(), "%d\t%s\n", (size+1023)>>10, c.args[1])
+	return c.status()
+}
+
 func find(c *call) int {
+	if len(c.args) == 2 && c.args[0] == "-L" {
+		c.walk(c.args[1], func(name string, _ *machine.Inode) { fmt.Fprintln(c.Stdout(), name) })
+		return c.status()
+	}
 	if len(c.args) != 4 || c.args[1] != "-prune" || c.args[2] != "-mmin" || !strings.HasPrefix(c.args[3], "-") {
 		return c.bad("only PATH -prune -mmin -N is simulated")
 	}

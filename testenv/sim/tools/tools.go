@@ -27,7 +27,7 @@ func Programs() map[string]machine.Program {
 		"grep": grep, "sed": sed, "cmp": cmp, "sha256sum": sha256sum, "awk": awk,
 		"cp": cp, "mv": mv, "rm": rm, "mkdir": mkdir, "rmdir": rmdir, "ln": ln, "touch": touch, "mkfifo": mkfifo,
 		"chmod": chmod, "chown": chown, "mktemp": mktemp, "tar": tarred, "ls": ls,
-		"stat": stat, "readlink": readlink, "find": find, "df": df, "sync": synced,
+		"stat": stat, "readlink": readlink, "find": find, "du": du, "df": df, "sync": synced,
 		"date": date, "id": id, "uname": uname, "ps": ps, "useradd": func(c *call) int { return c.bad("not simulated") },
 		"sleep": sleep, "setsid": setsid, "nohup": nohup, "env": env, "flock": flock, "sudo": sudo,
 		"true": func(*call) int { return 0 }, "false": func(*call) int { return 1 },
