@@ -111,13 +111,13 @@ func (t *target) adoptable(ctx context.Context, own []journal.Record, run journa
 
 // lost reports whether an unfinished run of this machine is in other hands by now.
 func (t *target) lost(ctx context.Context, own []journal.Record, r journal.RunState) (bool, error) {
-	p, _, err := savedPlan(t.runPlan(r.Run))
+	p, _, err := t.planOf(r.Run)
 	if err != nil {
 		return false, err
 	}
 	was := p
 	if r.Undoes != "" {
-		if was, _, err = savedPlan(t.runPlan(r.Undoes)); err != nil {
+		if was, _, err = t.planOf(r.Undoes); err != nil {
 			return false, err
 		}
 	}

@@ -38,7 +38,7 @@ first: liftalot plan --retry-failed.
 	}
 	cmd.Flags().BoolVarP(&a.flags.yes, "yes", "y", false, "do not ask before it begins")
 	r.addFlags(cmd, true)
-	return a.addSelection(cmd)
+	return a.addSelection(cmd, plan.Upgrade)
 }
 
 // job is what is to be carried out on one host.
@@ -98,10 +98,10 @@ func (t *target) applyJob() (todo job, err error) {
 		if last.Action != journal.Apply {
 			return job{}, t.unfinishedRun(last)
 		}
-		p, hash, err := savedPlan(t.runPlan(last.Run))
+		p, hash, err := t.planOf(last.Run)
 		return job{plan: p, was: p, hash: hash, resumes: true}, err
 	}
-	p, hash, err := savedPlan(t.planFile())
+	p, hash, err := t.savedPlan()
 	if errors.Is(err, os.ErrNotExist) {
 		return job{}, &nothingToDo{what: t.host.Name + ": there is no plan", hint: fmt.Sprintf("liftalot plan %s", t.host.Name)}
 	}

@@ -323,12 +323,14 @@ func tracked[T any](ctx context.Context, s *session, doing string, do func(conte
 	errs := s.eachOf(ctx, s.hosts, s.changingAtOnce(), func(ctx context.Context, t *target) error {
 		track := progress.Host(t.host.Name)
 		track.Begin(doing)
+		s.log(logLine{Host: t.host.Name, Event: "step-begun", Step: doing})
 		got, err := do(ctx, t, track)
-		outcome := ui.Done
+		outcome, line := ui.Done, logLine{Host: t.host.Name, Event: "step-done", Step: doing}
 		if err != nil {
-			outcome = ui.Failed
+			outcome, line.Event, line.Text = ui.Failed, "step-failed", err.Error()
 		}
 		track.End(outcome, "")
+		s.log(line)
 		found[number[t.host.Name]] = got
 		return err
 	})

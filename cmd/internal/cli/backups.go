@@ -161,7 +161,7 @@ same way, and keeps none of it here.
 }
 
 func (s *session) verifyBackups(ctx context.Context, inBucket bool) error {
-	id, err := s.identity(ctx)
+	id, err := s.knownIdentity(ctx)
 	if err != nil {
 		return err
 	}
@@ -172,6 +172,11 @@ func (s *session) verifyBackups(ctx context.Context, inBucket bool) error {
 		t := s.target(h)
 		list, err := backup.List(t.backups())
 		t.close()
+		if id == nil && (len(list) > 0 || inBucket && t.hasBucket()) {
+			_, err = s.opening(ctx)
+			progress.Close()
+			return err
+		}
 		errs[i] = err
 		track := progress.Host(h.Name)
 		contents := map[[32]byte]bool{}
@@ -332,7 +337,7 @@ func (t *target) neededBackups() (map[string]string, error) {
 		if r.Interrupted() {
 			needed[r.Run] = "a run that was interrupted needs it"
 			if r.Action == journal.Restore {
-				p, _, err := savedPlan(t.runPlan(r.Run))
+				p, _, err := t.planOf(r.Run)
 				if err != nil {
 					return nil, err
 				}
@@ -368,6 +373,7 @@ func (t *target) prune(ctx context.Context, policy backup.Policy) error {
 		}
 		gone++
 	}
+	t.log(logLine{Host: t.host.Name, Event: "step-done", Step: "remove old backups", Text: ui.Count(gone, "backup", "backups") + " removed"})
 	if !t.flags.json {
 		t.out.Printf("%s  %s removed\n", ui.Bold(t.host.Name), ui.Count(gone, "backup", "backups"))
 	}
@@ -382,13 +388,16 @@ func (t *target) sweep(ctx context.Context) error {
 	if !backup.HasStore(t.backups()) {
 		return nil
 	}
-	id, err := t.identity(ctx)
+	id, err := t.opening(ctx)
 	if err != nil {
 		return err
 	}
 	gone, freed, err := backup.Sweep(t.backups(), id)
 	if err != nil {
-		return &backup.Unproven{Host: t.host.Name, What: "the backups that were to go are removed, but", Err: err}
+		return &hostError{
+			host: t.host.Name, code: exitBackup, err: fmt.Errorf("%s: the backups that were to go are removed, and no uploaded file with them: %w", t.host.Name, err),
+			hint: fmt.Sprintf("\"liftalot backups verify %s\" names what cannot be read; move it away and prune again", t.host.Name),
+		}
 	}
 	if gone > 0 && !t.flags.json {
 		t.out.Printf("%s  %s of uploaded files removed, %s\n", ui.Bold(t.host.Name), ui.Count(gone, "content", "contents"), ui.Bytes(freed))

@@ -173,7 +173,7 @@ func (s *session) push(ctx context.Context) error {
 	if !s.usesBucket() {
 		return &nothingToDo{what: "none of these hosts has a bucket", hint: `"bucket:" under "backup:" in the inventory names one`}
 	}
-	if _, err := s.identity(ctx); err != nil {
+	if _, err := s.opening(ctx); err != nil {
 		return err
 	}
 	got := tracked(ctx, s, "copy to the bucket", func(ctx context.Context, t *target, track *ui.Track) (*[]pushed, error) {
@@ -210,7 +210,7 @@ func (t *target) push(ctx context.Context, track *ui.Track, due func(e backup.En
 	if err != nil {
 		return nil, err
 	}
-	own, err := t.identity(ctx)
+	own, err := t.opening(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +257,7 @@ func (t *target) notSent(ctx context.Context, what string, err error) error {
 
 // pull brings a backup that lies only in the bucket.
 func (t *target) pull(ctx context.Context, id string, tell func(backup.Event)) error {
-	own, err := t.identity(ctx)
+	own, err := t.opening(ctx)
 	if err != nil {
 		return err
 	}
@@ -348,7 +348,7 @@ func (t *target) pruneCopies(ctx context.Context, policy backup.Policy) error {
 	if err != nil {
 		return err
 	}
-	own, err := t.identity(ctx)
+	own, err := t.opening(ctx)
 	if err != nil {
 		return err
 	}

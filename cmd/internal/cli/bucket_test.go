@@ -126,9 +126,17 @@ func TestBackupsInABucket(t *testing.T) {
 	must(t, os.Rename(key, filepath.Join(f.dir, "backup.key")))
 	must(t, os.RemoveAll(filepath.Join(state, "hosts")))
 	f.wants(f.does(exitDone, "backups", "acme"), `bucket +foreign: it was not sent with this machine's key`)
+	for _, args := range [][]string{{"restore", "acme", first, "--drill"}, {"backups", "verify", "acme", "--bucket"}, {"backups", "push", "acme"}} {
+		f.wants(f.does(exitBackup, args...), "put it, or a recovery key, in its place")
+	}
+	if _, err := os.Stat(key); err == nil {
+		t.Error("a key was made where the one that opens the backups belongs")
+	}
+	f.does(exitDone, "key")
 	f.wants(f.does(exitBackup, "restore", "acme", first, "--drill"), "--trust-bucket takes it")
 	f.wants(f.does(exitBackup, "restore", "acme", first, "--drill", "--trust-bucket"), "the key of this machine does not open it")
 	f.wants(f.does(exitDone, "backups", "prune", "acme", "--keep-daily", "1"), `bucket +stays +it was not sent`)
+	must(t, os.Remove(key))
 	must(t, os.Rename(filepath.Join(f.dir, "backup.key"), key))
 
 	// The same rules there as here, each by itself.

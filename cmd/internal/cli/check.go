@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +31,7 @@ a hint. The release is looked up too, so that what would be installed is known.
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.check(ctx) })
 		},
 	}
-	a.addSelection(a.addManifest(cmd))
+	a.addSelection(a.addManifest(cmd), plan.Upgrade)
 	cmd.Flags().BoolVar(&commands, "commands", false, "list the commands a look may run on a host")
 	return cmd
 }
@@ -68,8 +71,32 @@ func (t *target) check(ctx context.Context) (*checked, error) {
 	}
 	c.Variant = plan.VariantOf(f, rel)
 	c.Version, _ = plan.RunningVersion(f)
-	c.Checks = append(plan.Checks(f, t.settings(), rel), t.keyCheck())
-	return c, err
+	c.Checks = append(plan.Checks(f, t.settings(), rel), t.keyCheck(), clockCheck(f.Machine.Clock, t.env.Now()))
+	begun, eerr := t.elsewhere(ctx, c.Variant)
+	if begun != nil {
+		c.Checks = slices.Insert(c.Checks, 0, *begun) // its hint is the one to follow
+	}
+	return c, errors.Join(err, eerr)
+}
+
+// maxSkew is how far apart two clocks may be that somebody sets: a look takes seconds.
+const maxSkew = 5 * time.Minute
+
+// clockCheck warns of a host whose clock is wrong: certificates and logins of users
+// depend on it, and the ages of backups and of what a restore would lose are read from it.
+func clockCheck(there, here time.Time) plan.Check {
+	off := there.Sub(here).Round(time.Second)
+	if there.IsZero() || off.Abs() <= maxSkew {
+		return plan.Check{Name: "clock", Level: plan.Pass, Detail: "the host's clock goes with this machine's"}
+	}
+	way := "ahead of"
+	if off < 0 {
+		way = "behind"
+	}
+	return plan.Check{
+		Name: "clock", Level: plan.Warn, Detail: fmt.Sprintf("the host's clock is %s %s this machine's", off.Abs(), way),
+		Hint: "timedatectl on both says which of them is not set by the network",
+	}
 }
 
 // keyCheck warns of backups that only this machine can open.

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"liftalot/cmd/internal/ui"
+	"liftalot/plan"
 	"liftalot/plan/release"
 )
 
@@ -69,6 +70,9 @@ func (a *app) main(args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
+	if asksToComplete(args) {
+		root.SetOut(a.env.Stdout)
+	}
 	err := root.ExecuteContext(ctx)
 	if context.Cause(ctx) == errInterrupted && !a.gentle.Load() {
 		// What the hosts say of it is only that they were left.
@@ -133,6 +137,7 @@ type flags struct {
 	yes       bool
 
 	onlyFailed, onlyLeft bool   // of the last batch
+	batchOf              string // what it did, of the command that is given
 	manifest             string // of check and plan
 }
 
@@ -173,6 +178,7 @@ A PATTERN is a name, a glob, @group, or !not-this. Without one, all hosts.`,
 		}
 	}
 	root.SetFlagErrorFunc(wrongUse)
+	a.completes(root)
 	return root
 }
 
@@ -186,12 +192,14 @@ func wrongUse(cmd *cobra.Command, err error) error {
 
 // addManifest adds the flag of the commands that look a release up.
 func (a *app) addManifest(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().StringVar(&a.flags.manifest, "manifest", "", "read the release from this file, with its signature beside it, instead of asking the manifest host")
+	cmd.Flags().StringVar(&a.flags.manifest, "manifest", "", "read the release from this file, with FILE.sig, .bundle or .sigstore.json beside it, instead of asking the manifest host")
 	return cmd
 }
 
-// addSelection adds the flags of the commands that can go on with the last batch.
-func (a *app) addSelection(cmd *cobra.Command) *cobra.Command {
+// addSelection adds the flags of the commands that can go on with the last batch of a
+// kind.
+func (a *app) addSelection(cmd *cobra.Command, of plan.RunKind) *cobra.Command {
+	cmd.PreRun = func(*cobra.Command, []string) { a.flags.batchOf = string(of) }
 	f := cmd.Flags()
 	f.BoolVar(&a.flags.onlyFailed, "retry-failed", false, "only hosts that failed in the last batch, or could not be reached")
 	f.BoolVar(&a.flags.onlyLeft, "left", false, "only hosts that the last batch did not come to, or was interrupted at")

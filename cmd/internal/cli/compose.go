@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -54,19 +55,19 @@ model) is not looked at.
 	return cmd
 }
 
-// editedFile is what is printed with --json.
+// editedFile is what is printed with --json. What may be a secret is hidden in the
+// difference, and nothing else holds the file's own words.
 type editedFile struct {
 	Format    int                `json:"format"`
 	File      string             `json:"file"`
 	Changed   bool               `json:"changed"`
-	Splices   []compose.Splice   `json:"splices"`
-	Hunks     []compose.Hunk     `json:"hunks"`
+	Diff      []compose.DiffLine `json:"diff"`
 	Conflicts []compose.Conflict `json:"conflicts,omitempty"`
 	Refusal   *compose.Refusal   `json:"refusal,omitempty"`
 }
 
 func (a *app) composeEdit(name string, o composeEdit) error {
-	src, err := readBounded(name)
+	src, mode, err := readBounded(name)
 	if err != nil {
 		return &usageError{err, "liftalot compose edit"}
 	}
@@ -79,7 +80,7 @@ func (a *app) composeEdit(name string, o composeEdit) error {
 	case err != nil:
 		return err
 	default:
-		out.Changed, out.Splices, out.Hunks, out.Conflicts = res.Changed(), res.Splices, res.Hunks, res.Conflicts
+		out.Changed, out.Diff, out.Conflicts = res.Changed(), differenceOf(name, res), res.Conflicts
 	}
 	if a.flags.json {
 		if jerr := a.out.JSON(out); jerr != nil {
@@ -91,24 +92,36 @@ func (a *app) composeEdit(name string, o composeEdit) error {
 	if err != nil || o.output == "" || o.dry {
 		return err
 	}
-	return writeNew(o.output, res.After)
+	return writeNew(o.output, res.After, mode)
 }
 
 // maxCompose is a little more than what the editor accepts, so that the refusal
 // is the editor's own.
 const maxCompose = 11 << 20
 
-func readBounded(name string) ([]byte, error) {
+func readBounded(name string) ([]byte, fs.FileMode, error) {
+	wrong := func(err error) ([]byte, fs.FileMode, error) { return nil, 0, fmt.Errorf("read the file: %w", err) }
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("read the file: %w", err)
+		return wrong(err)
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return wrong(err)
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxCompose))
 	if err != nil {
-		return nil, fmt.Errorf("read the file: %w", err)
+		return wrong(err)
 	}
-	return data, nil
+	if !info.Mode().IsRegular() {
+		return data, 0o600, nil
+	}
+	return data, info.Mode().Perm(), nil
+}
+
+func differenceOf(name string, res *compose.Result) []compose.DiffLine {
+	return compose.Diff(filepath.Base(name), res.Before, res.After, compose.WithReasons(res.Splices))
 }
 
 func (a *app) printEdited(name string, res *compose.Result) {
@@ -120,16 +133,17 @@ func (a *app) printEdited(name string, res *compose.Result) {
 		return
 	}
 	var lines []string
-	for _, l := range compose.Diff(filepath.Base(name), res.Before, res.After, compose.WithReasons(res.Splices)) {
+	for _, l := range differenceOf(name, res) {
 		lines = append(lines, l.String())
 	}
 	a.out.Print(ui.Diff(lines))
 }
 
 // writeNew writes a file that is not there yet: whose file would be replaced is
-// not for this command to know.
-func writeNew(name string, data []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+// not for this command to know. It may be read by those who may read the file that
+// was edited, and by nobody else.
+func writeNew(name string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode|0o600)
 	if errors.Is(err, os.ErrExist) {
 		return &usageError{fmt.Errorf("%s is there already: --output wants a new name", name), "liftalot compose edit"}
 	}

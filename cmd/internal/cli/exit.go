@@ -198,16 +198,24 @@ func connectionClass(host string, err error) (int, string, bool) {
 }
 
 func keyHint(host string, e *remote.HostKeyError) string {
-	switch e.Kind {
-	case remote.HostKeyUnknown:
+	onTheWay := e.Host != host // a jump host has a name of its own
+	switch {
+	case e.Kind == remote.HostKeyUnknown && onTheWay:
+		return fmt.Sprintf(`%s is the jump host on the way: "liftalot trust %s" asks about it first, or takes --fingerprint once for each`, e.Host, host)
+	case e.Kind == remote.HostKeyUnknown:
 		return fmt.Sprintf(`compare the fingerprint with the client's, then: liftalot trust %s --fingerprint %s`, host, e.Got)
-	case remote.HostKeyChanged:
+	case e.Kind == remote.HostKeyChanged && onTheWay:
+		return fmt.Sprintf("%s is the jump host on the way: ask the client whether it was reinstalled; if so, remove the line named above, then: liftalot trust %s", e.Host, host)
+	case e.Kind == remote.HostKeyChanged:
 		return "ask the client whether the server was reinstalled; if so, remove the line named above and trust the host again"
 	}
 	return ""
 }
 
 func sudoHint(host string, e *remote.SudoError) string {
+	if e.Err != nil {
+		return fmt.Sprintf(`what "sudo:" of %s names gave no password: unlock the password manager, if it is one`, host)
+	}
 	switch e.Kind {
 	case remote.SudoWrongPassword:
 		return fmt.Sprintf(`the password that "sudo:" of %s names is not accepted; it is not tried twice, so that the account is not locked`, host)
@@ -268,6 +276,7 @@ func planClass(host string, err error) (int, string, bool) {
 	var stale *apply.StaleError
 	var unproven *backup.Unproven
 	var key *backup.KeyError
+	var gone *plan.ImageGone
 	var moved *plan.DatabaseMoved
 	var bad *verify.Error
 	var none *nothingToDo
@@ -284,6 +293,10 @@ func planClass(host string, err error) (int, string, bool) {
 		return exitBackup, "nothing was changed: without a proven backup nothing ever is", true
 	case errors.As(err, &key):
 		return exitBackup, "nothing was changed: without its key no backup counts as proven", true
+	case errors.As(err, &gone) && !gone.Begun:
+		return exitCheck, imageHint(host, gone), true
+	case errors.As(err, &gone):
+		return exitPerson, imageHint(host, gone), true
 	case errors.As(err, &moved):
 		return exitPerson, fmt.Sprintf("liftalot rollback %s --with-database", host), true
 	case errors.As(err, &bad):
@@ -292,6 +305,18 @@ func planClass(host string, err error) (int, string, bool) {
 		return exitUsage, none.hint, true
 	}
 	return 0, "", false
+}
+
+// imageHint says how the image that a way back needs comes onto the host again.
+func imageHint(host string, e *plan.ImageGone) string {
+	how := `bring it back on the host, with "docker load" from a backup that was taken --with-image before the upgrade, or with "docker pull" by its digest`
+	switch {
+	case e.Copy != "":
+		how = fmt.Sprintf(`%s has it: open that with age, and give it to "docker load" on the host`, e.Copy)
+	case strings.Contains(e.Ref, "@sha256:"):
+		how = "on the host: docker pull " + e.Ref
+	}
+	return how + "; then: liftalot rollback " + host
 }
 
 func firstHint(checks []plan.Check) string {
@@ -335,6 +360,10 @@ func ofRun(host string, action journal.Action, res apply.Result, err error) (int
 	code, hint := classify(host, err)
 	switch res.Outcome {
 	case apply.Undone:
+		var swap *apply.SwapError
+		if errors.As(err, &swap) && swap.Result == "kept" {
+			return exitRolledBack, fmt.Sprintf("everything is as it was before; once that is settled: liftalot plan %s, then: liftalot apply %s", host, host)
+		}
 		if res.Swapped {
 			return exitRolledBack, fmt.Sprintf("everything is as it was before; %q has the details", "liftalot status "+host)
 		}
@@ -350,6 +379,13 @@ func ofRun(host string, action journal.Action, res apply.Result, err error) (int
 		if errors.Is(err, apply.ErrStopped) {
 			return exitCancelled, wayOn(host, action)
 		}
+		if code == exitAuth || code == exitHostKey {
+			return exitInterrupted, waits(hint, wayOn(host, action))
+		}
+		var stale *apply.StaleError
+		if errors.As(err, &stale) {
+			return exitInterrupted, stuck(host, fmt.Sprintf(`put back what moved and go on, or "liftalot rollback %s" takes the run back`, host))
+		}
 		return exitInterrupted, wayOn(host, action)
 	case apply.NeedsPerson:
 		var migrated *apply.MigratedError
@@ -359,19 +395,32 @@ func ofRun(host string, action journal.Action, res apply.Result, err error) (int
 		if errors.As(err, &migrated) {
 			return exitPerson, fmt.Sprintf("liftalot rollback %s --with-database", host)
 		}
+		var gone *plan.ImageGone
+		if errors.As(err, &gone) {
+			return exitPerson, imageHint(host, gone)
+		}
 		var refused *apply.RefusedByHost
 		if errors.As(err, &refused) {
 			return exitPerson, fmt.Sprintf("settle that on the host first, then: liftalot rollback %s", host)
 		}
 		if action == journal.Restore {
-			return exitPerson, wayOn(host, action)
+			return exitPerson, stuck(host, wayOn(host, action))
 		}
-		return exitPerson, fmt.Sprintf(`"liftalot rollback %s" tries what is left again`, host)
+		return exitPerson, stuck(host, fmt.Sprintf(`"liftalot rollback %s" tries what is left again`, host))
 	}
 	if code == exitStale && action != journal.Apply { // nothing was changed, and a fresh look decides anew
 		return code, fmt.Sprintf("look again: liftalot %s %s", action, host)
 	}
 	return code, hint
+}
+
+// waits is the hint for a run whose host lets us in no more: how to get access back,
+// where that is known, and how the run goes on then.
+func waits(access, wayOn string) string {
+	if access != "" {
+		access += "; "
+	}
+	return access + "the run waits where it is: once the host lets you in again, " + wayOn
 }
 
 // named puts the host's name before an error that does not begin with it.

@@ -62,7 +62,9 @@ const dialEvery = 2 * time.Millisecond
 func (s *session) eachOf(ctx context.Context, hosts []inventory.Host, atOnce int, do func(context.Context, *target) error) []error {
 	errs := make([]error, len(hosts))
 	slots := make(chan struct{}, max(1, atOnce))
-	spread := time.Duration(min(len(hosts), atOnce)) * dialEvery
+	most := min(len(hosts), atOnce)
+	defer remote.Crowd(most)()
+	spread := time.Duration(most) * dialEvery
 	var wait sync.WaitGroup
 	for i, h := range hosts {
 		wait.Go(func() {
@@ -122,11 +124,7 @@ func collect[T any](ctx context.Context, s *session, doing string, do func(conte
 		track := progress.Host(t.host.Name)
 		track.Begin(doing)
 		got, err := do(ctx, t)
-		outcome := ui.Done
-		if got == nil && err != nil {
-			outcome = ui.Failed
-		}
-		track.End(outcome, "")
+		track.End(lookedAt(t.host.Name, got != nil, err), "")
 		found[number[t.host.Name]] = got
 		line := logLine{Host: t.host.Name, Event: "looked"}
 		if err != nil {
@@ -137,6 +135,17 @@ func collect[T any](ctx context.Context, s *session, doing string, do func(conte
 	})
 	progress.Close()
 	return look[T]{slices.DeleteFunc(found, func(d *T) bool { return d == nil }), errs}
+}
+
+// lookedAt says how a look went: one that found out what is wrong there went well.
+func lookedAt(host string, found bool, err error) ui.Outcome {
+	if err == nil {
+		return ui.Done
+	}
+	if code, _ := classify(host, err); found && code == exitCheck {
+		return ui.Done
+	}
+	return ui.Failed
 }
 
 // hostFailure is a host's error in a JSON document.

@@ -97,7 +97,7 @@ func (t *target) past() (list []past, err error) {
 			who = append(who, by.User+"@"+by.Machine)
 		}
 		one.By = strings.Join(who, ", ")
-		if p, _, err := savedPlan(t.runPlan(run.Run)); err == nil {
+		if p, _, err := t.planOf(run.Run); err == nil {
 			one.From, one.To = p.From, p.To
 		}
 		done, err := t.result(run.Run)

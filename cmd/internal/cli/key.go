@@ -136,6 +136,16 @@ func (s *session) identity(ctx context.Context) (*age.X25519Identity, error) {
 	return id, nil
 }
 
+// opening is the key that reads what there is. None is made for it: a new one would open
+// nothing, and stand where the one that does belongs.
+func (s *session) opening(ctx context.Context) (*age.X25519Identity, error) {
+	own, err := s.knownIdentity(ctx)
+	if err == nil && own == nil {
+		err = &backup.KeyError{File: s.keyFile(), Err: errors.New("it is not there; put it, or a recovery key, in its place")}
+	}
+	return own, err
+}
+
 // keys are who can open a host's backups.
 func (s *session) keys(ctx context.Context, h inventory.Host) (backup.Keys, error) {
 	id, err := s.identity(ctx)

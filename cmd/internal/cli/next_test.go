@@ -184,3 +184,49 @@ func TestTheHookHearsNoSecret(t *testing.T) {
 		t.Errorf("it heard %s", got)
 	}
 }
+
+// A rollback that ended at a migrated database leaves the way to another one, which does
+// not do again what the first had done.
+func TestAnotherRollbackTakesWhatTheFirstHasLeft(t *testing.T) {
+	first := journal.RunState{Run: "back", Undoes: "up", Action: journal.Rollback, Outcome: journal.NeedsPerson, Steps: []journal.StepState{
+		{Step: "undo-edit", Do: journal.Done}, {Step: "undo-swap", Do: journal.Failed},
+	}}
+	runs := []journal.RunState{{Run: "up", Action: journal.Apply, Outcome: journal.Completed}, first}
+	if last, ok := lastUpgrade(runs); !ok || last.Run != "up" || undone(runs, "up") {
+		t.Errorf("the upgrade cannot be taken back any more: %+v", last)
+	}
+	for step, want := range map[string]bool{"edit": true, "swap": false, "sidecar": false} {
+		if got := takenBack(runs, "up", step); got != want {
+			t.Errorf("%s: taken back is %v", step, got)
+		}
+	}
+	says, next := describe("web1", first)
+	if !strings.HasPrefix(says, "the rollback failed at ") || next != "liftalot rollback web1, which says whether --with-database is needed" {
+		t.Errorf("%s; %s", says, next)
+	}
+}
+
+// A run that nothing can end any more is given up: plans are made again, and what was
+// done stays on record.
+func TestARunThatIsStuckCanBeGivenUp(t *testing.T) {
+	for _, action := range []journal.Action{journal.Apply, journal.Rollback, journal.Restore} {
+		d := newDesk(t, "")
+		d.flags.yes = true
+		d.stopped(t, action, &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Upgrade})
+		if d.unfinished() == nil {
+			t.Fatal("the run is not in the way")
+		}
+		must(t, d.forget(t.Context()))
+		if err := d.unfinished(); err != nil {
+			t.Errorf("%s: %v", action, err)
+		}
+		st, err := d.standing()
+		if err != nil || !strings.Contains(st.Says, kindOf(action)+" was given up") || st.Next != "liftalot check web1" {
+			t.Errorf("%s: %+v, %v", action, st, err)
+		}
+		var none *nothingToDo
+		if err := d.forget(t.Context()); !errors.As(err, &none) {
+			t.Errorf("%s, once more: %v", action, err)
+		}
+	}
+}

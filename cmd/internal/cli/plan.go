@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,7 @@ changed on any host.
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.plan(ctx) })
 		},
-	}))
+	}), plan.Upgrade)
 }
 
 func (s *session) plan(ctx context.Context) error {
@@ -47,7 +48,15 @@ func (t *target) plan(ctx context.Context) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if stop := plan.Stopped(plan.Checks(f, t.settings(), nil)); len(stop) > 0 {
+	begun, err := t.elsewhere(ctx, plan.VariantOf(f, nil))
+	if err != nil {
+		return nil, err
+	}
+	stop := plan.Stopped(plan.Checks(f, t.settings(), nil))
+	if begun != nil {
+		stop = slices.Insert(stop, 0, *begun)
+	}
+	if len(stop) > 0 {
 		return nil, &plan.Refused{Host: t.host.Name, Checks: stop}
 	}
 	rel, err := t.resolve(ctx, f)

@@ -24,7 +24,7 @@ import (
 type batchRecord struct {
 	Format int         `json:"format"`
 	ID     string      `json:"id"`
-	Verb   string      `json:"verb"` // upgrade or rollback
+	Verb   string      `json:"verb"` // upgrade, rollback or restore
 	By     operator    `json:"by"`
 	Begun  time.Time   `json:"begun"`
 	Ended  time.Time   `json:"ended,omitzero"`
@@ -73,12 +73,16 @@ func whoWorks() operator {
 
 func (s *session) batchFolder() string { return filepath.Join(s.state, "batches") }
 
-// beginRecord writes the record of a batch that is about to begin. One that goes on
-// with the last batch takes over what that one says of hosts which are left out
-// now, so that nothing left is forgotten.
+// beginRecord writes the record of a batch that is about to begin. It takes over what
+// the last one of its kind says of the hosts that were left there and are left out now,
+// so that an upgrade of one host forgets none of forty; one that goes on with the last
+// batch takes over the others too, and tells of the whole evening.
 func (b *batchRun) beginRecord(verb string, members []batch.Host) (*batchRecord, error) {
 	now := b.env.Now().UTC()
-	id := now.Format("20060102T150405.000Z") // of this machine alone, which has one operator
+	id, err := b.newBatchID(now)
+	if err != nil {
+		return nil, err
+	}
 	r := &batchRecord{Format: 1, ID: id, Verb: verb, By: whoWorks(), Begun: now, file: filepath.Join(b.batchFolder(), id+".json")}
 	kinds := map[string]string{}
 	for _, m := range members {
@@ -87,13 +91,15 @@ func (b *batchRun) beginRecord(verb string, members []batch.Host) (*batchRecord,
 	for _, h := range b.session.hosts {
 		r.Hosts = append(r.Hosts, batchHost{Host: h.Name, Kind: kinds[h.Name], Result: resultWaiting})
 	}
-	if b.flags.onlyFailed || b.flags.onlyLeft {
-		last, err := b.lastBatch()
-		if err != nil {
-			return nil, err
-		}
+	last, err := b.lastBatch(verb)
+	var none *nothingToDo
+	if err != nil && !errors.As(err, &none) {
+		return nil, err
+	}
+	if last != nil {
+		whole := b.flags.onlyFailed || b.flags.onlyLeft
 		for _, h := range last.Hosts {
-			if r.find(h.Host) == nil && (h.Result.isFailure() || h.Result.isLeft()) {
+			if r.find(h.Host) == nil && (whole || h.Result.isFailure() || h.Result.isLeft()) {
 				r.Hosts = append(r.Hosts, h)
 			}
 		}
@@ -120,12 +126,12 @@ func (r *batchRecord) write() error {
 	return journal.WriteFile(r.file, append(data, '\n'), 0o600)
 }
 
-// begun says on the disk that a host is about to be changed.
-func (r *batchRecord) begun(host string, wave int) error {
+// begun says on the disk that a host is about to be changed, by which run.
+func (r *batchRecord) begun(host, run string, wave int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if h := r.find(host); h != nil {
-		h.Wave, h.Result = wave, resultRunning
+		h.Wave, h.Run, h.Result = wave, run, resultRunning
 	}
 	return r.write()
 }
@@ -160,13 +166,47 @@ func (r result) isLeft() bool {
 	return r == resultWaiting || r == resultRunning || r == resultInterrupted || r == resultHeld
 }
 
-// lastBatch reads the newest record.
-func (s *session) lastBatch() (*batchRecord, error) {
+// batchTime is the form of a batch's id: of this machine alone, which has one operator.
+const batchTime = "20060102T150405.000Z"
+
+// batchFiles are the records, the newest first.
+func (s *session) batchFiles() ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(s.batchFolder(), "*.json"))
-	if err != nil || len(files) == 0 {
-		return nil, &nothingToDo{what: "there was no batch yet", hint: `"liftalot apply" begins one`}
+	if err != nil {
+		return nil, fmt.Errorf("list the batches' records: %w", err)
 	}
-	return readBatch(slices.Max(files)) // names are times
+	slices.Sort(files) // names are times
+	slices.Reverse(files)
+	return files, nil
+}
+
+// newBatchID is the time, or just after the last record's where the clock went back: the
+// newest record is the one with the greatest name.
+func (s *session) newBatchID(now time.Time) (string, error) {
+	files, err := s.batchFiles()
+	if err != nil || len(files) == 0 {
+		return now.Format(batchTime), err
+	}
+	last, err := time.Parse(batchTime, strings.TrimSuffix(filepath.Base(files[0]), ".json"))
+	if err == nil && !now.Truncate(time.Millisecond).After(last) {
+		now = last.Add(time.Millisecond)
+	}
+	return now.Format(batchTime), nil
+}
+
+// lastBatch reads the newest record, of the batches that did verb if there is one.
+func (s *session) lastBatch(verb string) (*batchRecord, error) {
+	files, err := s.batchFiles()
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		r, err := readBatch(file)
+		if err != nil || verb == "" || r.Verb == verb {
+			return r, err
+		}
+	}
+	return nil, &nothingToDo{what: "there was no batch yet", hint: `"liftalot apply" begins one`}
 }
 
 func readBatch(file string) (*batchRecord, error) {
@@ -196,15 +236,17 @@ func (s *session) batchOf(id string) (*batchRecord, error) {
 	return r, err
 }
 
-// narrow keeps the hosts that the last batch left in one of the ways asked for.
+// narrow keeps the hosts that the last batch of the command's kind left in one of the
+// ways asked for.
 func (s *session) narrow() error {
 	if !s.flags.onlyFailed && !s.flags.onlyLeft {
 		return nil
 	}
-	last, err := s.lastBatch()
+	last, err := s.lastBatch(s.flags.batchOf)
 	if err != nil {
 		return err
 	}
+	s.warnOfStrangers(last)
 	s.hosts = slices.DeleteFunc(s.hosts, func(h inventory.Host) bool {
 		was := last.find(h.Name)
 		return was == nil || (!s.flags.onlyFailed || !was.Result.isFailure()) && (!s.flags.onlyLeft || !was.Result.isLeft())
@@ -213,4 +255,18 @@ func (s *session) narrow() error {
 		return &nothingToDo{what: fmt.Sprintf("the last batch, %s, left no such host", last.ID), hint: `"liftalot status" says where each host stands`}
 	}
 	return nil
+}
+
+// warnOfStrangers says which hosts of a batch the inventory does not have any more: one
+// that got another name would otherwise be left out in silence.
+func (s *session) warnOfStrangers(b *batchRecord) {
+	var gone []string
+	for _, h := range b.Hosts {
+		if !slices.ContainsFunc(s.inv.Hosts(), func(known inventory.Host) bool { return known.Name == h.Host }) {
+			gone = append(gone, h.Host)
+		}
+	}
+	if len(gone) > 0 {
+		s.warnOnce(fmt.Sprintf("of batch %s the inventory has no more: %s", b.ID, nameSome(gone)))
+	}
 }

@@ -56,7 +56,7 @@ type reported struct {
 	Format int           `json:"format"`
 	Title  string        `json:"title"`
 	Runs   []report.Run  `json:"runs"`
-	Rest   []report.Rest `json:"not_touched,omitempty"`
+	Rest   []report.Rest `json:"without_run,omitempty"`
 }
 
 func (a *app) report(args []string, o reportOptions) error {
@@ -70,10 +70,16 @@ func (a *app) report(args []string, o reportOptions) error {
 	}
 	if o.client != "" {
 		s.hosts = slices.DeleteFunc(s.hosts, func(h inventory.Host) bool { return h.Labels[clientLabel] != o.client })
+		if len(s.hosts) == 0 {
+			return &nothingToDo{what: fmt.Sprintf("no host has the label client: %s", o.client), hint: "labels stand in the inventory: labels: {client: NAME}"}
+		}
 	}
-	page, err := s.page(wanted, o)
+	page, failed, err := s.page(wanted, o)
 	if err != nil {
 		return err
+	}
+	if failed != nil && len(page.Runs) == 0 {
+		return failed
 	}
 	if len(page.Runs) == 0 && len(page.Rest) == 0 {
 		return &nothingToDo{what: "there is no run to tell of", hint: `"liftalot history" lists what was done`}
@@ -83,15 +89,15 @@ func (a *app) report(args []string, o reportOptions) error {
 			return err
 		}
 	}
-	if a.flags.json {
-		return a.out.JSON(reported{Format: 1, Title: page.Title, Runs: page.Runs, Rest: page.Rest})
-	}
-	if o.html != "" {
+	switch {
+	case a.flags.json:
+		err = a.out.JSON(reported{Format: 1, Title: page.Title, Runs: page.Runs, Rest: page.Rest})
+	case o.html != "":
 		a.out.Printf("%s  %s\n", ui.Bold(o.html), ui.Count(len(page.Runs), "run", "runs"))
-		return nil
+	default:
+		a.printReport(page)
 	}
-	a.printReport(page)
-	return nil
+	return errors.Join(err, failed)
 }
 
 // reportArgs tells a run or a batch from patterns of hosts.
@@ -109,23 +115,24 @@ func reportArgs(args []string) (wanted string, patterns []string, err error) {
 	return wanted, patterns, nil
 }
 
-// page gathers what is to be told.
-func (s *session) page(wanted string, o reportOptions) (report.Page, error) {
-	page := report.Page{Title: o.title, Made: s.env.Now(), Tool: version(), Runs: []report.Run{}}
+// page gathers what is to be told. failed is for the hosts whose journal or plan cannot
+// be read: they keep nobody from the page of the others, where they are named.
+func (s *session) page(wanted string, o reportOptions) (page report.Page, failed, err error) {
+	page = report.Page{Title: o.title, Made: s.env.Now(), Tool: version(), Runs: []report.Run{}}
 	keep := func(h inventory.Host, runs []journal.RunState) []journal.RunState {
 		if o.all || len(runs) == 0 {
 			return runs
 		}
 		return runs[len(runs)-1:]
 	}
+	var b *batchRecord
 	switch {
 	case wanted == lastBatchName || batchName.MatchString(wanted):
-		b, err := s.batchNamed(wanted)
-		if err != nil {
-			return page, err
+		if b, err = s.batchNamed(wanted); err != nil {
+			return page, nil, err
 		}
+		s.warnOfStrangers(b)
 		s.hosts = slices.DeleteFunc(s.hosts, func(h inventory.Host) bool { return b.find(h.Name) == nil })
-		page.Rest = b.rest(s.hosts)
 		keep = func(h inventory.Host, runs []journal.RunState) []journal.RunState {
 			return onlyRun(runs, b.find(h.Name).Run)
 		}
@@ -139,20 +146,27 @@ func (s *session) page(wanted string, o reportOptions) (report.Page, error) {
 		runs, errs[i] = t.tell(func(all []journal.RunState) []journal.RunState { return keep(h, all) })
 		t.close()
 		page.Runs = append(page.Runs, runs...)
+		switch {
+		case len(runs) > 0:
+		case errs[i] != nil:
+			page.Rest = append(page.Rest, report.Rest{Host: h.Name, Why: errs[i].Error()})
+		case b != nil:
+			page.Rest = append(page.Rest, b.find(h.Name).rest())
+		}
 	}
 	if page.Title == "" {
 		page.Title = title(page, o.client)
 	}
-	return page, gather(s.hosts, errs)
+	return page, gather(s.hosts, errs), nil
 }
 
 func (s *session) batchNamed(name string) (*batchRecord, error) {
 	if name == lastBatchName {
-		return s.lastBatch()
+		return s.lastBatch("")
 	}
 	b, err := s.batchOf(name)
 	if err == nil && b == nil {
-		err = &nothingToDo{what: "there is no batch " + name, hint: `"liftalot history" lists what was done`}
+		err = &nothingToDo{what: "there is no batch " + name, hint: "\"liftalot report last\" tells of the last one; the others are the names in " + s.batchFolder()}
 	}
 	return b, err
 }
@@ -161,19 +175,13 @@ func onlyRun(runs []journal.RunState, id string) []journal.RunState {
 	return slices.DeleteFunc(slices.Clone(runs), func(r journal.RunState) bool { return r.Run != id })
 }
 
-// rest are the hosts of a batch that were not touched, with the reason.
-func (r *batchRecord) rest(hosts []inventory.Host) (list []report.Rest) {
-	for _, h := range hosts {
-		was := r.find(h.Name)
-		switch why := string(was.Result); {
-		case was.Result == resultDone, was.Result == resultFailed && was.Run != "", was.Result == resultInterrupted, was.Result == resultRunning:
-		case was.Why != "":
-			list = append(list, report.Rest{Host: h.Name, Why: why + ": " + was.Why})
-		default:
-			list = append(list, report.Rest{Host: h.Name, Why: why})
-		}
+// rest tells of a host whose journal has no run of the batch, with the reason.
+func (h *batchHost) rest() report.Rest {
+	why := string(h.Result)
+	if h.Why != "" {
+		why += ": " + h.Why
 	}
-	return list
+	return report.Rest{Host: h.Host, Why: why}
 }
 
 func title(page report.Page, client string) string {
@@ -197,7 +205,7 @@ func (t *target) tell(keep func([]journal.RunState) []journal.RunState) ([]repor
 	}
 	var list []report.Run
 	for _, state := range keep(journal.Runs(c.Records)) {
-		p, _, err := savedPlan(t.runPlan(state.Run))
+		p, _, err := t.planOf(state.Run)
 		if err != nil {
 			return list, err
 		}
@@ -288,7 +296,7 @@ func (a *app) printReport(page report.Page) {
 		}
 	}
 	for _, r := range page.Rest {
-		a.out.Printf("\n%s  not touched: %s\n", ui.Bold(r.Host), r.Why)
+		a.out.Printf("\n%s  no run to tell of: %s\n", ui.Bold(r.Host), r.Why)
 	}
 }
 

@@ -23,10 +23,11 @@ func (a *app) restoreCommand() *cobra.Command {
 network or port, compares every table's rows with the backup, and removes it again.
 
 Without it, puts the database back under the server that runs: shows what is newer
-than the backup and would be lost, asks, stops the server, dumps the present
-database once more, fills a fresh one in one transaction, and swaps by rename. The
-former database is kept under another name. Interrupted, it is resumed by the same
-command; failed, it is taken back. BACKUP is an id of "liftalot backups HOST".
+than the backup and would be lost, asks, fills a fresh database in one transaction
+while the server runs, then stops the server, dumps the present database once more,
+and swaps by rename. The former database is kept under another name. Interrupted, it
+is resumed by the same command; failed, it is taken back. BACKUP is an id of
+"liftalot backups HOST".
 
 With --files, puts back uploaded files instead of the database, from a backup that
 was taken --with-files: shows which are missing or changed on the server, asks, and
@@ -98,7 +99,7 @@ func (t *target) chosen(ctx context.Context, id string, tell func(backup.Event))
 	if e == nil {
 		return backup.Entry{}, &nothingToDo{what: missing, hint: hint}
 	}
-	own, err := t.identity(ctx)
+	own, err := t.opening(ctx)
 	if err != nil {
 		return backup.Entry{}, err
 	}
@@ -154,7 +155,15 @@ func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drille
 	if err != nil {
 		return nil, err
 	}
-	own, err := t.identity(ctx)
+	dump, _ := e.File(backup.Dump)
+	warnings, err := plan.RoomForDrill(facts, dump.Size)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		t.warnOnce(t.host.Name + ": " + w)
+	}
+	own, err := t.opening(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +218,7 @@ func (t *target) restoreJob(ctx context.Context, id string) (todo job, err error
 		if runs[n-1].Action != journal.Restore {
 			return job{}, t.unfinishedRun(runs[n-1])
 		}
-		p, hash, err := savedPlan(t.runPlan(runs[n-1].Run))
+		p, hash, err := t.planOf(runs[n-1].Run)
 		if err != nil {
 			return job{}, err
 		}
@@ -274,7 +283,7 @@ func (t *target) losses(ctx context.Context, f *plan.Facts, m *backup.Manifest) 
 // send puts a backup's dump onto the host.
 func (t *target) send(host backup.Runner, track *ui.Track) func(ctx context.Context, op plan.Send) error {
 	return func(ctx context.Context, op plan.Send) error {
-		own, err := t.identity(ctx)
+		own, err := t.opening(ctx)
 		if err != nil {
 			return err
 		}

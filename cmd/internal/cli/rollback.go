@@ -2,13 +2,17 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
+	"liftalot/plan/apply"
 	"liftalot/plan/backup"
 	"liftalot/plan/journal"
 )
@@ -17,7 +21,7 @@ func (a *app) rollbackCommand() *cobra.Command {
 	var withDB, dry bool
 	var r rollout
 	cmd := &cobra.Command{
-		Use: "rollback [PATTERN...]", Short: "Take the last run back",
+		Use: "rollback [PATTERN...]", Short: "Take the last upgrade back",
 		Long: `Takes the last upgrade of a host back: files three-way, so that what the client has
 changed since stays; the very image that ran, without a build; the sidecar gone.
 When the database was migrated meanwhile the old server cannot run on it: then
@@ -36,7 +40,7 @@ stopped, and keeps the present one under another name.
 	cmd.Flags().BoolVar(&withDB, "with-database", false, "put the database back too, if it was migrated")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only show what would be done")
 	r.addFlags(cmd, false)
-	return a.addSelection(cmd)
+	return a.addSelection(cmd, plan.Rollback)
 }
 
 func (s *session) rollback(ctx context.Context, withDB, dry bool, how careful) error {
@@ -66,7 +70,7 @@ func (t *target) rollbackJob(ctx context.Context, withDB bool) (todo job, err er
 	}
 	defer func() { todo.head = headOf(runs) }()
 	if n := len(runs); n > 0 && runs[n-1].Interrupted() && runs[n-1].Action == journal.Rollback {
-		return t.resumeRollback(runs[n-1])
+		return t.resumeRollback(ctx, runs[n-1])
 	}
 	if n := len(runs); n > 0 && runs[n-1].Interrupted() && runs[n-1].Action == journal.Restore {
 		return job{}, t.unfinishedRun(runs[n-1])
@@ -76,7 +80,7 @@ func (t *target) rollbackJob(ctx context.Context, withDB bool) (todo job, err er
 		return job{}, &nothingToDo{what: t.host.Name + ": this machine knows of no upgrade that could be taken back",
 			hint: fmt.Sprintf("a rollback needs the plan and the journal of the machine that did the upgrade: \"liftalot adopt %s\" fetches them from the host", t.host.Name)}
 	}
-	was, _, err := savedPlan(t.runPlan(run.Run))
+	was, _, err := t.planOf(run.Run)
 	if err != nil {
 		return job{}, err
 	}
@@ -95,10 +99,13 @@ func (t *target) rollbackJob(ctx context.Context, withDB bool) (todo job, err er
 		Plan: was, Facts: facts, ID: id, Now: t.env.Now(), WithDB: withDB,
 		Begun: func(step string) bool {
 			st := run.Step(step)
-			return st.Do != "" && st.Undo != journal.UndoDone
+			return st.Do != "" && st.Undo != journal.UndoDone && !takenBack(runs, run.Run, step)
 		},
 	})
 	if err != nil {
+		return job{}, err
+	}
+	if err := t.oldImage(ctx, p, journal.RunState{}); err != nil {
 		return job{}, err
 	}
 	if step, ok := p.Step("restore"); ok {
@@ -120,6 +127,12 @@ func (t *target) rollbackJob(ctx context.Context, withDB bool) (todo job, err er
 	return j, nil
 }
 
+// takenBack reports whether a rollback that ended before its end had taken a step of a
+// run back.
+func takenBack(runs []journal.RunState, run, step string) bool {
+	return slices.ContainsFunc(runs, func(r journal.RunState) bool { return r.Undoes == run && r.Step("undo-"+step).InEffect() })
+}
+
 // rollbackLoss says what goes with the database of a rollback: what was written
 // since the dump that was taken with the server stopped, or since the backup.
 // Where it cannot be counted, that is said too.
@@ -128,8 +141,11 @@ func (t *target) rollbackLoss(ctx context.Context, f *plan.Facts, was *plan.Plan
 	if err != nil {
 		return []string{fmt.Sprintf("what would be lost cannot be counted here: %v", err)}
 	}
-	if swap := run.Step("swap"); step.Op.Restore.Dump != "" && !swap.Time.IsZero() {
-		m.Taken = swap.Time
+	// The dump of the swap is so much younger than the backup as the one step began
+	// after the other: both times are this machine's, and rows have the host's.
+	begun, swapped := run.Step("backup").Begun, run.Step("swap").Begun
+	if step.Op.Restore.Dump != "" && !begun.IsZero() && swapped.After(begun) {
+		m.Taken = m.Taken.Add(swapped.Sub(begun))
 	}
 	losses, err := t.losses(ctx, f, m)
 	if err != nil {
@@ -138,12 +154,47 @@ func (t *target) rollbackLoss(ctx context.Context, f *plan.Facts, was *plan.Plan
 	return losses
 }
 
-func (t *target) resumeRollback(run journal.RunState) (job, error) {
-	p, hash, err := savedPlan(t.runPlan(run.Run))
+// oldImage makes sure, before anything is taken back, that the image it all leads to is
+// still on the host. run is what an earlier start of the rollback did.
+func (t *target) oldImage(ctx context.Context, p *plan.Plan, run journal.RunState) error {
+	for _, s := range p.Steps {
+		if s.Op.Swap == nil || run.Step(s.ID).InEffect() {
+			continue
+		}
+		err := apply.OldImage(ctx, t.client, *s.Op.Swap)
+		var gone *plan.ImageGone
+		if errors.As(err, &gone) {
+			gone.Begun, gone.Copy = run.Run != "", t.imageCopy(gone.Image)
+		}
+		return err
+	}
+	return nil
+}
+
+// imageCopy is where this machine has an image, in the newest backup that was taken with
+// it; "" for nowhere.
+func (t *target) imageCopy(id string) (file string) {
+	all, err := backup.List(t.backups())
+	if err != nil {
+		return "" // the hint says how else
+	}
+	for _, b := range all {
+		if f, ok := b.File(backup.Image); ok && b.ImageID == id && b.Err == nil {
+			file = filepath.Join(b.Dir, f.Name+".age")
+		}
+	}
+	return file
+}
+
+func (t *target) resumeRollback(ctx context.Context, run journal.RunState) (job, error) {
+	p, hash, err := t.planOf(run.Run)
 	if err != nil {
 		return job{}, err
 	}
-	was, _, err := savedPlan(t.runPlan(p.Undoes))
+	was, _, err := t.planOf(p.Undoes)
+	if err == nil {
+		err = t.oldImage(ctx, p, run)
+	}
 	return job{plan: p, was: was, hash: hash, resumes: true}, err
 }
 
@@ -176,7 +227,7 @@ func (t *target) lastRun() (was *plan.Plan, run journal.RunState, takenBack bool
 	if !ok {
 		return nil, journal.RunState{}, false, nil
 	}
-	was, _, err = savedPlan(t.runPlan(run.Run))
+	was, _, err = t.planOf(run.Run)
 	return was, run, undone(runs, run.Run) || run.Outcome == journal.RolledBack, err
 }
 

@@ -203,7 +203,7 @@ func (b *batchRun) wave(ctx context.Context, progress *ui.Progress, number int, 
 			b.keep(b.heldBack(name, why), nil)
 			return nil
 		}
-		if err := b.record.begun(name, number); err != nil {
+		if err := b.record.begun(name, b.jobs[name].plan.ID, number); err != nil {
 			b.ended(number, finished{Host: name, Outcome: apply.NotBegun}.failed(name, err), err)
 			return err
 		}

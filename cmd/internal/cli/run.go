@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,6 +66,9 @@ func (t *target) carryOut(ctx context.Context, todo job, track *ui.Track) (finis
 	if err := todo.unchanged(t.host.Name, j.Records()); err != nil {
 		return done, err
 	}
+	if err := t.stillTrusted(p, j.Records()); err != nil {
+		return done, err
+	}
 	if err := t.stillOffered(ctx, p, j.Records()); err != nil {
 		return done, err
 	}
@@ -79,9 +83,15 @@ func (t *target) carryOut(ctx context.Context, todo job, track *ui.Track) (finis
 	if err := t.sign(j, p.ID); err != nil {
 		return done, err
 	}
-	e := &apply.Engine{Host: host, Watch: t.client, Plan: p, Hash: hash, Journal: j, Stop: t.stop, Desk: t.desk(was, p, host, track), Handover: apply.HandoverFolder(was)}
+	desk := t.desk(was, p, host, track)
+	var warned []string
+	desk.Verify = func(ctx context.Context, _ plan.Verify) (err error) {
+		warned, err = t.verifyPatiently(ctx, wantAfter(p, was))
+		return err
+	}
+	e := &apply.Engine{Host: host, Watch: t.client, Plan: p, Hash: hash, Journal: j, Stop: t.stop, Desk: desk, Handover: apply.HandoverFolder(was)}
 	res, err := e.Run(ctx)
-	done.Outcome, done.Downtime, done.Took, done.Follow = res.Outcome, res.Downtime, t.env.Now().Sub(began), p.FollowUps
+	done.Outcome, done.Downtime, done.Took, done.Follow = res.Outcome, res.Downtime, t.env.Now().Sub(began), slices.Concat(warned, p.FollowUps)
 	if res.Backup != nil {
 		done.Backup = &backupSummary{ID: res.Backup.ID, Dir: t.backupFolder(res.Backup.ID), Bytes: res.Backup.Bytes}
 	}
@@ -108,7 +118,7 @@ func (t *target) sign(j *journal.Journal, run string) error {
 // desk is what the engine may ask of this machine.
 func (t *target) desk(was, p *plan.Plan, host *lock.Host, track *ui.Track) apply.Desk {
 	return apply.Desk{
-		Look: t.look,
+		Look: t.lookAndLearn,
 		Backup: func(ctx context.Context, op plan.Backup) (apply.BackupNote, error) {
 			taker, err := t.taker(ctx, host, track)
 			if err != nil {
@@ -130,7 +140,6 @@ func (t *target) desk(was, p *plan.Plan, host *lock.Host, track *ui.Track) apply
 			}
 			return c(ctx)
 		},
-		Verify: func(ctx context.Context, _ plan.Verify) error { return t.verifyPatiently(ctx, wantAfter(p, was)) },
 		Tell: func(ev apply.Event) {
 			show(track, ev)
 			t.logEvent(t.host.Name, ev)
@@ -147,21 +156,33 @@ const (
 )
 
 // verifyPatiently verifies a host, and looks again before it says that
-// something is wrong.
-func (t *target) verifyPatiently(ctx context.Context, want verify.Want) error {
+// something is wrong. What is odd and no fault comes back for a person to see to, such
+// as a reverse proxy that still looks for the old container.
+func (t *target) verifyPatiently(ctx context.Context, want verify.Want) (warned []string, err error) {
 	for tries := 1; ; tries++ {
 		checks, err := t.verifyAs(ctx, want)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		bad := verify.Failed(t.host.Name, checks)
-		if bad == nil || tries == maxVerify {
-			return bad
-		}
-		if err := remote.Pause(ctx, verifyPause); err != nil {
-			return bad
+		if bad == nil || tries == maxVerify || remote.Pause(ctx, verifyPause) != nil {
+			return warnings(checks), bad
 		}
 	}
+}
+
+func warnings(checks []plan.Check) (list []string) {
+	for _, c := range checks {
+		if c.Level != plan.Warn {
+			continue
+		}
+		text := c.Name + ": " + c.Detail
+		if c.Hint != "" {
+			text += " (" + c.Hint + ")"
+		}
+		list = append(list, text)
+	}
+	return list
 }
 
 func wantAfter(p, was *plan.Plan) verify.Want {

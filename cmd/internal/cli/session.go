@@ -13,6 +13,7 @@ import (
 
 	"liftalot/cmd/internal/ui"
 	"liftalot/inventory"
+	"liftalot/plan"
 	"liftalot/remote"
 )
 
@@ -39,12 +40,16 @@ type session struct {
 
 // open reads the inventory and picks the hosts.
 func (a *app) open(patterns []string) (*session, error) {
-	inv, err := inventory.Load(a.flags.inventory)
+	inv, err := inventory.Load(a.flags.inventory, inventory.WithDecisions(plan.Decisions()...))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &nothingToDo{
 			what: fmt.Sprintf("there is no inventory %s", a.flags.inventory),
 			hint: `"liftalot init > inventory.yml" writes one to fill in, "--inventory FILE" names another`,
 		}
+	}
+	var unread *fs.PathError // such as a folder of that name
+	if errors.As(err, &unread) {
+		return nil, &usageError{err, "liftalot"}
 	}
 	if err != nil {
 		return nil, err
@@ -85,7 +90,7 @@ func checkState(dir string) error {
 		return fmt.Errorf("state folder: %w", err)
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("state folder: %s is not a folder", dir)
+		return &usageError{fmt.Errorf("state folder: %s is not a folder", dir), "liftalot"}
 	}
 	if info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
 		return &usageError{fmt.Errorf("state folder %s can be read by others (mode %04o): chmod 700 it", dir, info.Mode().Perm()), "liftalot"}

@@ -101,7 +101,7 @@ func (f *simFleet) inventory() string { return filepath.Join(f.dir, "inventory.y
 
 func (f *simFleet) writeInventory() {
 	var b strings.Builder
-	fmt.Fprintf(&b, "version: 1\ndefaults:\n  identity: %s\nhosts:\n", f.keyFile)
+	fmt.Fprintf(&b, "version: 1\ndefaults:\n  identity: %s\n  cosign_key_sha256: %s\nhosts:\n", f.keyFile, plan.Hash([]byte(vendorKey)))
 	for _, name := range f.names {
 		fmt.Fprintf(&b, "  %s: %s\n", name, f.labels[name])
 	}
@@ -156,6 +156,8 @@ func (f *simFleet) offer(a *app) {
 	found.once.Do(func() { found.release = recordedRelease(f.t) })
 }
 
+const vendorKey = "-----BEGIN PUBLIC KEY-----\nsimulated\n-----END PUBLIC KEY-----\n"
+
 func recordedRelease(t *testing.T) *release.Release {
 	t.Helper()
 	images, err := sim.ReleaseImages()
@@ -164,7 +166,7 @@ func recordedRelease(t *testing.T) *release.Release {
 		repo, digest, _ := strings.Cut(images[service], "@")
 		return release.Image{Repo: repo, Tag: "0.24.6", Digest: digest, PlatformDigest: digest, Signature: release.Signature{State: release.Verified}, Declared: true}
 	}
-	key := []byte("-----BEGIN PUBLIC KEY-----\nsimulated\n-----END PUBLIC KEY-----\n")
+	key := []byte(vendorKey)
 	return &release.Release{
 		Version: "0.24.6", Channel: "stable", Server: image("chatalot"), Updater: image("chatalot-updater"), Proxy: image("chatalot-socket-proxy"),
 		KeyPEM: key, KeySHA256: plan.Hash(key), Manifest: release.Signature{State: release.Verified}, ManifestSHA256: plan.Hash(nil),

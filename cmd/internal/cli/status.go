@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,15 +97,36 @@ func (t *target) standing() (standing, error) {
 	}
 	if len(runs) == 0 {
 		st.Says, st.Next = "never touched from here", "liftalot check "+name
-		if _, err := os.Stat(t.planFile()); err == nil {
+		_, _, err := t.savedPlan()
+		switch {
+		case err == nil:
 			st.Says, st.Next = "planned, not applied", "liftalot apply "+name
+		case !errors.Is(err, fs.ErrNotExist):
+			return st, err
 		}
 		return st, nil
 	}
 	last := runs[len(runs)-1]
 	st.Run = last.Run
 	st.Says, st.Next = describe(name, last)
+	if holder, held := journal.Held(t.folder()); held && last.Interrupted() {
+		st.Says, st.Next = fmt.Sprintf("the %s is under way since %s UTC, in step %q (process %d)", kindOf(last.Action), last.Begun.UTC().Format(time.DateTime), last.Last.Step, holder.PID), ""
+	}
+	if !last.Interrupted() && t.plannedSince(runs) {
+		st.Says, st.Next = st.Says+"; planned since", "liftalot apply "+name
+	}
 	return st, nil
+}
+
+// plannedSince reports whether the saved plan is newer than all that was done, and is
+// not done itself.
+func (t *target) plannedSince(runs []journal.RunState) bool {
+	p, _, err := t.savedPlan()
+	if err != nil || p.Empty() || slices.ContainsFunc(runs, func(r journal.RunState) bool { return r.Run == p.ID }) {
+		return false
+	}
+	made, err := time.Parse(time.RFC3339, p.Created)
+	return err == nil && !made.Before(runs[len(runs)-1].Last.Time.Truncate(time.Second))
 }
 
 // describe tells a run in a sentence and names the next command.
@@ -113,6 +135,9 @@ func describe(name string, r journal.RunState) (says, next string) {
 	what := "upgrade"
 	if r.Action == journal.Rollback {
 		what = "rollback"
+	}
+	if r.Outcome == journal.GivenUp {
+		return fmt.Sprintf("the %s was given up at %s; what it had changed there stayed", kindOf(r.Action), at), "liftalot check " + name
 	}
 	if r.Action == journal.Restore {
 		return describeRestore(name, at, r)
@@ -128,7 +153,7 @@ func describe(name string, r journal.RunState) (says, next string) {
 	case journal.Abandoned:
 		return fmt.Sprintf("an upgrade stopped at %s before it changed anything", at), "liftalot plan " + name
 	case journal.NeedsPerson:
-		return fmt.Sprintf("an upgrade failed at %s, and the new version may have changed the database", at), "liftalot rollback " + name + ", which says whether --with-database is needed"
+		return fmt.Sprintf("the %s failed at %s, and the new version may have changed the database", what, at), "liftalot rollback " + name + ", which says whether --with-database is needed"
 	}
 	return fmt.Sprintf("the %s stopped at %s in step %q", what, at, r.Last.Step), wayOn(name, r.Action)
 }

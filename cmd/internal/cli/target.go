@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -91,7 +92,7 @@ func (t *target) hop(h inventory.Host) remote.Config {
 	}
 	return remote.Config{
 		Name: h.Name, Address: h.Address, Port: h.Port, User: h.User, Identities: h.Identities, IdentitiesOnly: h.IdentitiesOnly,
-		Certificates: h.Certificates, AgentSocket: agent, KnownHosts: []string{t.knownHosts()}, UserKnownHosts: users, Known: &t.trusted, Keys: &t.sshKeys, Warn: t.warnOnce,
+		Certificates: h.Certificates, AgentSocket: agent, HostKeyAlias: h.HostKeyAlias, KnownHosts: []string{t.knownHosts()}, UserKnownHosts: users, Known: &t.trusted, Keys: &t.sshKeys, Warn: t.warnOnce,
 		Passphrase: func(ctx context.Context, file string) ([]byte, error) {
 			got, err := t.ask(ctx, "passphrase of "+file)
 			return got.Reveal(), err
@@ -113,6 +114,20 @@ func (t *target) look(ctx context.Context) (*plan.Facts, error) {
 			return nil, looked(err)
 		}
 	}
+}
+
+// lookAndLearn takes a look at a host that is about to be changed, and tells the
+// redactor of what may be a secret in the client's files: from here on the words of its
+// containers are shown and kept, and they may repeat it.
+func (t *target) lookAndLearn(ctx context.Context) (*plan.Facts, error) {
+	f, err := t.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range f.FileSecrets() {
+		t.secret.Add([]byte(s))
+	}
+	return f, nil
 }
 
 const (
@@ -167,7 +182,7 @@ func (t *target) resolve(ctx context.Context, f *plan.Facts) (plan.Release, erro
 
 func planRelease(r *release.Release) plan.Release {
 	ref := func(i release.Image) plan.Ref {
-		return plan.Ref{Repo: i.Repo, Tag: i.Tag, Digest: i.Digest, Platform: i.PlatformDigest, Signature: string(i.Signature.State)}
+		return plan.Ref{Repo: i.Repo, Tag: i.Tag, Digest: i.Digest, Platform: i.PlatformDigest, Signature: string(i.Signature.State), Declared: i.Declared}
 	}
 	return plan.Release{
 		Version: r.Version, Channel: r.Channel, Server: ref(r.Server), Updater: ref(r.Updater), Proxy: ref(r.Proxy),
@@ -194,15 +209,35 @@ func whoami() (name, machine string) {
 	return name, machine
 }
 
-// savedPlan reads a plan file and its hash.
-func savedPlan(file string) (*plan.Plan, string, error) {
+// savedPlan reads a host's saved plan and its hash; without one the error is
+// [fs.ErrNotExist].
+func (t *target) savedPlan() (*plan.Plan, string, error) {
+	return readPlan(t.planFile(), fmt.Sprintf("\"liftalot plan %s\" makes a new one", t.host.Name))
+}
+
+// planOf reads the plan of a run and its hash. A journal that names a run has its plan
+// beside it.
+func (t *target) planOf(run string) (*plan.Plan, string, error) {
+	const hint = "put it back from a copy of the state folder: the way back of the run is in it"
+	p, hash, err := readPlan(t.runPlan(run), hint)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &journal.DamagedError{Path: t.runPlan(run), Reason: "the plan of run " + run + " is gone; " + hint}
+	}
+	return p, hash, err
+}
+
+func readPlan(file, hint string) (*plan.Plan, string, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, "", err
 	}
 	p, err := plan.Decode(data)
-	if err != nil {
+	var newer *plan.NewerError
+	switch {
+	case errors.As(err, &newer):
 		return nil, "", fmt.Errorf("%s: %w", file, err)
+	case err != nil:
+		return nil, "", &journal.DamagedError{Path: file, Reason: err.Error() + "; " + hint}
 	}
 	return p, plan.Hash(data), nil
 }

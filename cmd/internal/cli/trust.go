@@ -1,8 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,12 +17,14 @@ import (
 )
 
 func (a *app) trustCommand() *cobra.Command {
-	var fingerprint string
+	var fingerprints []string
 	cmd := &cobra.Command{
 		Use: "trust PATTERN...", Short: "Look at a host's key and remember it",
 		Long: `Shows the keys a host presents and, once you agree, remembers them in
-known_hosts of the state folder. With --fingerprint nothing is asked: a key with
-that fingerprint is remembered and any other is refused.
+known_hosts of the state folder. A jump host on the way that is not known yet
+comes first. With --fingerprint nothing is asked: a key with that fingerprint is
+remembered and any other is refused. It can be given more than once, for a jump
+host and the host behind it.
 ` + exitHelp,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
@@ -24,54 +32,111 @@ that fingerprint is remembered and any other is refused.
 			if err != nil {
 				return err
 			}
-			if fingerprint != "" && len(s.hosts) != 1 {
+			if len(fingerprints) > 0 && len(s.hosts) != 1 {
 				return &usageError{fmt.Errorf("--fingerprint is for one host, the patterns name %d", len(s.hosts)), "liftalot trust"}
 			}
 			ctx, cancel := a.limited(cmd.Context())
 			defer cancel()
 			errs := make([]error, len(s.hosts))
 			for i, h := range s.hosts {
-				errs[i] = s.one(ctx, h, func(ctx context.Context, t *target) error { return t.trust(ctx, fingerprint) })
+				errs[i] = s.one(ctx, h, func(ctx context.Context, t *target) error { return t.trust(ctx, fingerprints) })
 			}
 			return gather(s.hosts, errs)
 		},
 	}
-	cmd.Flags().StringVar(&fingerprint, "fingerprint", "", "the fingerprint the client gave you (SHA256:…)")
+	cmd.Flags().StringArrayVar(&fingerprints, "fingerprint", nil, "the fingerprint the client gave you (SHA256:…)")
 	cmd.Flags().BoolVarP(&a.flags.yes, "yes", "y", false, "remember what the host presents, without asking (only where nobody can be in between)")
 	return cmd
 }
 
-// trust remembers the keys a person agrees to.
-func (t *target) trust(ctx context.Context, fingerprint string) error {
-	keys, err := remote.Scan(ctx, t.config())
+// trust remembers the keys a person agrees to: those of the jump hosts that nobody
+// knows yet, because the host is seen through them, and then its own. With
+// fingerprints it is they who agree, each to one machine.
+func (t *target) trust(ctx context.Context, given []string) error {
+	meet := &meeting{target: t, given: slices.Clone(given), byPerson: len(given) == 0}
+	host := t.config()
+	for i, jump := range host.Jumps {
+		jump.Jumps = host.Jumps[:i]
+		var refused *remote.HostKeyError
+		switch err := remote.CheckHostKey(ctx, jump); {
+		case err == nil:
+			continue
+		case !errors.As(err, &refused) || refused.Kind != remote.HostKeyUnknown:
+			return err
+		}
+		if err := meet.machine(ctx, jump, ui.Textf("Is that the key of the jump host %s, on the way to %s?", jump.Name, host.Name)); err != nil {
+			return err
+		}
+		t.out.Printf("%s  trusted, on the way to %s\n", jump.Name, host.Name)
+	}
+	if err := meet.machine(ctx, host, ui.Textf("Is that what the client says the server's key is?")); err != nil {
+		return err
+	}
+	t.out.Printf("%s  trusted\n", host.Name)
+	return nil
+}
+
+// A meeting is the way to a host whose keys are to be remembered.
+type meeting struct {
+	*target
+	given    []string // fingerprints that no machine has shown yet
+	byPerson bool     // none were given: a person is asked
+}
+
+// machine remembers the keys of one machine on the way, or of the host.
+func (m *meeting) machine(ctx context.Context, at remote.Config, question ui.Text) error {
+	keys, err := remote.Scan(ctx, at)
 	if err != nil {
 		return err
 	}
-	var chosen []remote.HostKey
+	chosen := keys
+	if !m.byPerson {
+		if chosen = m.take(keys); len(chosen) == 0 {
+			return m.stranger(at, keys[0])
+		}
+	}
+	for _, k := range chosen {
+		m.err.Printf("%s  %s %s\n", ui.Bold(at.Name), k.Type, k.Fingerprint)
+	}
+	if m.byPerson {
+		if err := m.confirm(ctx, question); err != nil {
+			return err
+		}
+	}
+	name, port := at.KnownAs()
+	for _, k := range chosen {
+		if err := remote.Trust(m.knownHosts(), name, port, k.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take picks the keys whose fingerprints were given. A fingerprint is used up by the
+// machine that shows it: a jump host must not pass for the host behind it.
+func (m *meeting) take(keys []remote.HostKey) (chosen []remote.HostKey) {
 	for _, k := range keys {
-		if fingerprint == "" || k.Fingerprint == fingerprint {
+		if i := slices.Index(m.given, k.Fingerprint); i >= 0 {
+			m.given = slices.Delete(m.given, i, i+1)
 			chosen = append(chosen, k)
 		}
 	}
-	if len(chosen) == 0 {
-		return &remote.HostKeyError{
-			Host: t.host.Name, Endpoint: fmt.Sprintf("%s:%d", t.host.Address, t.host.Port), Kind: remote.HostKeyChanged,
-			Type: keys[0].Type, Got: keys[0].Fingerprint, Want: []remote.KnownKey{{Type: "the given", Fingerprint: fingerprint, File: "--fingerprint"}},
-		}
+	return chosen
+}
+
+// stranger is a machine that shows none of the keys that it may have.
+func (m *meeting) stranger(at remote.Config, shown remote.HostKey) error {
+	err := &remote.HostKeyError{
+		Host: at.Name, Endpoint: cmp.Or(at.HostKeyAlias, net.JoinHostPort(at.Address, strconv.Itoa(at.Port))),
+		Kind: remote.HostKeyUnknown, Type: shown.Type, Got: shown.Fingerprint,
 	}
-	for _, k := range chosen {
-		t.err.Printf("%s  %s %s\n", ui.Bold(t.host.Name), k.Type, k.Fingerprint)
+	if len(m.given) == 0 {
+		return err
 	}
-	if fingerprint == "" {
-		if err := t.confirm(ctx, ui.Textf("Is that what the client says the server's key is?")); err != nil {
-			return err
-		}
+	hint := "nothing of it was remembered: ask the client again, and whether that is the server which was meant"
+	if at.Name != m.host.Name {
+		hint = fmt.Sprintf("%s is the jump host on the way: compare its fingerprint too, then: liftalot trust %s --fingerprint %s --fingerprint %s",
+			at.Name, m.host.Name, shown.Fingerprint, strings.Join(m.given, " --fingerprint "))
 	}
-	for _, k := range chosen {
-		if err := remote.Trust(t.knownHosts(), t.host.Address, t.host.Port, k.Key); err != nil {
-			return err
-		}
-	}
-	t.out.Printf("%s  trusted\n", t.host.Name)
-	return nil
+	return &hostError{host: m.host.Name, code: exitHostKey, err: named(m.host.Name, fmt.Errorf("%w, which was not given", err)), hint: hint}
 }

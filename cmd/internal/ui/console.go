@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -128,15 +129,15 @@ func (c *Console) Clear() {
 	}
 }
 
-// Write prints foreign text: everything but line feeds is escaped. It is there
-// for libraries that want an io.Writer.
+// Write prints foreign text: everything but line feeds is escaped, and a tab is blanks.
+// It is there for libraries that want an io.Writer.
 func (c *Console) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	text := append(c.torn, p...)
 	whole := wholeRunes(text)
 	c.torn = append([]byte(nil), text[whole:]...)
-	c.emit(EscapeLines(string(text[:whole])))
+	c.emit(EscapeLines(strings.ReplaceAll(string(text[:whole]), "\t", "    ")))
 	return len(p), c.err
 }
 

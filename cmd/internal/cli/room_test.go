@@ -1,0 +1,15 @@
+package cli
+
+import "testing"
+
+// The throw-away database of a drill fills no disk that the live one needs.
+func TestNoDrillOnAFullDisk(t *testing.T) {
+	f := newSimFleet(t, simHost{name: "acme"})
+	f.does(exitDone, "backup", "acme")
+	var list struct{ Backups []listed }
+	f.documented(exitDone, "backups", &list, "backups", "acme")
+	s := f.servers["acme"]
+	s.Machine.Do(func() { s.Machine.FillDisk(true) })
+	f.wants(f.does(exitCheck, "restore", "acme", list.Backups[0].ID, "--drill"),
+		"acme: .*disk space: /var/backups .* has 0 KiB free, but .* is needed: the dump", "nothing was changed", "hint: make room on the host first")
+}

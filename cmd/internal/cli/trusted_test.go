@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/plan"
+	"liftalot/plan/journal"
+	"liftalot/testenv/fixture"
+)
+
+// A saved plan is held against what the inventory asks for when it is carried out,
+// just as a new one would be.
+func TestAPlanWithoutASignatureIsNotCarriedOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		release fixture.Release
+		version string // in the inventory
+		says    string // "" for a plan that is carried out
+	}{
+		"signed":                  {fixture.Release{}, "", ""},
+		"manifest not signed":     {fixture.Release{ManifestSignature: fixture.Missing}, "", "for the manifest\n"},
+		"images in the manifest":  {fixture.Release{ImageSignature: fixture.Missing}, "", ""},
+		"nothing signed":          {fixture.Release{ManifestSignature: fixture.Missing, ImageSignature: fixture.Missing}, "", "for the manifest and the server image and the updater image"},
+		"short, images signed":    {fixture.Release{ShortManifest: true}, "", ""},
+		"short and images not":    {fixture.Release{ShortManifest: true, ImageSignature: fixture.Missing}, "", "for the updater image"},
+		"another version, signed": {fixture.Release{Version: "0.24.6"}, "0.24.6", ""},
+		"another version and not": {fixture.Release{Version: "0.24.6", ImageSignature: fixture.Missing}, "0.24.6", "for the server image and the updater image"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, "")
+			if c.version != "" {
+				d.host.Version = c.version
+			} else {
+				c.release.Version = "0.24.7"
+			}
+			_, err := d.vendor.SetRelease(t.Context(), c.release)
+			must(t, err)
+			if c.version != "" { // the channel has moved on
+				_, err := d.vendor.SetRelease(t.Context(), fixture.Release{Version: "0.24.8"})
+				must(t, err)
+			}
+			rel, err := d.ask(t)
+			must(t, err)
+			p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{{ID: "x"}}}
+			must(t, d.stillTrusted(p, nil)) // nothing is required
+			d.host.RequireSignature = true
+			err = d.stillTrusted(p, nil)
+			if c.says == "" {
+				must(t, err)
+				_, err = d.ask(t)
+				must(t, err)
+				return
+			}
+			code, said := d.ends(err)
+			if code != exitTrust || !strings.Contains(said, c.says) || !strings.Contains(said, "plan anew: liftalot plan web1") {
+				t.Errorf("status %d:\n%s", code, said)
+			}
+			if _, err := d.ask(t); err == nil {
+				t.Error("a new plan would be made")
+			}
+			back := *p
+			back.Kind = plan.Rollback
+			must(t, d.stillTrusted(&back, nil))
+		})
+	}
+}
+
+// Neither is one that rests on another key than the inventory pins by now, or that
+// would place another one on the host, whatever it says of itself.
+func TestAPlanWithAnotherKeyIsNotCarriedOut(t *testing.T) {
+	d := newDesk(t, "")
+	rel, err := d.ask(t)
+	must(t, err)
+	place := func(key []byte) plan.Step {
+		return plan.Step{ID: "secret-cosign_pub", Op: plan.Op{Secret: &plan.MakeFile{Source: plan.FromKey, Body: key}}}
+	}
+	p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{place(rel.Key)}}
+	must(t, d.stillTrusted(p, nil))
+	other := *p
+	other.Steps = []plan.Step{place([]byte("another key"))}
+	pinned := d.host.CosignKeySHA256
+	for name, c := range map[string]struct {
+		plan   *plan.Plan
+		pinned string
+	}{
+		"rotated":      {p, strings.Repeat("0", 64)},
+		"another body": {&other, pinned},
+	} {
+		d.host.CosignKeySHA256 = c.pinned
+		code, said := d.ends(d.stillTrusted(c.plan, nil))
+		if code != exitStale || !strings.Contains(said, "and the inventory pins "+c.pinned) || !strings.Contains(said, "plan anew: liftalot plan web1") {
+			t.Errorf("%s: status %d:\n%s", name, code, said)
+		}
+	}
+}
+
+// A run that was begun, here or elsewhere, with what the inventory does not accept is
+// not gone on with, and can be taken back; once its swap is through there is nothing
+// left to refuse.
+func TestABegunRunIsHeldAgainstTheInventoryToo(t *testing.T) {
+	d := newDesk(t, "    require_signature: true\n")
+	p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: plan.Release{KeySHA256: d.host.CosignKeySHA256}, Steps: []plan.Step{{ID: "swap"}}}
+	records := []journal.Record{
+		{Kind: journal.RunBegun, Run: "a", Action: journal.Apply, Time: time.Now()},
+		{Kind: journal.Intent, Run: "a", Step: "swap", Time: time.Now()},
+	}
+	code, said := d.ends(d.stillTrusted(p, records))
+	if code != exitInterrupted || !strings.Contains(said, `"liftalot rollback web1" takes it back`) || !strings.Contains(said, "signatures are required") {
+		t.Errorf("status %d:\n%s", code, said)
+	}
+	must(t, d.stillTrusted(p, append(records, journal.Record{Kind: journal.Done, Run: "a", Step: "swap", Time: time.Now()})))
+}
+
+// Carrying out asks before anything of the host is.
+func TestCarryOutAsksWhetherThePlanIsTrusted(t *testing.T) {
+	d := newDesk(t, "    require_signature: true\n")
+	p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: plan.Release{KeySHA256: d.host.CosignKeySHA256}, Steps: []plan.Step{{ID: "x"}}}
+	progress := ui.NewProgress(d.err, ui.Quiet)
+	defer progress.Close()
+	_, err := d.carryOut(t.Context(), job{plan: p, was: p}, progress.Host("web1"))
+	if code, said := d.ends(err); code != exitTrust {
+		t.Errorf("status %d:\n%s", code, said)
+	}
+}
