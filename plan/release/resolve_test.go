@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -212,11 +213,11 @@ func TestAManifestDoesNotChooseTheRegistry(t *testing.T) {
 // hash, and the login is not taken along.
 func TestContentThatIsKeptElsewhere(t *testing.T) {
 	f := newFake(t)
-	elsewhere := 0
+	var elsewhere atomic.Int32 // manifests and contents are fetched side by side
 	client := Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 		switch {
 		case req.URL.Host == "cdn.example":
-			elsewhere++
+			elsewhere.Add(1)
 			if _, _, ok := req.BasicAuth(); ok || req.Header.Get("Authorization") != "" {
 				t.Error("the login was sent to another host")
 			}
@@ -236,7 +237,7 @@ func TestContentThatIsKeptElsewhere(t *testing.T) {
 	if _, err := client.Resolve(t.Context(), src); err != nil {
 		t.Error(err)
 	}
-	if elsewhere == 0 {
+	if elsewhere.Load() == 0 {
 		t.Error("nothing was fetched from the other host")
 	}
 }
