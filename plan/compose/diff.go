@@ -44,7 +44,6 @@ func (l DiffLine) String() string {
 
 type diffOptions struct {
 	reasons []Splice
-	redact  func() func(string) string
 }
 
 // A DiffOption changes what [Diff] shows.
@@ -56,19 +55,13 @@ func WithReasons(splices []Splice) DiffOption {
 	return func(o *diffOptions) { o.reasons = splices }
 }
 
-// WithRedaction hides values in the way of a function of one line. Without it,
-// what may be a secret is hidden as in [RedactLine].
-func WithRedaction(redact func(line string) string) DiffOption {
-	return func(o *diffOptions) { o.redact = func() func(string) string { return redact } }
-}
-
 // context is how many unchanged lines stand around a change.
 const context = 3
 
 // Diff returns the difference of two versions of a file, as `diff -u` does, or
-// nothing if they are equal.
+// nothing if they are equal. What may be a secret is hidden as in [RedactLine].
 func Diff(name string, before, after []byte, options ...DiffOption) []DiffLine {
-	o := diffOptions{redact: func() func(string) string { return newRedactor().line }}
+	var o diffOptions
 	for _, option := range options {
 		option(&o)
 	}
@@ -77,7 +70,7 @@ func Diff(name string, before, after []byte, options ...DiffOption) []DiffLine {
 	if len(regions) == 0 {
 		return nil
 	}
-	p := &printer{a: shown(a, o.redact()), b: shown(b, o.redact()), reasons: o.reasons}
+	p := &printer{a: shown(a), b: shown(b), reasons: o.reasons}
 	p.put(DiffFile, "--- "+name)
 	p.put(DiffFile, "+++ "+name)
 	for len(regions) > 0 {
@@ -92,7 +85,8 @@ func Diff(name string, before, after []byte, options ...DiffOption) []DiffLine {
 }
 
 // shown returns lines as they may be shown.
-func shown(lines []string, redact func(string) string) []string {
+func shown(lines []string) []string {
+	redact := newRedactor().line
 	out := make([]string, len(lines))
 	for i, l := range lines {
 		out[i] = redact(bareText(l))

@@ -82,14 +82,14 @@ func TestDiffOfFarPlaces(t *testing.T) {
 	lines[2], lines[28] = "C", "C''"
 	after := strings.TrimSuffix(strings.Join(lines, "\n"), "\n")
 	var got []string
-	for _, l := range Diff("f", []byte(before), []byte(after), WithRedaction(strings.ToLower)) {
+	for _, l := range Diff("f", []byte(before), []byte(after)) {
 		if l.Kind == DiffHunk || l.Kind == DiffAdd || l.Kind == DiffRemove {
 			got = append(got, l.String())
 		}
 	}
 	want := []string{
-		"@@ -1,6 +1,6 @@", "-c", "+c",
-		"@@ -26,5 +26,5 @@", "-c'", "-d'", "+c''", "+d' (no line end)",
+		"@@ -1,6 +1,6 @@", "-c", "+C",
+		"@@ -26,5 +26,5 @@", "-c'", "-d'", "+C''", "+d' (no line end)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

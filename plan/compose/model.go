@@ -97,15 +97,6 @@ func (m *Model) Name() string { return str(m.get("name")) }
 // ServiceNames returns the names of all services, sorted.
 func (m *Model) ServiceNames() []string { return m.names("services") }
 
-// NetworkNames returns the names of all networks in use, sorted.
-func (m *Model) NetworkNames() []string { return m.names("networks") }
-
-// VolumeNames returns the names of all volumes in use, sorted.
-func (m *Model) VolumeNames() []string { return m.names("volumes") }
-
-// SecretNames returns the names of all secrets in use, sorted.
-func (m *Model) SecretNames() []string { return m.names("secrets") }
-
 func (m *Model) names(section string) []string {
 	return slices.Sorted(maps.Keys(mapping(m.get(section))))
 }
@@ -116,9 +107,6 @@ func (m *Model) HasNetwork(name string) bool { return m.has("networks", name) }
 
 // HasVolume reports whether the model has a volume.
 func (m *Model) HasVolume(name string) bool { return m.has("volumes", name) }
-
-// HasSecret reports whether the model has a secret.
-func (m *Model) HasSecret(name string) bool { return m.has("secrets", name) }
 
 // NetworkInternal reports whether a network has no way out.
 func (m *Model) NetworkInternal(name string) bool { return truth(m.get("networks", name, "internal")) }

@@ -177,14 +177,6 @@ func (j *Journal) Records() []Record {
 // what it had acknowledged is not.
 func (j *Journal) Cut() int { return j.cut }
 
-// Head names the last line by its number and hash. A copy kept on the host
-// tells whether this journal is an older one that was put back.
-func (j *Journal) Head() (seq int, sum string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.head.seq, j.head.sum
-}
-
 // errClosed is what a closed journal answers.
 var errClosed = errors.New("journal is closed")
 

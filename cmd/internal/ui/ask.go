@@ -65,11 +65,6 @@ func (a *Asker) Confirm(ctx context.Context, question Text) (bool, error) {
 	}
 }
 
-// Line asks for one line of text.
-func (a *Asker) Line(ctx context.Context, question Text) (string, error) {
-	return a.line(ctx, Text{question.s + " "})
-}
-
 // Password asks for something that is not shown while it is typed.
 func (a *Asker) Password(ctx context.Context, question Text) ([]byte, error) {
 	if a.terminal == nil {
