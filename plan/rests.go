@@ -56,6 +56,24 @@ func Moved(p *Plan, f *Facts, done func(step string) bool) []string {
 	return append(out, movedSecrets(p, f, done)...)
 }
 
+// TakenAway compares what a run has done with a fresh look, and says in sentences which
+// of its edits are there no more, as after a snapshot of the machine was put back. What
+// the run would go on from is not what its journal says.
+func TakenAway(p *Plan, f *Facts, inEffect func(step string) bool) []string {
+	var out []string
+	for _, s := range p.Steps {
+		e := s.Op.Edit
+		if e == nil || !inEffect(s.ID) {
+			continue
+		}
+		i := slices.IndexFunc(f.Files, func(x File) bool { return x.Path == e.Path })
+		if i >= 0 && f.Files[i].SHA256 == e.Before {
+			out = append(out, fmt.Sprintf("%s is as it was before this run edited it, as after a snapshot was put back", e.Path))
+		}
+	}
+	return out
+}
+
 // anyDone reports whether a step of one of the kinds was begun or done.
 func anyDone(p *Plan, done func(string) bool, kinds ...string) bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool {

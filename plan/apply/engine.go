@@ -60,7 +60,12 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 	// A way back that was begun goes on whatever has moved meanwhile: no other command
 	// would, and each of its operations looks before it acts.
 	wayBack := resumed && e.Plan.Kind != plan.Upgrade
-	if moved := plan.Moved(e.Plan, facts, e.touched); len(moved) > 0 && !wayBack {
+	failed, back := e.takingBack()
+	moved := plan.Moved(e.Plan, facts, e.touched)
+	if !back {
+		moved = append(moved, plan.TakenAway(e.Plan, facts, e.inEffect)...)
+	}
+	if len(moved) > 0 && !wayBack {
 		return e.ended(&StaleError{Host: e.Plan.Host, Moved: moved})
 	}
 	if !resumed {
@@ -68,9 +73,9 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 			return e.result, err
 		}
 	}
-	if s, ok := e.takingBack(); ok {
-		e.result.Failed = s.ID
-		return e.takeBack(ctx, &StepError{Host: e.Plan.Host, Step: s, Err: ErrFailedBefore})
+	if back {
+		e.result.Failed = failed.ID
+		return e.takeBack(ctx, &StepError{Host: e.Plan.Host, Step: failed, Err: ErrFailedBefore})
 	}
 	for _, s := range e.Plan.Steps {
 		if err := e.step(ctx, s); err != nil {
@@ -148,6 +153,9 @@ func (e *Engine) begun(id string) bool {
 // back may have left other containers than there were.
 func (e *Engine) touched(id string) bool { return e.state.Step(id).Do != "" }
 
+// inEffect reports whether a step was done by this run and not taken back.
+func (e *Engine) inEffect(id string) bool { return e.state.Step(id).InEffect() }
+
 // changed reports whether a step that changes the host was begun.
 func (e *Engine) changed() bool {
 	for _, s := range e.Plan.Steps {
@@ -161,7 +169,7 @@ func (e *Engine) changed() bool {
 
 // step does one step: intent, act, outcome.
 func (e *Engine) step(ctx context.Context, s plan.Step) error {
-	if e.state.Step(s.ID).InEffect() && !volatile(s.Op) {
+	if e.inEffect(s.ID) && !volatile(s.Op) {
 		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepSkipped})
 		return nil
 	}

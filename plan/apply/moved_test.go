@@ -71,3 +71,27 @@ func TestWhatMovesDuringTheRunStopsIt(t *testing.T) {
 func serverOf(f *plan.Facts) int {
 	return slices.IndexFunc(f.Services, func(c plan.Container) bool { return c.Service == "chatalot" })
 }
+
+// A machine that went back to a snapshot taken before the edit is not gone on with: the
+// journal here tells of steps that are not done there.
+func TestAMachineThatWentBackIsNotGoneOnWith(t *testing.T) {
+	b := newBench(t)
+	b.crash(slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Edit != nil })*2 + 3)
+	edit := b.plan.Steps[slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Edit != nil })].Op.Edit
+	look := b.look
+	b.look = func() (*plan.Facts, error) {
+		f, err := look()
+		i := slices.IndexFunc(f.Files, func(x plan.File) bool { return x.Path == edit.Path })
+		f.Files[i].SHA256 = edit.Before
+		return f, err
+	}
+	before := b.state()
+	res, err := b.run(t.Context())
+	var stale *StaleError
+	if !errors.As(err, &stale) || len(stale.Moved) != 1 || res.Outcome != Interrupted {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if diff := cmp.Diff(before, b.state()); diff != "" {
+		t.Errorf("the run went on:\n%s", diff)
+	}
+}
