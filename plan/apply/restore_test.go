@@ -237,6 +237,41 @@ func TestRestoreEndsWellWhereverItWasCutOff(t *testing.T) {
 	}
 }
 
+// The same for the way back: a database that does not say whether the former one is there
+// has not said that it never was renamed.
+func TestReturnEndsWellWhereverItWasCutOff(t *testing.T) {
+	for _, how := range []string{"exit 1", `kill -9 "$(cat "$SHAM/script")"; exit 1`, `sh "$SHAM/docker" "$@"; kill -9 "$(cat "$SHAM/script")"; exit 1`} {
+		cut := true
+		for n := 1; cut; n++ {
+			h, op := restoreHost(t)
+			h.Write("databases", "postgres\nchat_before\nchat\n")
+			h.Write("docker", restoreDocker)
+			h.Shim("docker", fmt.Sprintf(`echo >>"$SHAM/calls"; if [ "$(wc -l <"$SHAM/calls")" -eq %d ]; then %s; fi; exec sh "$SHAM/docker" "$@"`, n, how))
+			run := func() error {
+				_, err := h.Run(t.Context(), remote.Command{
+					Script: "echo $$ >\"$SHAM/script\"\n" + returnScript,
+					Args:   []string{op.Container, op.User, op.Database, op.Keep, "chat_restored", op.Server},
+				})
+				return err
+			}
+			err := run()
+			if cut = strings.Count(h.Read("calls"), "\n") >= n; !cut {
+				if err != nil || n < 6 {
+					t.Errorf("%q: %d calls, %v", how, n, err)
+				}
+				break
+			}
+			const want = "postgres\nchat\nchat_restored\n"
+			if all := h.Read("databases"); err == nil && all != want {
+				t.Errorf("call %d, %q: no error, and databases %q", n, how, all)
+			}
+			if err := run(); err != nil || h.Read("databases") != want {
+				t.Errorf("call %d, %q: %v; databases %q", n, how, err, h.Read("databases"))
+			}
+		}
+	}
+}
+
 // Somebody who connects again between the end of his connection and the rename keeps
 // neither the restore nor its way back from their end.
 func TestARenameOutlastsWhoComesBack(t *testing.T) {

@@ -9,12 +9,17 @@ var (
 	swapScript string
 	//go:embed scripts/gate.sh
 	gateScript string
+	//go:embed scripts/database.sh
+	databaseScript string
 	//go:embed scripts/restore.sh
-	restoreScript string
+	restoreSteps string
 	//go:embed scripts/return.sh
-	returnScript string
+	returnSteps string
 	//go:embed scripts/start.sh
 	startScript string
 	//go:embed scripts/pull.sh
 	pullScript string
+
+	restoreScript = databaseScript + restoreSteps
+	returnScript  = databaseScript + returnSteps
 )

@@ -7,30 +7,10 @@
 #   $1 container  $2 user  $3 database  $4 dump on the host  $5 dump to use where
 #   there is none  $6 name for the old database  $7 the server's container
 #   $8 file for the last dump, or empty
-set -eu
-C=$1 U=$2 NAME=$3 DUMP=$4 KEEP=$6 SERVER=$7 FINAL=$8
+DUMP=$4 KEEP=$6 SERVER=$7 FINAL=$8
 umask 077
 [ -n "$DUMP" ] && [ -f "$DUMP" ] || DUMP=$5
 NEW=${KEEP}_new RAN= RENAMING=
-sql() { docker exec "$C" psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$U" -d "$1" -c "$2" </dev/null; }
-count() { sql template1 "select count(*) from pg_database where datname = '$1'"; }
-# No answer is not a no: it would have a database dropped that is all there is.
-has() {
-	_n=$(count "$1") || exit 1
-	[ "$_n" = 1 ]
-}
-quote() { printf '"%s"' "$(printf %s "$1" | sed 's/"/""/g')"; }
-# Nobody may be connected to a database that gets another name. Whoever comes back at once,
-# an exporter or a pooler, has the blink of one connection for it, and ten times.
-move() {
-	_tries=0
-	until docker exec "$C" psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$U" -d template1 \
-		-c "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = '$1' and pid <> pg_backend_pid()" \
-		-c "alter database $(quote "$1") rename to $(quote "$2")" </dev/null >/dev/null; do
-		_tries=$((_tries + 1))
-		[ "$_tries" -lt 10 ] || return 1
-	done
-}
 # Puts things as they were, up to the first rename. The last words of the log are
 # the reason of the failure, so nothing is said here.
 failed() {
@@ -40,7 +20,7 @@ failed() {
 	[ -z "$FINAL" ] || rm -f "$FINAL.part"
 	[ -z "$RENAMING" ] || [ "$(count "$KEEP")" = 0 ] || return 0
 	[ "$RAN" != true ] || docker start "$SERVER"
-	[ "$(count "$NEW")" != 1 ] || sql template1 "drop database $(quote "$NEW") with (force)"
+	[ "$(count "$NEW")" != 1 ] || drop "$NEW"
 }
 trap failed EXIT
 trap 'exit 1' TERM INT HUP
@@ -55,9 +35,9 @@ if [ -z "$RENAMING" ]; then
 	echo "reading the dump to its end"
 	docker exec -i "$C" pg_restore -f /dev/null <"$DUMP"
 	# A database that an earlier try filled, or half filled, is ours by its name.
-	if has "$NEW"; then sql template1 "drop database $(quote "$NEW") with (force)"; fi
-	owner=$(sql template1 "select pg_get_userbyid(datdba) from pg_database where datname = '$NAME'")
-	sql template1 "create database $(quote "$NEW") owner $(quote "$owner") template template0"
+	if has "$NEW"; then drop "$NEW"; fi
+	owner=$(sql "select pg_get_userbyid(datdba) from pg_database where datname = '$NAME'")
+	sql "create database $(quote "$NEW") owner $(quote "$owner") template template0"
 	echo "filling a fresh database"
 	docker exec -i "$C" pg_restore -U "$U" -d "$NEW" --exit-on-error --single-transaction <"$DUMP"
 fi
