@@ -9,8 +9,9 @@ func TestFileSecrets(t *testing.T) {
 	in := inputFor(t, recorded(t, "public", "    build: .\n", "    build: .\n    labels:\n      JWT_SECRET: Kanarienvogel-4711\n      API_TOKEN: registry-mirror-17\n"))
 	in.Facts.Names = append(in.Facts.Names, "registry-mirror-17")
 	in.Facts.Failures = []Failure{{Part: "model", Detail: "Kanarienvogel-4711"}}
+	remodel(t, in.Facts, "public", "Paradiesvogel-0815", "services", "chatalot", "environment", "SMTP_PASSWORD") // of an env_file
 	got := in.Facts.FileSecrets()
-	if !slices.Contains(got, "Kanarienvogel-4711") {
+	if !slices.Contains(got, "Kanarienvogel-4711") || !slices.Contains(got, "Paradiesvogel-0815") {
 		t.Errorf("a secret is not among them: %q", got)
 	}
 	if slices.Contains(got, "registry-mirror-17") {
