@@ -43,6 +43,7 @@ type Engine struct {
 	result   Result
 	again    bool // the operation under way was tried before and seen to fail
 	planLeft bool // for another machine, by this start
+	wentBack bool // an earlier start's swap may have put the files back, unseen
 }
 
 // Run carries the plan out, or carries on with it.
@@ -62,8 +63,11 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 	wayBack := resumed && e.Plan.Kind != plan.Upgrade
 	failed, back := e.takingBack()
 	moved := plan.Moved(e.Plan, facts, e.touched)
-	if !back {
-		moved = append(moved, plan.TakenAway(e.Plan, facts, e.inEffect)...)
+	if gone := plan.TakenAway(e.Plan, facts, e.inEffect); !back && len(gone) > 0 {
+		// A swap that fails puts the files back itself: its own verdict is read first.
+		if e.wentBack = e.begun("swap"); !e.wentBack {
+			moved = append(moved, gone...)
+		}
 	}
 	if len(moved) > 0 && !wayBack {
 		return e.ended(&StaleError{Host: e.Plan.Host, Moved: moved})
@@ -169,7 +173,7 @@ func (e *Engine) changed() bool {
 
 // step does one step: intent, act, outcome.
 func (e *Engine) step(ctx context.Context, s plan.Step) error {
-	if e.inEffect(s.ID) && !volatile(s.Op) {
+	if e.inEffect(s.ID) && (!volatile(s.Op) || e.wentBack) {
 		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepSkipped})
 		return nil
 	}

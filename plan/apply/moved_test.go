@@ -3,6 +3,7 @@ package apply
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -93,5 +94,23 @@ func TestAMachineThatWentBackIsNotGoneOnWith(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, b.state()); diff != "" {
 		t.Errorf("the run went on:\n%s", diff)
+	}
+}
+
+// A swap that went back while nobody looked has put the file back itself: the next start
+// reads its verdict before anything else, and takes the rest back.
+func TestASwapThatWentBackUnseenIsTakenBack(t *testing.T) {
+	b := newBench(t)
+	before := b.host.world.client()
+	b.host.log = "stage stop\nstage start\nnote not healthy within 90 seconds\nstage back\naway 100 300\nend back\n"
+	swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })
+	b.crash(swap*2 + 2) // its intent is written, its outcome is not
+	b.host.world["file "+composePath] = recordedCompose(t)
+	res, err := b.run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "went back by itself") || res.Outcome != Undone || res.Failed != "swap" {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if diff := cmp.Diff(before, b.host.world.client()); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
 	}
 }
