@@ -200,6 +200,10 @@ type Swap struct {
 // may take, the server's stop included: the new one needs the others to start.
 func DumpTime(limit int) int { return max(limit-30, (limit+1)/2) }
 
+// StopTime is how many of these seconds the server's stop may take before the final
+// dump: one that does not end by itself is ended then.
+const StopTime = 10
+
 // SwapFile is an edited file the swap puts back when it goes back by itself.
 type SwapFile struct {
 	Copy   string `json:"copy"` // as it was, in the backup on the host
