@@ -14,12 +14,12 @@ const dumpRate = 15_000_000
 // nothing.
 func (c *checker) downtime() {
 	limit := c.s.limit()
-	takes, may := c.f.Database.Bytes/dumpRate, int64(DumpTime(limit))
+	takes, may := StopTime+c.f.Database.Bytes/dumpRate, int64(DumpTime(limit))
 	if takes <= may || c.s.Allows(AllowNoFinalDump) {
 		return
 	}
 	enough := (time.Duration(takes+30)*time.Second + time.Minute).Truncate(time.Minute)
 	c.add("downtime", Warn, fmt.Sprintf("set max_downtime: %dm, or skip that dump: allow: [%s]", max(1, enough/time.Minute), AllowNoFinalDump),
-		"the final dump of %s may take %d seconds, the server stopped; of the %d that it may be away the dump gets %d, and is given up then",
+		"the server's stop and the final dump of %s may take %d seconds; of the %d that it may be away they get %d, and the dump is given up then",
 		size(c.f.Database.Bytes), takes, limit, may)
 }
