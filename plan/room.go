@@ -30,13 +30,33 @@ func roomToFill(f *Facts, dump int64) int64 {
 	return n + min(n, longestLog)
 }
 
-// databasePlace is where docker keeps the database's files. A folder of the host
-// that is mounted there instead is not among what a look sees.
+// databaseHome is where the images of PostgreSQL keep a database's files, or above it.
+const databaseHome = "/var/lib/postgresql"
+
+// databasePlace is where the database's files are on the host, "" where that is not
+// known: docker's folder, if a volume of it is mounted for them and nothing else. A
+// folder of the host, such as an attached disk, is not among what a look sees. The
+// nameless volume that the image asks for says nothing: it is there, and empty, beside
+// such a folder too.
 func databasePlace(f *Facts) string {
-	if c, ok := f.Container(f.Database.Service); ok && len(c.Volumes) > 0 {
-		return f.Docker.Root
+	c, _ := f.Container(f.Database.Service)
+	service := f.Model.Service(f.Database.Service)
+	if data := service.Environment["PGDATA"]; data != "" && !inside(data, databaseHome) {
+		return ""
 	}
-	return ""
+	place := ""
+	for _, v := range service.Volumes {
+		if v.Target != databaseHome && !inside(v.Target, databaseHome) {
+			continue
+		}
+		if v.Type != "volume" || f.Model.VolumeElsewhere(v.Source) {
+			return ""
+		}
+		if v.Source != "" && slices.Contains(c.Volumes, f.Model.VolumeID(v.Source)) {
+			place = f.Docker.Root
+		}
+	}
+	return place
 }
 
 // RoomForDrill holds what the throw-away database of a drill needs against what is

@@ -30,7 +30,7 @@ func TestNoRoomForAnotherDatabase(t *testing.T) {
 		},
 		"rollback": func(f *Facts) ([]string, error) {
 			in := withDatabase(t)
-			in.Facts.Disks, in.Facts.Database.Bytes, in.Facts.Services = f.Disks, f.Database.Bytes, f.Services
+			in.Facts.Disks, in.Facts.Database.Bytes, in.Facts.Services, in.Facts.Model = f.Disks, f.Database.Bytes, f.Services, f.Model
 			p, err := BuildRollback(in)
 			if err != nil {
 				return nil, err
@@ -94,5 +94,47 @@ func TestNoRoomForAnotherDatabase(t *testing.T) {
 				t.Errorf("%s, %s: %s", name, act, got)
 			}
 		}
+	}
+}
+
+// Only what is known to lie under docker's folder is held against the room there:
+// stopped for want of room on a disk that the database is not on, a host has no way back.
+func TestWhereTheDatabaseIs(t *testing.T) {
+	const docker = "/var/lib/docker"
+	volume := func(source, target string) string {
+		return `{"type": "volume", "source": "` + source + `", "target": "` + target + `"}`
+	}
+	bind := func(target string) string {
+		return `{"type": "bind", "source": "/mnt/data/pg", "target": "` + target + `"}`
+	}
+	nameless := strings.Repeat("a1", 32)
+	for _, tt := range []struct {
+		name    string
+		mounts  string   // of the service in the merged model
+		volume  string   // its definition there
+		has     []string // the volumes of the container
+		pgdata  string
+		unknown bool
+	}{
+		{name: "a volume", mounts: volume("v", "/var/lib/postgresql/data"), has: []string{"chat_v"}},
+		{name: "a volume above it", mounts: volume("v", "/var/lib/postgresql"), has: []string{"chat_v"}, pgdata: "/var/lib/postgresql/18/docker"},
+		{name: "and scripts from the host", mounts: volume("v", "/var/lib/postgresql/data") + "," + bind("/docker-entrypoint-initdb.d"), has: []string{"chat_v"}},
+		{name: "a folder of the host", mounts: bind("/var/lib/postgresql/data"), unknown: true},
+		{name: "beside the image's nameless volume", mounts: bind("/pgdata"), has: []string{nameless}, pgdata: "/pgdata", unknown: true},
+		{name: "beside a volume for something else", mounts: bind("/var/lib/postgresql/data") + "," + volume("v", "/backups"), has: []string{"chat_v"}, unknown: true},
+		{name: "below the volume", mounts: volume("v", "/var/lib/postgresql") + "," + bind("/var/lib/postgresql/data"), has: []string{"chat_v"}, unknown: true},
+		{name: "the volume stands empty", mounts: volume("v", "/var/lib/postgresql/data") + "," + bind("/pgdata"), has: []string{"chat_v"}, pgdata: "/pgdata", unknown: true},
+		{name: "a volume that is such a folder", mounts: volume("v", "/var/lib/postgresql/data"), volume: `"driver": "local", "driver_opts": {"type": "none", "o": "bind", "device": "/mnt/data/pg"}, `, has: []string{"chat_v"}, unknown: true},
+		{name: "the nameless volume alone", has: []string{nameless}, unknown: true},
+		{name: "the files changed since it was started", mounts: volume("v", "/var/lib/postgresql/data"), has: []string{"chat_old"}, unknown: true},
+	} {
+		f := &Facts{Docker: Docker{Root: docker}, Database: Database{Service: "db"}, Services: []Container{{Service: "db", Volumes: tt.has}}}
+		f.Model = model(t, `{"services": {"db": {"environment": {"PGDATA": "`+tt.pgdata+`"}, "volumes": [`+tt.mounts+`]}}, "volumes": {"v": {`+tt.volume+`"name": "chat_v"}}}`)
+		if got := databasePlace(f); (got == "") != tt.unknown || got != "" && got != docker {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+	if got := databasePlace(&Facts{Docker: Docker{Root: docker}}); got != "" {
+		t.Errorf("a look without the compose model: %q", got)
 	}
 }

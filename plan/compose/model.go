@@ -120,6 +120,15 @@ func (m *Model) NetworkID(name string) string { return str(m.get("networks", nam
 // VolumeID returns the name Docker knows a volume by.
 func (m *Model) VolumeID(name string) string { return str(m.get("volumes", name, "name")) }
 
+// VolumeElsewhere reports whether what a volume holds is, or may be, elsewhere than in
+// Docker's own folder: on a device or in a folder that it names, with another driver, or
+// in a volume that somebody else made.
+func (m *Model) VolumeElsewhere(name string) bool {
+	v := mapping(m.get("volumes", name))
+	driver := str(v["driver"])
+	return mapping(v["driver_opts"])["device"] != nil || driver != "" && driver != "local" || truth(v["external"])
+}
+
 // SecretFile returns the file a secret is read from, "" if it is no file.
 func (m *Model) SecretFile(name string) string { return str(m.get("secrets", name, "file")) }
 

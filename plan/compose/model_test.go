@@ -63,6 +63,23 @@ func TestModelService(t *testing.T) {
 	}
 }
 
+func TestModelVolumeElsewhere(t *testing.T) {
+	for volume, want := range map[string]bool{
+		`{"name": "chat_v"}`: false,
+		`{"name": "chat_v", "driver": "local", "driver_opts": {"o": "size=10g"}}`:                                         false,
+		`{"name": "chat_v", "driver": "local", "driver_opts": {"type": "none", "o": "bind", "device": "/mnt/data/chat"}}`: true,
+		`{"name": "chat_v", "driver": "rclone"}`:                                                                          true,
+		`{"name": "their_v", "external": true}`:                                                                           true,
+		`{"name": "chat_v", "driver_opts": null}`:                                                                         false,
+		`{"name": "chat_v", "external": false}`:                                                                           false,
+	} {
+		m := model(t, `{"services": {}, "volumes": {"v": `+volume+`}}`)
+		if got := m.VolumeElsewhere("v"); got != want {
+			t.Errorf("%s: %v", volume, got)
+		}
+	}
+}
+
 // The same project, as other versions of Compose print it.
 func TestModelVersionsAgree(t *testing.T) {
 	later := strings.NewReplacer(
