@@ -35,7 +35,7 @@ func (e *Engine) do(ctx context.Context, id string, op plan.Op) (json.RawMessage
 	case op.Unedit != nil:
 		return nil, e.unedit(ctx, *op.Unedit)
 	case op.Up != nil:
-		return nil, e.up(ctx, id, *op.Up)
+		return nil, e.up(ctx, id, *op.Up, false)
 	case op.Down != nil:
 		return nil, e.down(ctx, id, *op.Down)
 	case op.Gate != nil:
@@ -116,55 +116,34 @@ const (
 	upTimeout   = 5 * time.Minute
 )
 
-// settledScript asks compose whether it would recreate services that must stay
-// as they are, and stops if it would. It does so too for a container whose reference
-// names another image by now than the one it noted, as after a pull. A host that was
-// just restarted takes a while to have them back.
-//
-//	$1 project  $2 services, separated by blanks  $3… compose arguments
-const settledScript = `set -eu
-project=$1 services=$2
-shift 2
-for s in $services; do
-	want=$(docker compose "$@" --profile '*' config --hash "$s" </dev/null 2>/dev/null)
-	c= tries=0
-	while [ -z "$c" ]; do
-		[ "$tries" -lt 60 ] || { echo "service $s does not run" >&2; exit 1; }
-		[ "$tries" -eq 0 ] || sleep 2
-		tries=$((tries + 1))
-		c=$(docker ps -q --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=$s" --filter label=com.docker.compose.oneoff=False 2>/dev/null | head -n 1)
-	done
-	[ "${want##* }" = "$(docker inspect -f '{{index .Config.Labels "com.docker.compose.config-hash"}}' "$c")" ] ||
-		{ echo "compose would recreate service $s, which must not be touched" >&2; exit 1; }
-	ref=$(docker inspect -f '{{.Config.Image}}' "$c")
-	now=$(docker image inspect -f '{{.Id}}' "$ref" 2>/dev/null) || now=
-	[ "$now" = "$(docker inspect -f '{{index .Config.Labels "com.docker.compose.image"}}' "$c")" ] ||
-		{ echo "compose would recreate service $s, which must not be touched: $ref names another image by now" >&2; exit 1; }
-done
-`
-
-// settled makes sure that starting a service will not touch what it depends on.
-func (e *Engine) settled(ctx context.Context, p plan.Project, services []string, noDeps bool) error {
+// settled makes sure that starting a service will not touch what it depends on. On a
+// way back it tells whether it would, for compose to be kept from looking.
+func (e *Engine) settled(ctx context.Context, p plan.Project, services []string, noDeps, wayBack bool) (drift bool, err error) {
 	if noDeps || len(services) == 0 {
-		return nil
+		return false, nil
 	}
-	_, err := e.say(ctx, remote.Command{
+	back := ""
+	if wayBack {
+		back = "back"
+	}
+	res, err := e.say(ctx, remote.Command{
 		Name: "ask compose what it would recreate", Script: settledScript, Timeout: upTimeout,
-		Args: append([]string{p.Name, strings.Join(services, " ")}, p.Args()...),
+		Args: append([]string{p.Name, strings.Join(services, " "), back}, p.Args()...),
 	})
-	return err
+	return strings.TrimSpace(string(res.Stdout)) == "drift", err
 }
 
 // up starts services and only them. Starting what runs already is no change.
-func (e *Engine) up(ctx context.Context, id string, op plan.Up) error {
-	if err := e.settled(ctx, op.Project, op.Settled, op.NoDeps); err != nil {
+func (e *Engine) up(ctx context.Context, id string, op plan.Up, wayBack bool) error {
+	drift, err := e.settled(ctx, op.Project, op.Settled, op.NoDeps, wayBack)
+	if err != nil {
 		return err
 	}
 	args := append(op.Project.Args(), "--profile", op.Profile, "up", "-d", "--no-build", "--pull", "never")
-	if op.NoDeps {
+	if op.NoDeps || drift {
 		args = append(args, "--no-deps")
 	}
-	_, err := e.say(ctx, remote.Command{
+	_, err = e.say(ctx, remote.Command{
 		Name: "start " + strings.Join(op.Services, " and "), Script: `docker compose "$@"`, Args: append(args, op.Services...),
 		Timeout: upTimeout, OnLine: e.output(id),
 	})
@@ -210,7 +189,7 @@ func (e *Engine) down(ctx context.Context, id string, op plan.Down) error {
 	if len(op.Back) == 0 {
 		return nil
 	}
-	return e.up(ctx, id, plan.Up{Project: op.Project, Profile: "updater", Services: op.Back, Settled: op.Settled, NoDeps: op.NoDeps})
+	return e.up(ctx, id, plan.Up{Project: op.Project, Profile: "updater", Services: op.Back, Settled: op.Settled, NoDeps: op.NoDeps}, true)
 }
 
 func (e *Engine) gate(ctx context.Context, op plan.Gate) error {

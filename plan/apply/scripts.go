@@ -5,8 +5,12 @@ import _ "embed"
 // The scripts that run on a host. Each is POSIX sh, takes everything by its
 // arguments and leaves nothing behind but what its comment says.
 var (
+	//go:embed scripts/project.sh
+	projectScript string
+	//go:embed scripts/settled.sh
+	settledSteps string
 	//go:embed scripts/swap.sh
-	swapScript string
+	swapSteps string
 	//go:embed scripts/gate.sh
 	gateScript string
 	//go:embed scripts/database.sh
@@ -20,6 +24,8 @@ var (
 	//go:embed scripts/pull.sh
 	pullScript string
 
+	settledScript = projectScript + settledSteps
+	swapScript    = projectScript + swapSteps
 	restoreScript = databaseScript + restoreSteps
 	returnScript  = databaseScript + returnSteps
 )

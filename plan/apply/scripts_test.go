@@ -416,6 +416,24 @@ func TestDownStartsAgainWhatRanBefore(t *testing.T) {
 	}
 }
 
+// A way back is not held up by what compose would recreate by now, and leaves it alone.
+func TestDownStartsAgainBesideWhatHasMoved(t *testing.T) {
+	for name, data := range map[string]string{"hash": "h2\n", "named": "sha256:i2\n"} {
+		h := shamhost.New(t)
+		h.Shim("docker", psDocker)
+		h.Write("hash", "h1\n")
+		h.Write(name, data)
+		op := plan.Down{Project: plan.Project{Name: "chat", WorkingDir: "/d"}, Back: []string{plan.ProxyService}, Settled: []string{"postgres"}}
+		if err := onHost(h).down(t.Context(), "undo-sidecar", op); err != nil {
+			t.Fatal(err)
+		}
+		log := h.Log()
+		if last := log[len(log)-1]; !strings.HasSuffix(last, "up -d --no-build --pull never --no-deps chatalot-socket-proxy") {
+			t.Errorf("%s: %q", name, log)
+		}
+	}
+}
+
 // Trap C9, on the host: compose is asked first, and what it would recreate keeps
 // it from being started at all.
 func TestC9UpAsksComposeFirst(t *testing.T) {
@@ -424,7 +442,7 @@ func TestC9UpAsksComposeFirst(t *testing.T) {
 		h := shamhost.New(t)
 		h.Shim("docker", psDocker)
 		h.Write("hash", hash+"\n")
-		err := onHost(h).up(t.Context(), "sidecar", up)
+		err := onHost(h).up(t.Context(), "sidecar", up, false)
 		started := strings.Contains(h.Read("log"), "up -d")
 		if (err != nil) != refused || started == refused || err != nil && !strings.Contains(err.Error(), "would recreate service postgres") {
 			t.Errorf("%s: %v; started %v", hash, err, started)
@@ -436,7 +454,7 @@ func TestC9UpAsksComposeFirst(t *testing.T) {
 		h.Shim("docker", psDocker)
 		h.Write("hash", "h1\n")
 		h.Write("named", named)
-		err := onHost(h).up(t.Context(), "sidecar", up)
+		err := onHost(h).up(t.Context(), "sidecar", up, false)
 		if err == nil || !strings.Contains(err.Error(), "would recreate service postgres") || !strings.Contains(err.Error(), "postgres:17 names another image") || strings.Contains(h.Read("log"), "up -d") {
 			t.Errorf("%q: %v", named, err)
 		}
@@ -444,14 +462,14 @@ func TestC9UpAsksComposeFirst(t *testing.T) {
 	h := shamhost.New(t)
 	h.Shim("docker", psDocker)
 	up.NoDeps = true
-	if err := onHost(h).up(t.Context(), "sidecar", up); err != nil || len(h.Log()) != 1 || !strings.Contains(h.Log()[0], " --no-deps ") {
+	if err := onHost(h).up(t.Context(), "sidecar", up, false); err != nil || len(h.Log()) != 1 || !strings.Contains(h.Log()[0], " --no-deps ") {
 		t.Errorf("%v; %q", err, h.Log())
 	}
 	gone := shamhost.New(t)
 	gone.Shim("docker", psDocker)
 	up.NoDeps, up.Settled = false, []string{"gone"}
 	gone.Shim("sleep", ":")
-	if err := onHost(gone).up(t.Context(), "sidecar", up); err == nil || !strings.Contains(err.Error(), "service gone does not run") {
+	if err := onHost(gone).up(t.Context(), "sidecar", up, false); err == nil || !strings.Contains(err.Error(), "service gone does not run") {
 		t.Errorf("%v", err)
 	}
 }

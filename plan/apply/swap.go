@@ -59,7 +59,8 @@ func (e *SwapError) Error() string {
 
 // swap runs the job on the host that replaces the server or goes back by itself.
 func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMessage, error) {
-	if err := e.settled(ctx, op.Project, op.Settled, op.NoDeps); err != nil {
+	// On a way back the job itself decides: it has the same arguments at every start.
+	if _, err := e.settled(ctx, op.Project, op.Settled, op.NoDeps, op.Back); err != nil {
 		return nil, err
 	}
 	dir := e.jobFolder(id)
@@ -109,7 +110,7 @@ func swapArgs(op plan.Swap, dir, run string) []string {
 		noDeps = "--no-deps"
 	}
 	args := []string{
-		"container=" + op.Container, "service=" + op.Project.Service, "port=" + strconv.Itoa(op.Port), "version=" + op.Version,
+		"project=" + op.Project.Name, "settled=" + strings.Join(op.Settled, " "), "container=" + op.Container, "service=" + op.Project.Service, "port=" + strconv.Itoa(op.Port), "version=" + op.Version,
 		"image=" + op.ImageRef, "oldimage=" + op.OldImage, "oldref=" + op.OldRef,
 		"limit=" + strconv.Itoa(op.Limit), "soak=" + strconv.Itoa(op.Soak),
 		"db=" + op.Database.Container, "dbuser=" + op.Database.User, "dbname=" + op.Database.Database,

@@ -17,7 +17,7 @@ import (
 // killedDocker is a docker that TERM strikes together with the script, at the call
 // that "term" matches; where "late" is, the engine does what it was asked for all
 // the same.
-const killedDocker = `if [ -e "$SHAM/term" ] && printf '%s\n' "$*" | grep -q -f "$SHAM/term"; then
+const killedDocker = `if [ -e "$SHAM/term" ] && echo "$* of $(cat "$SHAM/image")" | grep -q -f "$SHAM/term"; then
 	mv "$SHAM/term" "$SHAM/struck"
 	[ ! -e "$SHAM/late" ] || "$0" "$@" >/dev/null 2>&1
 	kill -TERM "$(cat "$SHAM/pid")"
@@ -40,8 +40,8 @@ func TestSwapEndsWhatItBeganWhenItsTimeIsOver(t *testing.T) {
 		how    string // the downtime is known
 	}{
 		{name: "before anything is touched", at: "_sqlx_migrations", end: "kept", code: 11, serves: "sha256:old"},
-		{name: "stop", at: "stop -t 30", end: "kept", code: 11, serves: "sha256:old", how: "script"},
-		{name: "stop, which goes on", at: "stop -t 30", is: []string{"late"}, end: "kept", code: 11, serves: "sha256:old", how: "script"},
+		{name: "stop", at: "stop -t 10", end: "kept", code: 11, serves: "sha256:old", how: "script"},
+		{name: "stop, which goes on", at: "stop -t 10", is: []string{"late"}, end: "kept", code: 11, serves: "sha256:old", how: "script"},
 		{name: "dump", at: "pg_dump -U", end: "kept", code: 11, serves: "sha256:old", how: "script"},
 		{name: "reading the dump", at: "pg_restore", end: "kept", code: 11, serves: "sha256:old", how: "script"},
 		{name: "starting the old server again", at: "start talk", is: []string{"fail.dump"}, end: "kept", code: 11, serves: "sha256:old", how: "script"},
@@ -52,7 +52,7 @@ func TestSwapEndsWhatItBeganWhenItsTimeIsOver(t *testing.T) {
 		{name: "waiting for health", at: "/api/health", is: sick, end: "back", code: 10, serves: "sha256:old", how: "script"},
 		{name: "soak", at: "StartedAt", end: "healthy", serves: "sha256:new", how: "script"},
 		{name: "soak of a sick one", at: "StartedAt", is: []string{"soaked"}, end: "back", code: 10, serves: "sha256:old", how: "script"},
-		{name: "stopping a sick one", at: "stop -t 10", is: sick, end: "back", code: 10, serves: "sha256:old", how: "script"},
+		{name: "stopping a sick one", at: "stop -t 10 talk of sha256:new", is: sick, end: "back", code: 10, serves: "sha256:old", how: "script"},
 		{name: "going back", at: "tag sha256:old", is: sick, end: "back", code: 10, serves: "sha256:old", how: "script"},
 		{name: "after the decision", at: "sh -c kill", end: "healthy", serves: "sha256:new", how: "probe"},
 		{name: "way back: stop", at: "stop -t 10", back: true, end: "healthy", serves: "sha256:old", how: "script"},

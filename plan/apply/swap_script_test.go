@@ -27,6 +27,12 @@ inspect*RestartCount*) cat restarts ;;
 inspect*State.Running*) has stopped && echo false || echo true ;;
 inspect*GlobalIPv6Address*) has stopped || echo '172.18.0.5 invalid IP 172.18.0.5/16 fd00::5 ' ;;
 "inspect -f {{.Image}} talk") cat image ;;
+ps*service=postgres*) echo pg1 ;;
+*"config --hash postgres") cat hash ;;
+*config-hash*pg1) echo h1 ;;
+*compose.image*pg1) echo sha256:pg ;;
+"inspect -f {{.Config.Image}} pg1") echo postgres:17 ;;
+"image inspect -f {{.Id}} postgres:17") cat named ;;
 inspect*) has gone.new || echo sha256:new ;;
 "image inspect"*) ! has gone.old ;;
 version*) ! has deaf.engine ;;
@@ -66,6 +72,7 @@ compose*)
 		has loops && echo 3 >restarts
 	else
 		has fail.back && exit 1
+		case $* in *"$(cat only 2>/dev/null)"*) ;; *) exit 1 ;; esac
 		has stopped || ends
 		echo sha256:old >image; echo 3 >id; echo 0 >restarts
 	fi
@@ -90,6 +97,7 @@ func swapHost(t *testing.T) *shamhost.Host {
 	for name, data := range map[string]string{
 		"uptime": "1000.00 1\n", "image": "sha256:old\n", "id": "1\n", "restarts": "0\n", "migrations": "51\n", "becomes": "sha256:new\n",
 		"health.sha256:old": `{"status":"ok","version":"0.17.0","db_healthy":true}`, "health.sha256:new": healthy,
+		"hash": "postgres h1\n", "named": "sha256:pg\n",
 		"compose.yml": newFile, "backup/file.0": oldFile, "work/.made": "",
 		"probe": "1000.00 1\n1000.10 1\n1000.20 0\n1002.20 0\n1002.30 1\n1002.40 1\n",
 	} {
@@ -105,7 +113,7 @@ func swapOp(h *shamhost.Host) plan.Swap {
 	return plan.Swap{
 		Project:   plan.Project{Name: "chat", WorkingDir: h.Dir, Files: []string{h.Path("compose.yml")}, Service: "talk"},
 		Container: "talk", Port: 9000, Version: "0.24.6", ImageRef: "registry/x@sha256:1", OldImage: "sha256:old", OldRef: "talk:latest",
-		Database: plan.Login{Container: "db", User: "u", Database: "d"}, Migration: 51, Prober: "updater", Limit: 60, Soak: 10,
+		Database: plan.Login{Container: "db", User: "u", Database: "d"}, Migration: 51, Prober: "updater", Limit: 60, Soak: 10, Settled: []string{"postgres"},
 		Dump:  h.Path("backup", "final.dump"),
 		Files: []plan.SwapFile{{Copy: h.Path("backup", "file.0"), Path: h.Path("compose.yml"), Before: digest(oldFile), After: digest(newFile)}},
 	}
@@ -259,6 +267,24 @@ func TestSwapDecides(t *testing.T) {
 			h.Write("compose.yml", oldFile)
 			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
+		{name: "back, beside a database that compose would recreate", change: func(h *shamhost.Host, op *plan.Swap) {
+			h.Write("image", "sha256:new\n")
+			h.Write("compose.yml", oldFile)
+			h.Write("named", "sha256:pulled\n")
+			h.Write("only", "--no-deps")
+			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+		}, end: "healthy", serves: "sha256:old", file: oldFile},
+		{name: "not healthy, beside a database that compose would recreate", change: func(h *shamhost.Host, op *plan.Swap) {
+			sick(`{"status": "degraded", "version": "0.24.6", "db_healthy": true}`)(h, op)
+			h.Write("hash", "postgres h2\n")
+			h.Write("only", "--no-deps")
+		}, end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "not healthy within"},
+		{name: "back, beside a database as it was", change: func(h *shamhost.Host, op *plan.Swap) {
+			h.Write("image", "sha256:new\n")
+			h.Write("compose.yml", oldFile)
+			h.Write("only", "up -d --no-build")
+			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+		}, end: "healthy", serves: "sha256:old", file: oldFile},
 		{name: "back, and it does not start", change: func(h *shamhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
@@ -387,7 +413,7 @@ func TestSwapStartsTheServerAndNothingElse(t *testing.T) {
 		runSwap(t, h, op)
 		ups := 0
 		for _, call := range h.Log() {
-			if !strings.HasPrefix(call, "compose ") {
+			if !strings.HasPrefix(call, "compose ") || strings.HasSuffix(call, " config --hash postgres") {
 				continue
 			}
 			ups++

@@ -1,7 +1,8 @@
 # Replaces the server's container and goes back by itself if that does not end
 # well. Runs detached on the host, as root, with no one watching.
 #
-#   KEY=VALUE …   settings, see the case below
+#   KEY=VALUE …   settings, see the case below. NODEPS is --no-deps or nothing, SETTLED
+#                 the services that the server depends on
 #   -- COPY PATH BEFORE AFTER …   edited files: the copy as it was, and the
 #                 SHA-256 of PATH without and with the edit
 #   -- ARG …      compose arguments that address the project
@@ -19,7 +20,7 @@ while [ "$1" != -- ]; do
 	container) CONTAINER=$v ;; service) SERVICE=$v ;; port) PORT=$v ;; version) VERSION=$v ;;
 	image) IMAGE=$v ;; oldimage) OLDIMAGE=$v ;; oldref) OLDREF=$v ;; limit) LIMIT=$v ;; soak) SOAK=$v ;;
 	db) DB=$v ;; dbuser) DBUSER=$v ;; dbname) DBNAME=$v ;; dump) DUMP=$v ;; prober) PROBER=$v ;; back) BACK=$v ;;
-	dumptime) DUMPTIME=$v ;; work) WORK=$v ;; nodeps) NODEPS=$v ;; migration) MIGRATION=$v ;; temp) TEMP=$v ;;
+	dumptime) DUMPTIME=$v ;; work) WORK=$v ;; nodeps) NODEPS=$v ;; project) PROJECT=$v ;; settled) SETTLED=$v ;; migration) MIGRATION=$v ;; temp) TEMP=$v ;;
 	esac
 	shift
 done
@@ -31,9 +32,7 @@ while [ "$1" != -- ]; do
 	shift 4
 done
 shift
-# Quoted and kept: a trap strikes inside functions, which have arguments of their own.
-ARGS=
-for v; do ARGS="$ARGS '$(printf %s "$v" | sed "s/'/'\\\\''/g")'"; done
+addressed "$@"
 umask 077
 
 # Time since boot in hundredths of a second: the shell's own read, no process.
@@ -42,9 +41,6 @@ now() {
 	echo "${_u%.*}${_u#*.}"
 }
 
-# NODEPS is --no-deps or nothing: what the server depends on was asked about
-# before this job was started.
-compose() { eval "docker compose $ARGS \"\$@\"" </dev/null; }
 state() { docker inspect -f "$2" "$1" 2>/dev/null </dev/null; }
 
 # well: healthy by its own word, not by a status code: degraded is 200 too.
@@ -228,6 +224,20 @@ lost() {
 	finish lost
 }
 
+# depends prints --no-deps where compose would recreate what the server depends on by now:
+# a way back leaves that alone, and is not held up by it. On the way there it was asked
+# before this job was started.
+depends() {
+	for _s in $SETTLED; do
+		_c=$(running "$_s")
+		if [ -n "$_c" ] && recreates "$_s" "$_c"; then
+			echo --no-deps
+			return
+		fi
+	done
+	echo "$NODEPS"
+}
+
 # go_back: the files, the image by its id under the name compose knows, and the
 # old server up again. Nothing is built and nothing pulled.
 go_back() {
@@ -238,7 +248,7 @@ go_back() {
 		# The old container is still there: it only has to run.
 		docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
 	fi
-	if ! compose up -d $NODEPS --no-build --pull never "$SERVICE" >"$WORK/up-back" 2>&1; then
+	if ! compose up -d $(depends) --no-build --pull never "$SERVICE" >"$WORK/up-back" 2>&1; then
 		echo "note $(tail -n 1 "$WORK/up-back" | cut -c1-300)"
 		lost
 	fi
@@ -321,7 +331,7 @@ over() {
 	case $AT in
 	nothing) finish kept ;;
 	dump)
-		docker stop -t 30 "$CONTAINER" >/dev/null 2>&1 </dev/null # the first may still be at it
+		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null # the first may still be at it
 		stay
 		;;
 	back) way_back ;;
@@ -363,7 +373,7 @@ if [ -n "$DUMP" ]; then
 	# With the server stopped nothing is written after the dump, and none of the
 	# files uploaded since the first one is an orphan after a restore.
 	AT=dump
-	docker stop -t 30 "$CONTAINER" >/dev/null 2>&1 </dev/null || true
+	docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null || true
 	echo "stage dump"
 	if ! final_dump || [ "$(spare)" -lt 0 ]; then
 		if [ "$(spare)" -le 0 ]; then
