@@ -136,9 +136,9 @@ type flags struct {
 	logFile   string
 	yes       bool
 
-	onlyFailed, onlyLeft bool   // of the last batch
-	batchOf              string // what it did, of the command that is given
-	manifest             string // of check and plan
+	onlyFailed, onlyLeft bool     // of the last batch
+	batchOf              []string // what it may have done, of the command that is given
+	manifest             string   // of check and plan
 }
 
 func (a *app) root() *cobra.Command {
@@ -196,10 +196,14 @@ func (a *app) addManifest(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// addSelection adds the flags of the commands that can go on with the last batch of a
-// kind.
-func (a *app) addSelection(cmd *cobra.Command, of plan.RunKind) *cobra.Command {
-	cmd.PreRun = func(*cobra.Command, []string) { a.flags.batchOf = string(of) }
+// addSelection adds the flags of the commands that can go on with the last batch of some
+// kinds.
+func (a *app) addSelection(cmd *cobra.Command, kinds ...plan.RunKind) *cobra.Command {
+	cmd.PreRun = func(*cobra.Command, []string) {
+		for _, k := range kinds {
+			a.flags.batchOf = append(a.flags.batchOf, string(k))
+		}
+	}
 	f := cmd.Flags()
 	f.BoolVar(&a.flags.onlyFailed, "retry-failed", false, "only hosts that failed in the last batch, or could not be reached")
 	f.BoolVar(&a.flags.onlyLeft, "left", false, "only hosts that the last batch did not come to, or was interrupted at")

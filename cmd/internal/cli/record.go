@@ -12,7 +12,9 @@ import (
 	"sync"
 	"time"
 
+	"liftalot/cmd/internal/ui"
 	"liftalot/inventory"
+	"liftalot/plan"
 	"liftalot/plan/batch"
 	"liftalot/plan/journal"
 )
@@ -43,6 +45,9 @@ type batchHost struct {
 	Result result `json:"result"`
 	Exit   int    `json:"exit"`
 	Why    string `json:"why,omitempty"`
+	From   string `json:"from,omitempty"` // the batch it was left by: not a host of this one
+
+	verb string // of the batch it was a host of
 }
 
 // A result is how a host of a batch ended, in a word.
@@ -73,10 +78,11 @@ func whoWorks() operator {
 
 func (s *session) batchFolder() string { return filepath.Join(s.state, "batches") }
 
-// beginRecord writes the record of a batch that is about to begin. It takes over what
-// the last one of its kind says of the hosts that were left there and are left out now,
-// so that an upgrade of one host forgets none of forty; one that goes on with the last
-// batch takes over the others too, and tells of the whole evening.
+// beginRecord writes the record of a batch that is about to begin. An upgrade takes over
+// the hosts that the last one left and that are left out now, so that an upgrade of one
+// host forgets none of forty; one that goes on with the last batch takes over the others
+// too, and tells of the whole evening. A rollback of some hosts takes none over: what an
+// older one left may be well by now, and stay as it is.
 func (b *batchRun) beginRecord(verb string, members []batch.Host) (*batchRecord, error) {
 	now := b.env.Now().UTC()
 	id, err := b.newBatchID(now)
@@ -91,23 +97,37 @@ func (b *batchRun) beginRecord(verb string, members []batch.Host) (*batchRecord,
 	for _, h := range b.session.hosts {
 		r.Hosts = append(r.Hosts, batchHost{Host: h.Name, Kind: kinds[h.Name], Result: resultWaiting})
 	}
-	last, err := b.lastBatch(verb)
-	var none *nothingToDo
-	if err != nil && !errors.As(err, &none) {
-		return nil, err
+	last := b.goesOn
+	if last == nil && verb == string(plan.Upgrade) {
+		var none *nothingToDo
+		if last, err = b.lastBatch(verb); err != nil && !errors.As(err, &none) {
+			return nil, err
+		}
 	}
 	if last != nil {
-		whole := b.flags.onlyFailed || b.flags.onlyLeft
-		for _, h := range last.Hosts {
-			if r.find(h.Host) == nil && (whole || h.Result.isFailure() || h.Result.isLeft()) {
-				r.Hosts = append(r.Hosts, h)
-			}
-		}
+		b.takeOver(r, last)
 	}
 	if err := os.MkdirAll(b.batchFolder(), 0o700); err != nil {
 		return nil, fmt.Errorf("write the batch's record: %w", err)
 	}
 	return r, r.write()
+}
+
+// takeOver puts the hosts of the last batch into a record that goes on from it.
+func (b *batchRun) takeOver(r, last *batchRecord) {
+	whole := b.goesOn != nil && last.Verb == r.Verb
+	for _, h := range last.Hosts {
+		switch {
+		case r.find(h.Host) != nil:
+			continue
+		case whole:
+		case !b.knows(h.Host) || !h.Result.isFailure() && !h.Result.isLeft():
+			continue
+		case h.From == "":
+			h.From = last.ID
+		}
+		r.Hosts = append(r.Hosts, h)
+	}
 }
 
 func (r *batchRecord) find(host string) *batchHost {
@@ -194,19 +214,53 @@ func (s *session) newBatchID(now time.Time) (string, error) {
 	return now.Format(batchTime), nil
 }
 
-// lastBatch reads the newest record, of the batches that did verb if there is one.
-func (s *session) lastBatch(verb string) (*batchRecord, error) {
+// lastBatch reads the newest record, of the batches that did one of verbs if there are
+// any. Of a host that it took over the batch that left it has the last word: that one may
+// have been under way then, in another terminal.
+func (s *session) lastBatch(verbs ...string) (*batchRecord, error) {
 	files, err := s.batchFiles()
 	if err != nil {
 		return nil, err
 	}
 	for _, file := range files {
 		r, err := readBatch(file)
-		if err != nil || verb == "" || r.Verb == verb {
-			return r, err
+		if err != nil {
+			return nil, err
+		}
+		if len(verbs) == 0 || slices.Contains(verbs, r.Verb) {
+			s.bringUpToDate(r)
+			return r, nil
 		}
 	}
-	return nil, &nothingToDo{what: "there was no batch yet", hint: `"liftalot apply" begins one`}
+	what := "batch"
+	if len(verbs) == 1 {
+		what = verbs[0]
+	}
+	return nil, &nothingToDo{what: fmt.Sprintf("there was no %s yet", what), hint: `"liftalot apply" begins one`}
+}
+
+func (s *session) bringUpToDate(r *batchRecord) {
+	left := map[string]*batchRecord{}
+	for i := range r.Hosts {
+		h := &r.Hosts[i]
+		if h.verb = r.Verb; h.From == "" {
+			continue
+		}
+		own, read := left[h.From]
+		if !read {
+			own, _ = s.batchOf(h.From) // without it what was taken over still holds
+			left[h.From] = own
+		}
+		h.verb = ""
+		if own == nil {
+			continue
+		}
+		if now := own.find(h.Host); now != nil {
+			from := h.From
+			*h = *now
+			h.From, h.verb = from, own.Verb
+		}
+	}
 }
 
 func readBatch(file string) (*batchRecord, error) {
@@ -236,25 +290,55 @@ func (s *session) batchOf(id string) (*batchRecord, error) {
 	return r, err
 }
 
-// narrow keeps the hosts that the last batch of the command's kind left in one of the
+// narrow keeps the hosts that the last batch of the command's kinds left in one of the
 // ways asked for.
 func (s *session) narrow() error {
 	if !s.flags.onlyFailed && !s.flags.onlyLeft {
 		return nil
 	}
-	last, err := s.lastBatch(s.flags.batchOf)
+	last, err := s.lastBatch(s.flags.batchOf...)
 	if err != nil {
 		return err
 	}
 	s.warnOfStrangers(last)
+	takesBack := slices.Contains(s.flags.batchOf, string(plan.Rollback))
 	s.hosts = slices.DeleteFunc(s.hosts, func(h inventory.Host) bool {
 		was := last.find(h.Name)
-		return was == nil || (!s.flags.onlyFailed || !was.Result.isFailure()) && (!s.flags.onlyLeft || !was.Result.isLeft())
+		if was == nil || (!s.flags.onlyFailed || !was.Result.isFailure()) && (!s.flags.onlyLeft || !was.Result.isLeft()) {
+			return true
+		}
+		return takesBack && was.verb != string(plan.Rollback) && !s.leftBy(h, was.Run)
 	})
 	if len(s.hosts) == 0 {
-		return &nothingToDo{what: fmt.Sprintf("the last batch, %s, left no such host", last.ID), hint: `"liftalot status" says where each host stands`}
+		return &nothingToDo{what: fmt.Sprintf("the last batch, %s, left no such host", last.name()), hint: `"liftalot status" says where each host stands`}
 	}
+	if !s.flags.quiet {
+		s.err.Printf("%s\n", ui.Note(fmt.Sprintf("of the last batch, %s: %s", last.name(), ui.Count(len(s.hosts), "host", "hosts"))))
+	}
+	s.goesOn = last
 	return nil
+}
+
+func (r *batchRecord) name() string {
+	return fmt.Sprintf("the %s of %s (%s)", r.Verb, shortTime(r.Begun), r.ID)
+}
+
+// leftBy reports whether a run of an upgrade that did not come through is what a rollback
+// of the host would take back. Else that is an older upgrade, which was well before the
+// batch and is as well after it.
+func (s *session) leftBy(h inventory.Host, run string) bool {
+	t := s.target(h)
+	defer t.close()
+	runs, err := t.runs()
+	if err != nil {
+		return true // the rollback says what is wrong with the journal
+	}
+	last, ok := lastUpgrade(runs)
+	return ok && last.Run == run && last.Outcome != journal.Completed
+}
+
+func (s *session) knows(host string) bool {
+	return slices.ContainsFunc(s.inv.Hosts(), func(h inventory.Host) bool { return h.Name == host })
 }
 
 // warnOfStrangers says which hosts of a batch the inventory does not have any more: one
@@ -262,7 +346,7 @@ func (s *session) narrow() error {
 func (s *session) warnOfStrangers(b *batchRecord) {
 	var gone []string
 	for _, h := range b.Hosts {
-		if !slices.ContainsFunc(s.inv.Hosts(), func(known inventory.Host) bool { return known.Name == h.Host }) {
+		if !s.knows(h.Host) {
 			gone = append(gone, h.Host)
 		}
 	}

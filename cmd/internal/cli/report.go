@@ -131,6 +131,8 @@ func (s *session) page(wanted string, o reportOptions) (page report.Page, failed
 		if b, err = s.batchNamed(wanted); err != nil {
 			return page, nil, err
 		}
+		// What it took over from another batch is in that one's report.
+		b.Hosts = slices.DeleteFunc(b.Hosts, func(h batchHost) bool { return h.From != "" })
 		s.warnOfStrangers(b)
 		s.hosts = slices.DeleteFunc(s.hosts, func(h inventory.Host) bool { return b.find(h.Name) == nil })
 		keep = func(h inventory.Host, runs []journal.RunState) []journal.RunState {
@@ -162,7 +164,7 @@ func (s *session) page(wanted string, o reportOptions) (page report.Page, failed
 
 func (s *session) batchNamed(name string) (*batchRecord, error) {
 	if name == lastBatchName {
-		return s.lastBatch("")
+		return s.lastBatch()
 	}
 	b, err := s.batchOf(name)
 	if err == nil && b == nil {

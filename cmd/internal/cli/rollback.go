@@ -40,7 +40,7 @@ stopped, and keeps the present one under another name.
 	cmd.Flags().BoolVar(&withDB, "with-database", false, "put the database back too, if it was migrated")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only show what would be done")
 	r.addFlags(cmd, false)
-	return a.addSelection(cmd, plan.Rollback)
+	return a.addSelection(cmd, plan.Upgrade, plan.Rollback)
 }
 
 func (s *session) rollback(ctx context.Context, withDB, dry bool, how careful) error {

@@ -22,7 +22,8 @@ type session struct {
 	*app
 	inv     *inventory.Inventory
 	hosts   []inventory.Host
-	state   string // folder
+	goesOn  *batchRecord // with --retry-failed and --left
+	state   string       // folder
 	asker   *ui.Asker
 	trusted remote.KnownFiles // what the hosts are held against
 	sshKeys remote.KeyFiles   // what they let us in with
