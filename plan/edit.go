@@ -94,7 +94,7 @@ func (e *editor) environment(service string, home *compose.File, want []variable
 		switch {
 		case there && old == plain:
 		case there && v.key != "DATABASE_URL" && e.in.Settings.Allows(AllowOverwrite+service+"."+v.key):
-			e.add(home, compose.ReplaceEnvironment{Service: service, Key: v.key, Value: v.value})
+			e.replace(service, home, v)
 		case there:
 			e.conflict(service, v.key, plain)
 		default:
@@ -104,6 +104,29 @@ func (e *editor) environment(service string, home *compose.File, want []variable
 	if len(missing) > 0 {
 		e.add(home, compose.SetEnvironment{Service: service, Vars: missing})
 	}
+}
+
+// replace carries out the decision about a value where it is set: the last file that
+// sets it wins. One that none of them sets, as in an env_file, gives way to the
+// service's own.
+func (e *editor) replace(service string, home *compose.File, v variable) {
+	for _, f := range slices.Backward(e.defining(service)) {
+		view, _ := f.Service(service)
+		value, set := view.Environment[v.key]
+		if set && value == v.value {
+			e.reason = append(e.reason, Check{
+				Name: "conflict", Level: Stop,
+				Detail: fmt.Sprintf("%s: service %s: %s is set to %q there, and compose takes another value from elsewhere", f.Name(), service, v.key, value),
+				Hint:   "change it by hand where it is set, such as in the service that this one extends",
+			})
+			return
+		}
+		if set || slices.Contains(view.EnvironmentBare, v.key) {
+			home = f
+			break
+		}
+	}
+	e.add(home, compose.ReplaceEnvironment{Service: service, Key: v.key, Value: v.value})
 }
 
 // conflict reports a value that is there and differs. The value itself may be a
@@ -251,17 +274,18 @@ func (e *editor) declared(section, name string) bool {
 type Edited struct {
 	Path     string
 	Result   *compose.Result
-	Declared []compose.Declared // what may differ in the merged model
+	Declared []compose.Declared // what may differ in the merged model, and must be so there
 }
 
 // apply carries the edits out in memory, file by file, and verifies them.
 func (e *editor) apply() ([]Edited, error) {
 	var out []Edited
+	var said []compose.Declared // by files that say it already: another may say otherwise
 	for _, f := range e.files {
 		if len(e.edits[f]) == 0 {
 			continue
 		}
-		path := f.Name()
+		path, declared := f.Name(), compose.Declare(e.edits[f]...)
 		res, err := f.Apply(e.edits[f]...)
 		if err != nil {
 			return nil, err
@@ -274,8 +298,13 @@ func (e *editor) apply() ([]Edited, error) {
 			})
 		}
 		if len(res.Splices) > 0 {
-			out = append(out, Edited{Path: path, Result: res, Declared: compose.Declare(e.edits[f]...)})
+			out = append(out, Edited{Path: path, Result: res, Declared: declared})
+		} else {
+			said = append(said, declared...)
 		}
+	}
+	if len(out) > 0 {
+		out[0].Declared = append(out[0].Declared, said...)
 	}
 	return out, nil
 }
