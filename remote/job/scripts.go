@@ -43,7 +43,9 @@ exit 0
 // lateness is touched, because a redirection that fails, on a full disk, would
 // end the watch. A full disk gets five minutes to take the outcome. The folder in
 // memory is written down before it is made, and goes with the script, or with
-// the watch when whoever stands over it is killed.
+// the watch when whoever stands over it is killed. Whoever ends everything there is,
+// as a shutdown does, ends the script: TERM is caught, not ignored, because the script
+// would inherit the latter, and what it does about it is waited for.
 //
 //	$1 folder  $2 seconds  $3 grace  $4 "input" or nothing  $5 setsid or nothing
 const runnerScript = `d=$1 limit=$2 grace=$3 own=$5
@@ -60,6 +62,7 @@ if [ -n "$4" ]; then
 	export MEMORY
 fi
 forget() { [ -z "$MEMORY" ] || rm -rf -- "$MEMORY"; }
+trap : TERM
 $own /bin/sh "$d/script" <&3 3<&- >"$d/log" 2>&1 &
 job=$!
 exec 3<&-
@@ -77,8 +80,11 @@ group=$job
 	forget
 ) </dev/null >/dev/null 2>&1 &
 watch=$!
-wait "$job"
-code=$?
+while :; do
+	wait "$job"
+	code=$?
+	[ "$code" -gt 128 ] && kill -0 "$job" 2>/dev/null || break
+done
 kill -TERM "$watch" 2>/dev/null
 [ ! -e "$d/overdue" ] || kill -KILL "$group" 2>/dev/null
 forget

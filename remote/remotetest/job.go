@@ -20,6 +20,7 @@ func jobCases() []testCase {
 		{"its deadline holds when its folder is gone", false, testJobNoFolder},
 		{"it can undo in a trap", false, testJobTrap},
 		{"it goes on when the link is cut", true, testJobCut},
+		{"a shutdown is waited for", false, testJobShutdown},
 		{"a killed one is lost", false, testJobLost},
 		{"another script does not get its folder", false, testJobTaken},
 		{"half a script does not start", false, testJobHalf},
@@ -118,6 +119,24 @@ func testJobTrap(t *testing.T, h host) {
 	st, log := h.finish(t, h.at("job"))
 	if st.State != job.Ended || st.ExitCode != 5 || !st.Overdue || !strings.HasSuffix(log, "undone\n") {
 		t.Errorf("got %+v, log %q", st, log)
+	}
+}
+
+// A shutdown ends everything there is with TERM: what the script does about it counts.
+func testJobShutdown(t *testing.T, h host) {
+	h.start(t, job.Spec{
+		Dir: h.at("job"), Args: []string{h.at("self"), h.at("struck"), h.at("go")}, Timeout: time.Minute,
+		Script: `trap 'echo >"$2"; while [ ! -e "$3" ]; do sleep 0.1; done; exit 5' TERM; echo $$ >"$1"; while :; do sleep 0.1; done`,
+	})
+	h.await(t, "the process ids", `[ -s "$1" ] && [ -s "$2/pid" ]`, h.at("self"), h.at("job"))
+	h.sh(t, `read -r pid since <"$2/pid"; kill -TERM "$pid" "$(cat "$1")"`, h.at("self"), h.at("job"))
+	h.await(t, "the script's trap", `[ -e "$1" ]`, h.at("struck"))
+	if st, err := job.Look(t.Context(), h, h.at("job"), 0); err != nil || st.State != job.Running {
+		t.Errorf("while it ends: %+v, %v", st, err)
+	}
+	h.sh(t, `touch "$1"`, h.at("go"))
+	if st, _ := h.finish(t, h.at("job")); st.State != job.Ended || st.ExitCode != 5 {
+		t.Errorf("got %+v", st)
 	}
 }
 

@@ -53,12 +53,7 @@ func seen(t testing.TB, s *sim.Server, script string) string {
 func TestAMovedTagDoesNotRecreateTheDatabase(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		s, l := server(t, engine.App{Boot: 2 * time.Second})
-		pull := func() {
-			old := s.Engine.Image("postgres:17")
-			fresh := *old
-			fresh.ID, fresh.Digests, old.Tags = "sha256:"+strings.Repeat("5", 64), nil, nil
-			s.Engine.Images = append(s.Engine.Images, &fresh)
-		}
+		pull := func() { pullPostgres(s) }
 		if late {
 			// Between the plan and the first start.
 			l.Moment = func(m pilot.Moment) {
@@ -78,6 +73,32 @@ func TestAMovedTagDoesNotRecreateTheDatabase(t *testing.T) {
 		if after := seen(t, s, database); after != before {
 			t.Errorf("late %v: the database was\n%sand is\n%s", late, before, after)
 		}
+	}
+}
+
+// pullPostgres gives the tag of the database's image to another one, as a pull does.
+func pullPostgres(s *sim.Server) {
+	old := s.Engine.Image("postgres:17")
+	fresh := *old
+	fresh.ID, fresh.Digests, old.Tags = "sha256:"+strings.Repeat("5", 64), nil, nil
+	s.Engine.Images = append(s.Engine.Images, &fresh)
+}
+
+// A pull after the upgrade holds no way back up, and does not move the database either.
+func TestAMovedTagHoldsNoWayBackUp(t *testing.T) {
+	s, l := server(t, engine.App{Boot: 2 * time.Second})
+	const containers = `for c in chatalot-db chatalot-server; do docker inspect -f '{{.Image}} {{.State.Status}}' "$c"; done; docker inspect -f '{{.Id}}' chatalot-db`
+	before := seen(t, s, containers)
+	if res, err := l.Apply(t.Context()); res.Outcome != apply.Completed {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	s.Machine.Do(func() { pullPostgres(s) })
+	res, err := l.Rollback(t.Context())
+	if res.Outcome != apply.Completed || err != nil {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if after := seen(t, s, containers); after != before {
+		t.Errorf("it was\n%sand is\n%s", before, after)
 	}
 }
 

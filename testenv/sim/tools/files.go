@@ -48,7 +48,7 @@ func (c *call) copy(from, to string, keep, deep, links bool) error {
 		}
 		for _, name := range n.Names() {
 			if err := c.copy(path.Join(from, name), path.Join(to, name), keep, deep, links); err != nil {
-				return err
+				c.fail(path.Join(from, name), err)
 			}
 		}
 	default:

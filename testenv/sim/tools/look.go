@@ -55,35 +55,47 @@ func readlink(c *call) int {
 	return 0
 }
 
-// find is find PATH -prune -mmin -N.
-// walk shows everything below a path, links followed.
-func (c *call) walk(name string, show func(name string, n *machine.Inode)) {
+// walk shows everything below a path, so many folders deep, links followed; one that
+// leads nowhere is shown itself.
+func (c *call) walk(name string, depth int, show func(name string, n *machine.Inode)) {
 	n, err := c.Stat(name)
+	if err != nil {
+		n, err = c.Lstat(name)
+	}
 	if err != nil {
 		c.fail(name, err)
 		return
 	}
 	show(name, n)
-	if n.IsDir() {
+	if n.IsDir() && depth > 0 {
 		for _, entry := range n.Names() {
-			c.walk(path.Join(name, entry), show)
+			c.walk(path.Join(name, entry), depth-1, show)
 		}
 	}
 }
+
+// anyDepth is deeper than a path can be.
+const anyDepth = 1 << 12
 
 func du(c *call) int {
 	if len(c.args) != 2 || c.args[0] != "-skL" {
 		return c.bad("only -skL PATH is simulated")
 	}
 	var size int64
-	c.walk(c.args[1], func(_ string, n *machine.Inode) { size += n.Size() })
+	c.walk(c.args[1], anyDepth, func(_ string, n *machine.Inode) { size += n.Size() })
 	fmt.Fprintf(c.Stdout(), "%d\t%s\n", (size+1023)>>10, c.args[1])
 	return c.status()
 }
 
+// find is find PATH -prune -mmin -N, or find -L PATH [-maxdepth N].
 func find(c *call) int {
+	depth := anyDepth
+	if len(c.args) == 4 && c.args[0] == "-L" && c.args[2] == "-maxdepth" {
+		depth, _ = strconv.Atoi(c.args[3])
+		c.args = c.args[:2]
+	}
 	if len(c.args) == 2 && c.args[0] == "-L" {
-		c.walk(c.args[1], func(name string, _ *machine.Inode) { fmt.Fprintln(c.Stdout(), name) })
+		c.walk(c.args[1], depth, func(name string, _ *machine.Inode) { fmt.Fprintln(c.Stdout(), name) })
 		return c.status()
 	}
 	if len(c.args) != 4 || c.args[1] != "-prune" || c.args[2] != "-mmin" || !strings.HasPrefix(c.args[3], "-") {
