@@ -72,11 +72,9 @@ func (t *target) check(ctx context.Context) (*checked, error) {
 	c.Variant = plan.VariantOf(f, rel)
 	c.Version, _ = plan.RunningVersion(f)
 	c.Checks = append(plan.Checks(f, t.settings(), rel), t.keyCheck(), clockCheck(f.Machine.Clock, t.env.Now()))
-	begun, eerr := t.elsewhere(ctx, c.Variant)
-	if begun != nil {
-		c.Checks = slices.Insert(c.Checks, 0, *begun) // its hint is the one to follow
-	}
-	return c, errors.Join(err, eerr)
+	left, lerr := t.leftBehind(ctx, c.Variant, len(plan.Stopped(c.Checks)) > 0)
+	c.Checks = slices.Concat(left, c.Checks)
+	return c, errors.Join(err, lerr)
 }
 
 // maxSkew is how far apart two clocks may be that somebody sets: a look takes seconds.

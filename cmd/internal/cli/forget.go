@@ -33,7 +33,9 @@ func (t *target) forget(ctx context.Context) error {
 	if err := j.Append(journal.Record{Kind: journal.RunEnded, Run: run.Run, Outcome: journal.GivenUp, Time: t.env.Now().UTC()}); err != nil {
 		return err
 	}
-	t.out.Printf("%s  run %s is given up\n  %s liftalot check %s\n", name, run.Run, ui.Dim("next:"), name)
+	run.Outcome = journal.GivenUp
+	_, next := describe(name, run)
+	t.out.Printf("%s  run %s is given up\n  %s %s\n", name, run.Run, ui.Dim("next:"), next)
 	return nil
 }
 

@@ -48,20 +48,18 @@ func (t *target) plan(ctx context.Context) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	begun, err := t.elsewhere(ctx, plan.VariantOf(f, nil))
-	if err != nil {
-		return nil, err
-	}
 	stop := plan.Stopped(plan.Checks(f, t.settings(), nil))
-	if begun != nil {
-		stop = slices.Insert(stop, 0, *begun)
-	}
-	if len(stop) > 0 {
-		return nil, &plan.Refused{Host: t.host.Name, Checks: stop}
-	}
+	// Only with the release a host that is done is known from one that was left half way.
 	rel, err := t.resolve(ctx, f)
-	if err != nil {
+	if err != nil && len(stop) == 0 {
 		return nil, err
+	}
+	left, lerr := t.leftBehind(ctx, plan.VariantOf(f, &rel), len(stop) > 0)
+	if lerr != nil {
+		return nil, lerr
+	}
+	if stop = slices.Concat(plan.Stopped(left), stop); len(stop) > 0 {
+		return nil, &plan.Refused{Host: t.host.Name, Checks: stop}
 	}
 	id, err := t.newID()
 	if err != nil {
@@ -70,6 +68,9 @@ func (t *target) plan(ctx context.Context) (*plan.Plan, error) {
 	p, edited, err := plan.Build(plan.Input{Facts: f, Settings: t.settings(), Release: rel, ID: id, Now: t.env.Now()})
 	if err != nil {
 		return nil, err
+	}
+	if !p.Empty() {
+		p.Warnings = append(p.Warnings, warnings(left)...)
 	}
 	if len(edited) == 0 {
 		return p, nil

@@ -137,7 +137,11 @@ func describe(name string, r journal.RunState) (says, next string) {
 		what = "rollback"
 	}
 	if r.Outcome == journal.GivenUp {
-		return fmt.Sprintf("the %s was given up at %s; what it had changed there stayed", kindOf(r.Action), at), "liftalot check " + name
+		next = "liftalot check " + name
+		if r.Action == journal.Apply {
+			next += "; " + backFromGivenUp(name)
+		}
+		return fmt.Sprintf("the %s was given up at %s; what it had changed there stayed", kindOf(r.Action), at), next
 	}
 	if r.Action == journal.Restore {
 		return describeRestore(name, at, r)
