@@ -29,26 +29,25 @@ packed() {
 	dump
 }
 
-if [ -n "$DUMP" ] && ! [ -f "$DIR/db.dump" ]; then
-	echo "stage dump the database"
-	date +%s >"$DIR/at"
-	if ! packed; then
-		cat "$DIR/dump.said"
-		rm -f "$DIR/db.dump.part"
-		exit 1
-	fi
-	sync
-	mv "$DIR/db.dump.part" "$DIR/db.dump"
-fi
+# nowhere: whether cp has stumbled only over links that lead nowhere or in a circle, as
+# editors leave them for locks, and has taken everything else.
+nowhere() (
+	! grep -Ev 'No such file or directory$|Too many levels of symbolic links$|cyclic symbolic link' "$DIR/secrets.said" || exit 1
+	cd "$SECRETS"
+	find -L . 2>/dev/null | while IFS= read -r f; do
+		[ ! -e "$f" ] || [ -e "$DIR/secrets/$f" ] || { echo "$SECRETS/$f was not copied" && exit 1; }
+	done
+)
+
+# All that can fail in a moment comes before the dump, which may take hours.
 if [ -n "$SECRETS" ]; then
 	rm -rf "$DIR/secrets"
-	# What a link leads to is the secret. Where it leads nowhere, or in a circle, cp says
-	# so by name; where it leads out into a tree, this does.
+	# What a link leads to is the secret. Where one leads out into a tree, that is named.
 	if [ "$(find -L "$SECRETS" 2>/dev/null | head -n 5001 | wc -l)" -gt 5000 ] || [ "$(du -skL "$SECRETS" 2>/dev/null | cut -f1)" -gt 262144 ]; then
 		echo "$SECRETS is no folder of secrets: with what its links lead to it holds more than 5000 files or 256 MiB"
 		exit 1
 	fi
-	cp -RLp "$SECRETS" "$DIR/secrets"
+	cp -RLp "$SECRETS" "$DIR/secrets" 2>"$DIR/secrets.said" || nowhere
 	tar -cf "$DIR/secrets.tar" -C "$DIR" secrets
 fi
 n=0
@@ -61,6 +60,17 @@ for f; do
 	n=$((n + 1))
 done
 docker ps -a --no-trunc --filter "label=com.docker.compose.project=$PROJECT" --format '{{json .}}' </dev/null >"$DIR/containers.json"
+if [ -n "$DUMP" ] && ! [ -f "$DIR/db.dump" ]; then
+	echo "stage dump the database"
+	date +%s >"$DIR/at"
+	if ! packed; then
+		cat "$DIR/dump.said"
+		rm -f "$DIR/db.dump.part"
+		exit 1
+	fi
+	sync
+	mv "$DIR/db.dump.part" "$DIR/db.dump"
+fi
 if [ -n "$IMAGE" ] && ! [ -f "$DIR/image.tar.gz" ]; then
 	echo "stage save the image"
 	docker save "$IMAGE" </dev/null >"$DIR/image.tar"

@@ -155,7 +155,7 @@ func split(marker string, out []byte) ([]part, error) {
 // "check --commands".
 func Commands() []string {
 	return []string{
-		"id, uname, cat, date, sed, readlink, stat, sha256sum, df, tr, grep, wc, tail, head, cut, sort (of files that are there)",
+		"id, uname, cat, date, sed, readlink, stat, sha256sum, df, find, tr, grep, wc, tail, head, cut, sort (of files that are there)",
 		"docker version, docker info, docker ps, docker inspect, docker network ls, docker network inspect, docker volume ls, docker image inspect",
 		"docker compose version, docker compose config (also of a candidate file given on standard input)",
 		"docker exec SERVER curl http://127.0.0.1:PORT/{api/health,version.json,api/admin/updates/status}",

@@ -446,6 +446,11 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 		link("../keys/jwt", h.Path("etc/secrets/jwt"))
 		link("../keys/gone", h.Path("etc/secrets/gone"))
 		link("../keys", h.Path("etc/secrets/folder"))
+		h.Write("etc/secrets/old/own", "y\n")
+		link("moved", h.Path("etc/secrets/old/deep"))
+		link("me@here.1:2", h.Path("etc/secrets/.#own")) // the lock of an editor
+		link("me@here.1:2", h.Path("etc/secrets/old/.#own"))
+		link("../secrets", h.Path("etc/secrets/circle"))
 		link(h.Path("etc/secrets"), dir+"/secrets")
 		seen := func() map[string]plan.Secret {
 			t.Helper()
@@ -469,7 +474,10 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 		if s := all["gone"]; !s.Link || !s.Broken || !s.Blank {
 			t.Errorf("%+v", s)
 		}
-		if s, ok := all["own"]; !ok || s.Link || s.Broken || s.Blank || len(all) != 4 {
+		if s := all["deep"]; !s.Broken || s.Path != dir+"/secrets/old/deep" {
+			t.Errorf("%+v", s)
+		}
+		if s, ok := all["own"]; !ok || s.Link || s.Broken || s.Blank || len(all) != 5 {
 			t.Errorf("%+v in %+v", s, all)
 		}
 		// A folder that is not mounted is not the same as none.

@@ -188,6 +188,11 @@ func (t *target) take(ctx context.Context, o backupOptions, track *ui.Track) (*b
 			t.warnOnce(fmt.Sprintf("%s: the copy on the host stays in %s: %v", t.host.Name, p.Backup.Dir, err))
 		}
 	}
+	for _, secret := range facts.Secrets {
+		if secret.Broken {
+			t.warnOnce(fmt.Sprintf("%s: %s is a link that leads nowhere: whatever it stood for is not in the backup", t.host.Name, secret.Path))
+		}
+	}
 	dump, _ := m.File(backup.Dump)
 	return &backedUp{
 		Host: t.host.Name, ID: m.ID, Dir: p.Dir, Bytes: m.Size(), Dump: dump.Size, Tables: m.Tables, Took: t.env.Now().Sub(began), Streamed: p.Stream,
