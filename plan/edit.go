@@ -16,8 +16,9 @@ type editor struct {
 	aim    aim
 	files  []*compose.File
 	edits  map[*compose.File][]compose.Edit
-	reason []Check  // what speaks against a plan
-	notes  []string // deviations from the vendor's fragment
+	reason []Check            // what speaks against a plan
+	notes  []string           // deviations from the vendor's fragment
+	said   []compose.Declared // what files say already, and another may undo
 }
 
 // newEditor parses the project's compose files. One that cannot be edited only
@@ -73,13 +74,17 @@ func (e *editor) gather() error {
 }
 
 // pin sets the image in every file that says something about it: an override
-// wins over the base file, so a pin in the base alone would not count (trap C7).
+// wins over the base file, so a pin in the base alone would not count (trap C7). A file
+// that says it already takes no edit, which one in brackets could not.
 func (e *editor) pin(service, image string) {
-	homes := e.defining(service)
-	for i, f := range homes {
+	pin := compose.PinImage{Service: service, Image: image}
+	for i, f := range e.defining(service) {
 		view, _ := f.Service(service)
-		if i == 0 || view.Image != "" || view.HasBuild {
-			e.add(f, compose.PinImage{Service: service, Image: image})
+		switch {
+		case view.Image == image && !view.HasBuild && view.Extends == "":
+			e.said = append(e.said, compose.Declare(pin)...)
+		case i == 0 || view.Image != "" || view.HasBuild:
+			e.add(f, pin)
 		}
 	}
 }
@@ -280,7 +285,6 @@ type Edited struct {
 // apply carries the edits out in memory, file by file, and verifies them.
 func (e *editor) apply() ([]Edited, error) {
 	var out []Edited
-	var said []compose.Declared // by files that say it already: another may say otherwise
 	for _, f := range e.files {
 		if len(e.edits[f]) == 0 {
 			continue
@@ -300,11 +304,11 @@ func (e *editor) apply() ([]Edited, error) {
 		if len(res.Splices) > 0 {
 			out = append(out, Edited{Path: path, Result: res, Declared: declared})
 		} else {
-			said = append(said, declared...)
+			e.said = append(e.said, declared...)
 		}
 	}
 	if len(out) > 0 {
-		out[0].Declared = append(out[0].Declared, said...)
+		out[0].Declared = append(out[0].Declared, e.said...)
 	}
 	return out, nil
 }

@@ -247,6 +247,7 @@ func TestC7AnOverrideThatCannotBeEditedIsLeftAlone(t *testing.T) {
 		"networks alone": "networks:\n  web:\n    external: true\n",
 		"in brackets":    `{"services": {"chatalot": {"labels": ["a=b"]}}}` + "\n",
 		"no service":     "services: {}\n",
+		"right already":  "services: {chatalot: {image: '" + release(t).Server.ByDigest() + "', ports: ['9000:8080']}}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := inputFor(t, recorded(t, "public"))
@@ -254,7 +255,8 @@ func TestC7AnOverrideThatCannotBeEditedIsLeftAlone(t *testing.T) {
 			over.setData(text)
 			in.Facts.Files = append(in.Facts.Files, over)
 			in.Facts.Project.Files = append(in.Facts.Project.Files, path)
-			if _, edited := build(t, in); len(edited) != 1 || edited[0].Path == path {
+			_, edited := build(t, in)
+			if len(edited) != 1 || edited[0].Path == path || at(yamlOf(t, edited[0].Result.After), "services", "chatalot", "image") != in.Release.Server.ByDigest() {
 				t.Errorf("%d files edited", len(edited))
 			}
 		})

@@ -62,14 +62,16 @@ func parse(name string, src []byte) (*File, *Refusal) {
 // servicesOf finds the section that edits go to. Where they could not go, the file is
 // still good to be read: an override in brackets, or of networks alone, takes no edit.
 func servicesOf(root *node) (*node, *Refusal) {
+	const byHand = "JSON and other files in brackets have to be edited by hand"
 	_, services := field(root, "services")
 	switch {
 	case services == nil:
 		return &node{Kind: mappingNode, Line: root.Line}, refuse(root.Line, Layout, "", "the file has no `services:`")
 	case isFlow(root):
-		return services, refuse(root.Line, Layout, "JSON and other files in brackets have to be edited by hand",
-			"the file is not a mapping written line by line")
-	case services.Kind != mappingNode || isFlow(services) || len(services.Content) == 0:
+		return services, refuse(root.Line, Layout, byHand, "the file is not a mapping written line by line")
+	case services.Kind == mappingNode && isFlow(services):
+		return services, refuse(services.Line, Layout, byHand, "`services:` is not a mapping written line by line")
+	case services.Kind != mappingNode || len(services.Content) == 0:
 		return services, refuse(services.Line, Layout, "", "`services:` is not a mapping written line by line")
 	}
 	return services, nil

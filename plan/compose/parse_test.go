@@ -77,6 +77,8 @@ func TestFilesWithoutAPlaceForEdits(t *testing.T) {
 			var r *Refusal
 			if _, err := f.Apply(e); !errors.As(err, &r) || r.Kind != Layout || r.Line != tt.line {
 				t.Errorf("%q: %T: %v", tt.src, e, err)
+			} else if strings.Contains(tt.src, "services: {") != strings.Contains(r.Hint, "by hand") {
+				t.Errorf("%q: %T: hint %q", tt.src, e, r.Hint)
 			}
 		}
 		if res, err := f.Apply(); err != nil || string(res.After) != tt.src {
