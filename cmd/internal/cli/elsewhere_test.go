@@ -132,6 +132,9 @@ func TestWhatWasGivenUpCanBeTakenBack(t *testing.T) {
 				t.Errorf("%s, %q: %s", step, command, said)
 			}
 		}
+		if r := f.does(exitDone, "rollback", "--dry-run"); !strings.Contains(r.out, "it takes back was given up at") {
+			t.Errorf("%s: %s", step, r.out)
+		}
 		f.does(exitDone, "rollback", "--yes")
 		if r := f.does(exitDone, "check"); strings.Contains(r.out, "given up") {
 			t.Errorf("%s: %s", step, r.out)

@@ -231,3 +231,28 @@ func TestARunThatIsStuckCanBeGivenUp(t *testing.T) {
 		}
 	}
 }
+
+// A run that was given up is taken back as the newest of all, and does not come back when
+// a later one was taken back.
+func TestARunThatWasGivenUpDoesNotComeBack(t *testing.T) {
+	up := func(run string, o journal.Outcome) journal.RunState {
+		return journal.RunState{Run: run, Action: journal.Apply, Outcome: o}
+	}
+	back := func(run string) journal.RunState {
+		return journal.RunState{Run: "back-" + run, Action: journal.Rollback, Undoes: run, Outcome: journal.Completed}
+	}
+	for _, c := range []struct {
+		runs []journal.RunState
+		want string
+	}{
+		{[]journal.RunState{up("1", journal.Completed), up("2", journal.GivenUp)}, "2"},
+		{[]journal.RunState{up("1", journal.GivenUp), up("2", journal.Abandoned)}, "1"},
+		{[]journal.RunState{up("1", journal.GivenUp), up("2", journal.Completed), back("2")}, "2"},
+		{[]journal.RunState{up("0", journal.Completed), up("1", journal.GivenUp), up("2", journal.RolledBack)}, "2"},
+		{[]journal.RunState{up("1", journal.Completed), up("2", journal.Completed), back("2")}, "1"},
+	} {
+		if last, ok := lastUpgrade(c.runs); !ok || last.Run != c.want {
+			t.Errorf("%+v: %s, want %s", c.runs, last.Run, c.want)
+		}
+	}
+}

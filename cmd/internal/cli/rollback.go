@@ -111,6 +111,9 @@ func (t *target) rollbackJob(ctx context.Context, withDB bool) (todo job, err er
 	if step, ok := p.Step("restore"); ok {
 		p.Warnings = append(p.Warnings, t.rollbackLoss(ctx, facts, was, run, step)...)
 	}
+	if run.Outcome == journal.GivenUp {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the upgrade that it takes back was given up at %s: go on only if this is still the same server, and nobody has settled by hand what was left", shortTime(run.Ended)))
+	}
 	j := job{plan: p, was: was}
 	if p.Empty() {
 		j.nothing = "the run changed nothing"
@@ -200,12 +203,16 @@ func (t *target) resumeRollback(ctx context.Context, run journal.RunState) (job,
 
 // lastUpgrade is the newest upgrade that left something on the host: not one that
 // stopped before it changed anything, and not one that was taken back, unless
-// there is no other.
+// there is no other. A run that was given up ends the search: what became of the host
+// then nobody wrote down, and what was begun on it later does not lead back there.
 func lastUpgrade(runs []journal.RunState) (last journal.RunState, ok bool) {
 	for i := len(runs) - 1; i >= 0; i-- {
 		r := runs[i]
 		if r.Action != journal.Apply || r.Outcome == journal.Abandoned {
 			continue
+		}
+		if ok && r.Outcome == journal.GivenUp {
+			return last, true
 		}
 		if r.Outcome != journal.RolledBack && !undone(runs, r.Run) {
 			return r, true
