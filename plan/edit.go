@@ -187,11 +187,10 @@ func (e *editor) service(home *compose.File, name, body string) {
 }
 
 // writable stops where the decision for a proxy with a writable root meets a proxy that
-// was defined before with read_only: the line is the client's. One that runs so, and
-// was never restarted, shows that its image needs no such decision.
+// was defined before with read_only: the line is the client's. One that serves its
+// updater so shows that its image needs no such decision.
 func (e *editor) writable(home *compose.File) {
-	c, ok := e.in.Facts.Container(ProxyService)
-	if !e.aim.writable || !e.in.Facts.Model.ReadOnly(ProxyService) || ok && c.Running() && c.Restarts == 0 {
+	if !e.aim.writable || !e.in.Facts.Model.ReadOnly(ProxyService) || e.proxyServes() {
 		return
 	}
 	e.reason = append(e.reason, Check{
@@ -199,6 +198,15 @@ func (e *editor) writable(home *compose.File) {
 		Detail: fmt.Sprintf("%s: service %s has read_only, and your decision %s is to run it without", home.Name(), ProxyService, AllowWritableProxy),
 		Hint:   fmt.Sprintf("take read_only out of %s yourself: the service was there before, and this tool only adds to it", ProxyService),
 	})
+}
+
+// proxyServes reports whether the proxy runs, and not just between two crashes: it was
+// never restarted, or the updater beside it is well, as after a reboot of the host that
+// brought up the proxy before the engine's socket.
+func (e *editor) proxyServes() bool {
+	proxy, _ := e.in.Facts.Container(ProxyService)
+	updater, _ := e.in.Facts.Container(UpdaterService)
+	return proxy.Running() && (proxy.Restarts == 0 || updater.Running() && updater.Health != "unhealthy")
 }
 
 // volumes mounts what the updater must keep: without them its state and its

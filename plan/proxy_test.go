@@ -41,18 +41,24 @@ func TestF1TheDecisionForAWritableProxyMeetsOneThatIsThere(t *testing.T) {
 		name, host         string
 		value              any
 		restarts           int
+		updater            string // its health, where it is there
 		refused, deviation bool
 	}{
-		{"never started, read-only", "staged", true, 0, true, false},
-		{"never started, writable", "staged", nil, 0, false, true},
-		{"restarting, read-only", "half-done", true, 4, true, false},
-		{"runs well, read-only", "half-done", true, 0, false, false},
+		{"never started, read-only", "staged", true, 0, "", true, false},
+		{"never started, writable", "staged", nil, 0, "", false, true},
+		{"restarting, read-only", "half-done", true, 4, "", true, false},
+		{"runs well, read-only", "half-done", true, 0, "", false, false},
+		{"was restarted once, read-only", "done", true, 1, "healthy", false, false},
+		{"restarting beside an updater, read-only", "done", true, 4, "unhealthy", true, false},
 	} {
 		in := inputFor(t, recorded(t, tt.host))
 		in.Settings.Allow = []string{AllowWritableProxy}
 		remodel(t, in.Facts, tt.host, tt.value, readOnly...)
-		if tt.host == "half-done" {
+		if tt.host != "staged" {
 			service(in.Facts, ProxyService).Restarts = tt.restarts
+		}
+		if tt.updater != "" {
+			service(in.Facts, UpdaterService).Health = tt.updater
 		}
 		p, _, err := Build(in)
 		var refused *Refused
