@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"liftalot/plan"
 	"liftalot/plan/journal"
 	"liftalot/testenv/sim/engine"
 )
@@ -96,7 +97,7 @@ func TestAReportOfABatchThatWasKilled(t *testing.T) {
 func TestStatusKnowsARunThatIsUnderWay(t *testing.T) {
 	d := newDesk(t, "")
 	now := time.Date(2026, 11, 23, 21, 4, 5, 0, time.UTC)
-	j, err := journal.Open(d.folder(), journal.Options{Host: "web1", Purpose: "test", Now: now})
+	j, err := journal.Open(d.folder(), journal.Options{Host: "web1", Purpose: string(plan.Upgrade), Now: now})
 	must(t, err)
 	must(t, j.Append(journal.Record{Kind: journal.RunBegun, Run: "r1", Time: now, Action: journal.Apply, Plan: "h"}))
 	must(t, j.Append(journal.Record{Kind: journal.Intent, Run: "r1", Step: "swap", Time: now}))
@@ -107,6 +108,13 @@ func TestStatusKnowsARunThatIsUnderWay(t *testing.T) {
 	j.Close()
 	if st, err := d.standing(); err != nil || !strings.HasPrefix(st.Says, "the upgrade stopped at") || st.Next == "" {
 		t.Errorf("afterwards: %+v, %v", st, err)
+	}
+	// A nightly backup is not the run: that one still waits for somebody.
+	lock, err := journal.TakeLock(d.folder(), journal.Holder{PID: 4711, Purpose: "backup", Since: now})
+	must(t, err)
+	defer lock.Release()
+	if st, err := d.standing(); err != nil || !strings.HasPrefix(st.Says, "the upgrade stopped at") || !strings.HasSuffix(st.Says, "; at work on it now: backup (process 4711)") || st.Next == "" {
+		t.Errorf("beside a backup: %+v, %v", st, err)
 	}
 }
 

@@ -110,7 +110,11 @@ func (t *target) standing() (standing, error) {
 	st.Run = last.Run
 	st.Says, st.Next = describe(name, last)
 	if holder, held := journal.Held(t.folder()); held && last.Interrupted() {
-		st.Says, st.Next = fmt.Sprintf("the %s is under way since %s UTC, in step %q (process %d)", kindOf(last.Action), last.Begun.UTC().Format(time.DateTime), last.Last.Step, holder.PID), ""
+		if holder.Purpose == kindOf(last.Action) { // as the run itself says, see carryOut
+			st.Says, st.Next = fmt.Sprintf("the %s is under way since %s UTC, in step %q (process %d)", kindOf(last.Action), last.Begun.UTC().Format(time.DateTime), last.Last.Step, holder.PID), ""
+		} else {
+			st.Says += fmt.Sprintf("; at work on it now: %s (process %d)", holder.Purpose, holder.PID)
+		}
 	}
 	if !last.Interrupted() && t.plannedSince(runs) {
 		st.Says, st.Next = st.Says+"; planned since", "liftalot apply "+name
