@@ -340,8 +340,8 @@ func missing(own, wanted []journal.Record) (out []journal.Record) {
 }
 
 // OriginalOnHost reads a client's file as it was before from the copy in the run's
-// backup on the host, for a machine that does not have the backup. It is the
-// caller's to hold it against the plan.
+// backup on the host, for a machine that does not have the backup, or cannot open it.
+// It is the caller's to hold it against the plan.
 func OriginalOnHost(ctx context.Context, r Runner, was *plan.Plan, file string) ([]byte, error) {
 	for _, s := range was.Steps {
 		if s.Op.Backup == nil {
@@ -353,7 +353,7 @@ func OriginalOnHost(ctx context.Context, r Runner, was *plan.Plan, file string) 
 		}
 		data, err := readCopy(ctx, r, path.Join(s.Op.Backup.Dir, fmt.Sprintf("file.%d", n)))
 		if err == nil && data == nil {
-			return nil, fmt.Errorf("the backup is not on this machine, and its copy on the host is gone from %s", s.Op.Backup.Dir)
+			return nil, fmt.Errorf("the copy in %s is gone", s.Op.Backup.Dir)
 		}
 		return data, err
 	}

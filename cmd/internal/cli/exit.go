@@ -399,6 +399,10 @@ func ofRun(host string, action journal.Action, res apply.Result, err error) (int
 		if errors.As(err, &gone) {
 			return exitPerson, imageHint(host, gone)
 		}
+		var key *backup.KeyError
+		if errors.As(err, &key) {
+			return exitPerson, fmt.Sprintf("put the key that opens the backup, or a recovery key, into %s, then: liftalot rollback %s", key.File, host)
+		}
 		var refused *apply.RefusedByHost
 		if errors.As(err, &refused) {
 			return exitPerson, fmt.Sprintf("settle that on the host first, then: liftalot rollback %s", host)

@@ -31,20 +31,34 @@ func (t *target) underLock(j *journal.Journal, p, was *plan.Plan, tell func(stri
 }
 
 // original gives a client's file as it was before a run: from the backup on this
-// machine, or from its copy on the host when the run was taken over from another
-// machine, which has the backup. The engine holds it against the plan.
+// machine, or from its copy on the host where there is none here, as after the run was
+// taken over from another machine, or none that this machine's key opens. The engine
+// holds it against the plan.
 func (t *target) original(was *plan.Plan) func(ctx context.Context, path string) ([]byte, error) {
 	return func(ctx context.Context, path string) ([]byte, error) {
-		id, err := t.identity(ctx)
-		if err != nil {
-			return nil, err
+		data, err := t.originalHere(ctx, was, path)
+		if err == nil {
+			return data, nil
 		}
-		data, err := backup.Read(t.backupFolder(was.ID), path, id)
-		if errors.Is(err, fs.ErrNotExist) {
-			return apply.OriginalOnHost(ctx, t.client, was, path)
+		data, gone := apply.OriginalOnHost(ctx, t.client, was, path)
+		if gone != nil {
+			return nil, fmt.Errorf("%w; and from the host: %w", err, gone)
 		}
-		return data, err
+		return data, nil
 	}
+}
+
+func (t *target) originalHere(ctx context.Context, was *plan.Plan, path string) ([]byte, error) {
+	id, err := t.opening(ctx)
+	if err != nil {
+		return nil, err
+	}
+	folder := t.backupFolder(was.ID)
+	data, err := backup.Read(folder, path, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the backup %s is not there, or not whole", folder)
+	}
+	return data, err
 }
 
 // end closes a run that was interrupted before it changed anything, so that
