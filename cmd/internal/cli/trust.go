@@ -60,6 +60,9 @@ func (t *target) trust(ctx context.Context, given []string) error {
 		var refused *remote.HostKeyError
 		switch err := remote.CheckHostKey(ctx, jump); {
 		case err == nil:
+			if err := meet.passed(ctx, jump); err != nil {
+				return err
+			}
 			continue
 		case !errors.As(err, &refused) || refused.Kind != remote.HostKeyUnknown:
 			return err
@@ -81,6 +84,17 @@ type meeting struct {
 	*target
 	given    []string // fingerprints that no machine has shown yet
 	byPerson bool     // none were given: a person is asked
+}
+
+// passed uses up the fingerprints of a jump host that is known already: they vouch for
+// it, and not for what it says is behind it.
+func (m *meeting) passed(ctx context.Context, jump remote.Config) error {
+	if len(m.given) == 0 {
+		return nil
+	}
+	keys, err := remote.Scan(ctx, jump)
+	m.take(keys)
+	return err
 }
 
 // machine remembers the keys of one machine on the way, or of the host.

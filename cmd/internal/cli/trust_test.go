@@ -232,6 +232,12 @@ func TestAJumpHostDoesNotPassForTheHost(t *testing.T) {
 	b.gate.toItself = true
 	b.trusts(exitHostKey, "", "--fingerprint", b.theGate)
 	b.knows("the-gate")
+	// Nor where it is known already, and its fingerprint is given again.
+	b.trusts(exitHostKey, "", "--fingerprint", b.theGate, "--fingerprint", b.initech)
+	b.knows("the-gate")
+	b.gate.toItself = false
+	b.trusts(exitDone, "", "--fingerprint", b.theGate, "--fingerprint", b.initech)
+	b.knows("the-gate", "initech")
 }
 
 // Another key than the known one is refused on the way, whoever says yes.
