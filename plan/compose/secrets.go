@@ -2,6 +2,7 @@ package compose
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -86,7 +87,7 @@ const (
 // telling reports whether a value is so unlike ordinary text that it can be hidden
 // wherever it turns up. Words, numbers, times, paths and variables are not.
 func telling(v string) bool {
-	if len(v) < shortestSecret || len(v) > longestSecret || strings.ContainsAny(v[:1], "/.$") || strings.Contains(v, "-----") || strings.Contains(v, hidden) {
+	if len(v) < shortestSecret || len(v) > longestSecret || strings.ContainsAny(v[:1], ".$") || isPath(v) || strings.Contains(v, "-----") || strings.Contains(v, hidden) {
 		return false
 	}
 	word := strings.ToLower(v)
@@ -94,6 +95,24 @@ func telling(v string) bool {
 	words := strings.Trim(word, "abcdefghijklmnopqrstuvwxyz_-. ") == ""
 	figures := strings.Trim(word, "0123456789_-.:/tz ") == ""
 	return !(words && oneCase || figures) || len(v) >= fewWords
+}
+
+// plainWord is how people write in paths: letters of one case with figures among them, or
+// words that begin with capitals and end with figures, such as id2, a1b2c3 and ChatDB1.
+var plainWord = regexp.MustCompile(`^(?:[0-9a-z]*|[0-9A-Z]*|(?:[A-Z]*[a-z]{2,})+[A-Z]*[0-9]*)$`)
+
+// isPath tells a path from a secret that begins with a slash, as one of 64 in base64
+// does: there is nothing but words between its slashes.
+func isPath(v string) bool {
+	if v[0] != '/' {
+		return false
+	}
+	for word := range strings.FieldsFuncSeq(v, func(r rune) bool { return strings.ContainsRune("/_-.@:~ ", r) }) {
+		if !plainWord.MatchString(word) {
+			return false
+		}
+	}
+	return true
 }
 
 // Without returns a text with secrets hidden.

@@ -1,6 +1,8 @@
 package compose
 
 import (
+	"encoding/base64"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -20,6 +22,7 @@ func TestSecrets(t *testing.T) {
 		{"DB_PASSWORD=${OTHER:-hunter2hunter2}", []string{"hunter2hunter2"}},
 		{"      POSTGRES_PASSWORD: hunt$$er2hunter2", []string{"hunt$$er2hunter2", "hunt$er2hunter2"}},
 		{"JWT_SECRET=0123456789abcdef0123456789abcdef", []string{"0123456789abcdef0123456789abcdef"}},
+		{"TURN_SECRET=/k3Vb9xQ2pLm8Zr1WtYc7NdHs0fGjE4u", []string{"/k3Vb9xQ2pLm8Zr1WtYc7NdHs0fGjE4u"}},
 		{"DB_PASSWORD=correcthorsebatterystaple", []string{"correcthorsebatterystaple"}},
 
 		{"LOG_LEVEL=verbose-and-more-of-it", nil},
@@ -42,5 +45,35 @@ func TestSecrets(t *testing.T) {
 	const key = "KEY: |\n  -----BEGIN PRIVATE KEY-----\n  hunter2hunter2\n  -----END PRIVATE KEY-----\n"
 	if got := Secrets([]byte(key)); !slices.Equal(got, []string{"hunter2hunter2"}) {
 		t.Errorf("a key: %q", got)
+	}
+}
+
+// One in 64 values in base64 begins with a slash, and may hold more of them.
+func TestAPathIsToldFromASecret(t *testing.T) {
+	for _, path := range []string{
+		"/run/secrets/jwt_secret1", "/etc/ssl/certs/ca-2024.pem", "/home/Bob/.config/ChatData2/Key.pem", "/mnt/HC_Volume_12345678/data",
+		"/var/lib/docker/volumes/3f9ac1d4e5b60718293a4b5c6d7e8f90/_data", "/opt/LetsEncrypt/privkey.pem", "/srv/OAuth/TOKEN", "/data/PG17/x86_64",
+		"/run/postgresql:/tmp", "/api/v1/tokens", "/tmp//a~",
+	} {
+		if !isPath(path) || telling(path) {
+			t.Errorf("%s is taken for a secret", path)
+		}
+	}
+	for _, secret := range []string{
+		"/k3Vb9xQ2pLm8Zr1WtYc7NdHs0fGjE4u", "/Zk9/QmT4xW/7pLcV2nB8sYd1RfHg==", "/aGVsbG8gd29ybGQK", "/opt/k3Vb9xQ2pLm8Zr1W", "/hunter2+hunter2", "/hunter$2!hunter",
+	} {
+		if isPath(secret) || !telling(secret) {
+			t.Errorf("%s is taken for a path", secret)
+		}
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		b := make([]byte, 24+random.IntN(25))
+		for i := range b {
+			b[i] = byte(random.Uint32())
+		}
+		if v := "/" + base64.StdEncoding.EncodeToString(b); !telling(v) {
+			t.Errorf("%s is taken for a path", v)
+		}
 	}
 }
