@@ -63,21 +63,20 @@ func (p *parser) fail(x part, detail string) {
 	case "model", "named", "hashes":
 		detail = compose.RedactSaid(detail)
 	}
-	if len(detail) > 800 {
-		detail = detail[:800]
-	}
 	p.facts.Failures = append(p.facts.Failures, plan.Failure{Part: x.name, Code: x.code, Detail: detail})
 }
 
 // conceal hides in what went wrong the values of the client's files that may be
-// secrets: failures are shown, and kept.
+// secrets: failures are shown, and kept. Only then is it cut short: a value that is cut in
+// two is not recognised.
 func (p *parser) conceal() {
 	if len(p.facts.Failures) == 0 {
 		return
 	}
 	secrets := p.facts.FileSecrets()
 	for i := range p.facts.Failures {
-		p.facts.Failures[i].Detail = compose.Without(p.facts.Failures[i].Detail, secrets)
+		detail := compose.Without(p.facts.Failures[i].Detail, secrets)
+		p.facts.Failures[i].Detail = detail[:min(len(detail), 800)]
 	}
 }
 

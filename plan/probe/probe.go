@@ -47,6 +47,7 @@ type Options struct {
 
 const (
 	maxOutput = 16 << 20
+	maxSaid   = 8000 // bytes that the script passes on of what a part says on stderr
 	timeout   = 2 * time.Minute
 )
 
@@ -140,7 +141,11 @@ func split(marker string, out []byte) ([]part, error) {
 		}
 		p.code = code
 		if len(fields) == 3 {
-			p.stderr = strings.TrimSpace(fields[2])
+			said := fields[2]
+			if len(said) >= maxSaid { // half a word may be half a secret
+				said = said[:strings.LastIndexByte(said, ' ')+1]
+			}
+			p.stderr = strings.TrimSpace(said)
 		}
 		parts = append(parts, p)
 		out = rest[nl:]

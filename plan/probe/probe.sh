@@ -8,7 +8,8 @@ M=$1 WANT=$2 SVC=$3 PLACES=$4
 exec 3>&1
 
 # part NAME COMMAND...: its output between two marked lines, the second with its
-# status and the first bytes of what it said on stderr (a warning is no failure).
+# status and the first bytes of what it said on stderr (a warning is no failure): more
+# than are shown, since a secret that is cut in two is not recognised.
 part() {
 	_n=$1
 	shift
@@ -16,7 +17,7 @@ part() {
 	_e=$("$@" 2>&1 1>&3 </dev/null)
 	_s=$?
 	printf '\n%s end %s %s ' "$M" "$_n" "$_s"
-	printf '%.800s' "$_e" | tr '\n\r' '  '
+	printf '%.8000s' "$_e" | tr '\n\r' '  '
 	echo
 }
 
