@@ -91,13 +91,20 @@ func (b *builder) plan() *Plan {
 		Variant: VariantOf(f, &b.in.Release), From: from, Source: source, To: b.in.Release.Version,
 		Project: f.Project, Release: b.in.Release, Rests: restsOn(f),
 	}
-	for _, c := range Checks(f, b.in.Settings, &b.in.Release) {
+	files := b.secretFiles()
+	current := p.Variant == Done && current(f, &b.in.Release, b.in.Settings.Pin)
+	nothing := current && len(b.edited) == 0 && len(files) == 0
+	checks := Checks(f, b.in.Settings, &b.in.Release)
+	if current && !nothing {
+		// The checks alone saw no reason for a swap.
+		checks = append(checks, downtime(f, b.in.Settings)...)
+	}
+	for _, c := range checks {
 		if c.Level == Warn {
 			p.Warnings = append(p.Warnings, c.Name+": "+c.Detail)
 		}
 	}
-	files := b.secretFiles()
-	if p.Variant == Done && len(b.edited) == 0 && len(files) == 0 && b.current() {
+	if nothing {
 		return p
 	}
 	if p.Variant == Done {
@@ -125,12 +132,11 @@ func (b *builder) plan() *Plan {
 func (b *builder) add(s Step) { b.steps = append(b.steps, s) }
 
 // current reports whether the server already runs the release.
-func (b *builder) current() bool {
-	s, _ := b.in.Facts.Server()
-	image, _ := b.in.Facts.ImageByID(s.ImageID)
-	want := b.in.Release.Server
-	return b.in.Facts.Health.Version == b.in.Release.Version &&
-		(s.Image == want.Pinned(b.in.Settings.Pin) || slices.Contains(image.Digests, want.ByDigest()))
+func current(f *Facts, rel *Release, pin Pin) bool {
+	s, _ := f.Server()
+	image, _ := f.ImageByID(s.ImageID)
+	return f.Health.Version == rel.Version &&
+		(s.Image == rel.Server.Pinned(pin) || slices.Contains(image.Digests, rel.Server.ByDigest()))
 }
 
 // backupDir is the runbook's folder, named in UTC: local time names collide when

@@ -40,6 +40,38 @@ func TestTheFinalDumpMustFitIntoTheDowntime(t *testing.T) {
 	}
 }
 
+// A host where nothing is left to do takes no dump, whatever the size of its database;
+// as soon as there is something it does.
+func TestNoWordOfADumpThatIsNotTaken(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(in *Input)
+		warns  int
+	}{
+		"nothing to do":   {func(*Input) {}, 0},
+		"another release": {func(in *Input) { in.Release.Version = "0.25.0" }, 1},
+		"a missing line": {func(in *Input) {
+			const line = "      UPDATE_CHANNEL: stable\n"
+			file := &in.Facts.Files[0]
+			file.setData(strings.Replace(string(file.Data), line, "", 1))
+			remodel(t, in.Facts, "done", nil, "services", "chatalot", "environment", "UPDATE_CHANNEL")
+		}, 1},
+	} {
+		in := inputFor(t, recorded(t, "done"))
+		in.Facts.Database.Bytes = 8 << 30
+		tt.change(&in)
+		p, _ := build(t, in)
+		warns := 0
+		for _, w := range p.Warnings {
+			if strings.HasPrefix(w, "downtime: ") {
+				warns++
+			}
+		}
+		if warns != tt.warns || p.Empty() != (tt.warns == 0) {
+			t.Errorf("%s: %q, empty %v", name, p.Warnings, p.Empty())
+		}
+	}
+}
+
 // The warning and the job on the host go by the same number.
 func TestDumpTime(t *testing.T) {
 	for limit, want := range map[int]int{1: 1, 20: 10, 25: 13, 59: 30, 60: 30, 90: 60, 120: 90, 3600: 3570} {
