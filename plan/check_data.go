@@ -175,7 +175,8 @@ func (c *checker) links() {
 
 // exposed looks for secrets that the upgrade would have to make readable for all and
 // that lie where everybody on the host gets at them: only the project's own secrets
-// folder is closed (trap S1). The vendor's public key may be read by anybody.
+// folder is closed (trap S1). The vendor's public key may be read by anybody, and in what
+// is empty nothing is read. Nor are folders made for them elsewhere.
 func (c *checker) exposed() {
 	b := builder{in: Input{Facts: c.f, Settings: c.s}}
 	if c.rel != nil {
@@ -183,10 +184,18 @@ func (c *checker) exposed() {
 	}
 	for _, step := range b.secretFiles() {
 		op := step.Op.Secret
-		if op == nil || step.ID == "secret-cosign_pub" || !slices.Contains(c.f.Exposed, op.Path) {
+		if op == nil {
 			continue
 		}
 		folder, name := path.Split(op.Path)
+		if slices.Contains(c.f.Unplaced, op.Path) {
+			c.add("secret folder", Stop, "make the folder first: mkdir -p -m 700 "+path.Clean(folder), "%s is to be written, and its folder is not there", op.Path)
+			continue
+		}
+		empty := op.Source == FromNothing || op.Source == FromItself && slices.ContainsFunc(c.f.Secrets, func(s Secret) bool { return s.Path == op.Path && s.Blank })
+		if empty || step.ID == "secret-cosign_pub" || !slices.Contains(c.f.Exposed, op.Path) {
+			continue
+		}
 		c.add("open folder", Stop,
 			fmt.Sprintf("move it into %s/ and write \"file: ./secrets/%s\" into the compose file; or close its folder, if nobody else needs it: chmod o-x %s", secretsDir(c.f), name, path.Clean(folder)),
 			"%s has to be readable for two users inside the containers, and everybody on the host can enter its folder: they would read it too", op.Path)

@@ -120,6 +120,10 @@ func checkCases(t testing.TB) []checkCase {
 			f.Model = changed("staged", "/etc/chatalot/token", "secrets", "updater_token", "file")
 			f.Exposed = []string{"/etc/chatalot/token"} // it is not there yet
 		}},
+		{"secret folder", "/etc/chatalot/token is to be written, and its folder is not there", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Model = changed("staged", "/etc/chatalot/token", "secrets", "updater_token", "file")
+			f.Unplaced = []string{"/etc/chatalot/token"}
+		}},
 		{"disk space", "enough", Pass, nil},
 		{"disk space", "the backup and the final dump", Stop, func(f *Facts, _ *Settings, _ *Release) { f.disk(BackupRoot).Free = 1 << 20 }},
 		{"disk space", "the new images", Stop, func(f *Facts, _ *Settings, _ *Release) { f.disk("/var/lib/docker").Free = 900 << 20 }},

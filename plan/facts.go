@@ -26,7 +26,8 @@ type Facts struct {
 	Images   []Image     `json:"images"`
 	Files    []File      `json:"files"` // compose files and .env, in the project's order
 	Secrets  []Secret    `json:"secrets"`
-	Exposed  []string    `json:"exposed,omitempty"` // secret files, there or not, whose folder everybody on the host can enter
+	Exposed  []string    `json:"exposed,omitempty"`  // secret files, there or not, whose folder everybody on the host can enter
+	Unplaced []string    `json:"unplaced,omitempty"` // secret files that have no folder yet
 	Health   Health      `json:"health"`
 	Database Database    `json:"database"`
 	Disks    []Disk      `json:"disks"`

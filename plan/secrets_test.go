@@ -191,6 +191,26 @@ func TestReadableBy(t *testing.T) {
 	}
 }
 
+// A file that is empty tells nobody anything, wherever it lies.
+func TestAnEmptySecretInAnOpenFolderIsNoSecret(t *testing.T) {
+	const place = "/srv/chatalot/registry_creds"
+	for _, there := range []bool{false, true} {
+		in := inputFor(t, recorded(t, "staged"))
+		remodel(t, in.Facts, "staged", place, "secrets", "registry_creds", "file")
+		in.Facts.Exposed = []string{place}
+		if there {
+			in.Facts.Secrets = append(in.Facts.Secrets, Secret{Name: "registry_creds", Path: place, Mode: 0o600, Blank: true})
+		}
+		p, _, err := Build(in)
+		if err != nil {
+			t.Fatalf("there %v: %v", there, err)
+		}
+		if step, ok := p.Step("secret-registry_creds"); !ok {
+			t.Errorf("there %v: %+v", there, step)
+		}
+	}
+}
+
 // A secret outside of the closed folder is opened only where nobody but root gets at it,
 // or where everybody reads it already; the steps name it by its whole path.
 func TestS1ASecretElsewhereIsOpenedOnlyBehindAClosedFolder(t *testing.T) {

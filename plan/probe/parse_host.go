@@ -275,8 +275,11 @@ func (p *parser) secrets(out []byte) error {
 	for _, l := range lines(out) {
 		f := strings.Split(l, "\t")
 		if len(f) == 2 {
-			if f[1] == "open" {
+			switch f[1] {
+			case "open":
 				p.facts.Exposed = append(p.facts.Exposed, f[0])
+			case "missing":
+				p.facts.Unplaced = append(p.facts.Unplaced, f[0])
 			}
 			continue
 		}

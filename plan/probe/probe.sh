@@ -153,8 +153,14 @@ loose() {
 }
 part folder loose
 
-# closet FILE: whether everybody on the host can enter the folder the file is in.
+# closet FILE: whether everybody on the host can enter the folder the file is in, or that
+# it is not there.
 closet() {
+	_d=${1%/*}
+	[ -d "${_d:-/}" ] || {
+		printf '%s\tmissing\n' "$1"
+		return
+	}
 	_d=$(readlink -f "$1") _o=open
 	while _d=${_d%/*} && [ -n "$_d" ]; do
 		case $(stat -c %a "$_d") in *[1357]) ;; *) _o=closed ;; esac

@@ -502,7 +502,7 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		model := h.Read("docker/model")
-		for i, at := range []string{open + "/token", open + "/missing", open + "/link", shut + "/in/token", shut + "/in/missing"} {
+		for i, at := range []string{open + "/token", open + "/missing", open + "/link", shut + "/in/token", shut + "/in/missing", shut + "/no/folder", "/at-the-root"} {
 			model = strings.Replace(model, "\n", fmt.Sprintf("\n  \"x-%d\": {\n    \"file\": \"%s\"\n  },\n", i, at), 1)
 		}
 		h.Write("docker/model", model)
@@ -510,8 +510,11 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 		if err != nil || len(f.Failures) > 0 {
 			t.Fatalf("%+v, %v", f.Failures, err)
 		}
-		if want := []string{open + "/missing", open + "/token"}; !slices.Equal(f.Exposed, want) {
+		if want := []string{"/at-the-root", open + "/missing", open + "/token"}; !slices.Equal(f.Exposed, want) {
 			t.Errorf("%q; want %q (project in %s)", f.Exposed, want, dir)
+		}
+		if want := []string{shut + "/no/folder"}; !slices.Equal(f.Unplaced, want) {
+			t.Errorf("%q; want %q", f.Unplaced, want)
 		}
 	})
 	t.Run("a tag that was moved", func(t *testing.T) {
