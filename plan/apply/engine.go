@@ -41,9 +41,9 @@ type Engine struct {
 
 	state    journal.RunState
 	result   Result
-	again    bool // the operation under way was tried before and seen to fail
-	planLeft bool // for another machine, by this start
-	wentBack bool // an earlier start's swap may have put the files back, unseen
+	again    bool     // the operation under way was tried before and seen to fail
+	planLeft bool     // for another machine, by this start
+	wentBack []string // edits that are gone, by a swap whose end nobody saw, or by others
 }
 
 // Run carries the plan out, or carries on with it.
@@ -64,8 +64,13 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 	failed, back := e.takingBack()
 	moved := plan.Moved(e.Plan, facts, e.touched)
 	if gone := plan.TakenAway(e.Plan, facts, e.inEffect); !back && len(gone) > 0 {
-		// A swap that fails puts the files back itself: its own verdict is read first.
-		if e.wentBack = e.begun("swap"); !e.wentBack {
+		// A swap that fails puts the files back itself.
+		switch do := e.state.Step("swap").Do; do {
+		case journal.Failed:
+			back, failed = true, e.swapStep()
+		case journal.Intent, journal.Unknown:
+			e.wentBack = gone // its own verdict is read first
+		default:
 			moved = append(moved, gone...)
 		}
 	}
@@ -84,6 +89,10 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 	for _, s := range e.Plan.Steps {
 		if err := e.step(ctx, s); err != nil {
 			return e.failed(ctx, s, err)
+		}
+		if s.Op.Swap != nil && len(e.wentBack) > 0 {
+			// It ended well, and somebody else has put the files back since.
+			return e.ended(&StaleError{Host: e.Plan.Host, Moved: e.wentBack})
 		}
 	}
 	if err := e.tidy(ctx); err != nil {
@@ -160,6 +169,11 @@ func (e *Engine) touched(id string) bool { return e.state.Step(id).Do != "" }
 // inEffect reports whether a step was done by this run and not taken back.
 func (e *Engine) inEffect(id string) bool { return e.state.Step(id).InEffect() }
 
+// swapStep is the step that replaces the server.
+func (e *Engine) swapStep() plan.Step {
+	return e.Plan.Steps[slices.IndexFunc(e.Plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })]
+}
+
 // changed reports whether a step that changes the host was begun.
 func (e *Engine) changed() bool {
 	for _, s := range e.Plan.Steps {
@@ -173,7 +187,7 @@ func (e *Engine) changed() bool {
 
 // step does one step: intent, act, outcome.
 func (e *Engine) step(ctx context.Context, s plan.Step) error {
-	if e.inEffect(s.ID) && (!volatile(s.Op) || e.wentBack) {
+	if e.inEffect(s.ID) && (!volatile(s.Op) || len(e.wentBack) > 0) {
 		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepSkipped})
 		return nil
 	}

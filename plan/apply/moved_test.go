@@ -10,6 +10,7 @@ import (
 
 	"liftalot/plan"
 	"liftalot/plan/journal"
+	"liftalot/remote"
 )
 
 // Whatever the plan rests on moves while the run is under way, it is noticed
@@ -94,6 +95,62 @@ func TestAMachineThatWentBackIsNotGoneOnWith(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, b.state()); diff != "" {
 		t.Errorf("the run went on:\n%s", diff)
+	}
+}
+
+// What is gone after a swap that ended well was put back by others: the run does not go
+// on as if nothing were, whenever it ended.
+func TestFilesThatOthersPutBackAfterTheSwap(t *testing.T) {
+	for further := range 4 { // records after the swap's intent
+		b := newBench(t)
+		swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })
+		b.crash(swap*2 + 2 + further)
+		b.host.world["file "+composePath] = recordedCompose(t)
+		for range 2 {
+			res, err := b.run(t.Context())
+			var stale *StaleError
+			if !errors.As(err, &stale) || res.Outcome != Interrupted || b.state().Outcome != "" || b.host.jobs != 1 {
+				t.Errorf("%d records later: %+v, %v; %d jobs", further, res, err, b.host.jobs)
+			}
+		}
+	}
+}
+
+// A swap that was seen to fail is not carried out again on files that it has put back.
+func TestASwapThatFailedIsNotCarriedOutOnTheOldFiles(t *testing.T) {
+	b := newBench(t)
+	before := b.host.world.client()
+	b.host.log = "stage stop\nstage start\nnote not healthy within 90 seconds\nstage back\naway 100 300\nend back\n"
+	swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })
+	b.crash(swap*2 + 3) // its failure is written, and nothing of the way back
+	b.host.world["file "+composePath] = recordedCompose(t)
+	res, err := b.run(t.Context())
+	if !errors.Is(err, ErrFailedBefore) || res.Outcome != Undone || res.Failed != "swap" || b.host.jobs != 2 {
+		t.Errorf("%+v, %v; %d jobs", res, err, b.host.jobs)
+	}
+	if diff := cmp.Diff(before, b.host.world.client()); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+}
+
+// Nor is one begun that the machine knows nothing of.
+func TestASwapThatIsNotThereIsNotBegunOnTheOldFiles(t *testing.T) {
+	b := newBench(t)
+	swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })
+	b.host.fault = func(what string, _ bool) error {
+		if b.step == "swap" && strings.Contains(what, "job") {
+			return remote.ErrUnknownOutcome
+		}
+		return nil
+	}
+	b.crash(swap*2 + 2)
+	b.host.fault = nil
+	b.host.world["file "+composePath] = recordedCompose(t)
+	jobs := b.host.jobs
+	res, err := b.run(t.Context())
+	var stale *StaleError
+	if !errors.As(err, &stale) || res.Outcome != Undone || b.host.jobs != jobs+1 {
+		t.Errorf("%+v, %v; %d jobs, then %d", res, err, jobs, b.host.jobs)
 	}
 }
 

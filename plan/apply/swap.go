@@ -64,6 +64,11 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 		return nil, err
 	}
 	dir := e.jobFolder(id)
+	if len(e.wentBack) > 0 && !op.Back {
+		if err := e.found(ctx, dir); err != nil {
+			return nil, err
+		}
+	}
 	// Room for the limit, the soak, and a way back with its own wait; and when that
 	// is over, for the script's trap to bring one of the servers up.
 	deadline := time.Duration(op.Limit+op.Soak)*time.Second + 15*time.Minute
@@ -98,6 +103,16 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 		return nil, &SwapError{Result: "died", Notes: log.notes}
 	}
 	return nil, &SwapError{Result: log.end, Notes: log.notes}
+}
+
+// found makes sure that a swap is found and not begun where the files are back as they
+// were: it would start the server from those.
+func (e *Engine) found(ctx context.Context, dir string) error {
+	st, err := job.Look(ctx, e.Watch, dir, 0)
+	if err == nil && st.State == job.Absent {
+		err = &StaleError{Host: e.Plan.Host, Moved: e.wentBack}
+	}
+	return err
 }
 
 func swapArgs(op plan.Swap, dir, run string) []string {
