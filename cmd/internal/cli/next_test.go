@@ -249,6 +249,7 @@ func TestARunThatWasGivenUpDoesNotComeBack(t *testing.T) {
 		{[]journal.RunState{up("1", journal.GivenUp), up("2", journal.Abandoned)}, "1"},
 		{[]journal.RunState{up("1", journal.GivenUp), up("2", journal.Completed), back("2")}, "2"},
 		{[]journal.RunState{up("0", journal.Completed), up("1", journal.GivenUp), up("2", journal.RolledBack)}, "2"},
+		{[]journal.RunState{up("0", journal.Completed), up("1", journal.GivenUp), back("1"), up("2", journal.RolledBack)}, "0"},
 		{[]journal.RunState{up("1", journal.Completed), up("2", journal.Completed), back("2")}, "1"},
 	} {
 		if last, ok := lastUpgrade(c.runs); !ok || last.Run != c.want {

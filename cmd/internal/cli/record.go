@@ -121,7 +121,7 @@ func (b *batchRun) takeOver(r, last *batchRecord) {
 		case r.find(h.Host) != nil:
 			continue
 		case whole:
-		case !b.knows(h.Host) || !h.Result.isFailure() && !h.Result.isLeft():
+		case !h.Result.isFailure() && !h.Result.isLeft():
 			continue
 		case h.From == "":
 			h.From = last.ID
@@ -342,11 +342,12 @@ func (s *session) knows(host string) bool {
 }
 
 // warnOfStrangers says which hosts of a batch the inventory does not have any more: one
-// that got another name would otherwise be left out in silence.
+// that got another name would otherwise be left out in silence. Those of an older batch
+// may be of another inventory beside it.
 func (s *session) warnOfStrangers(b *batchRecord) {
 	var gone []string
 	for _, h := range b.Hosts {
-		if !s.knows(h.Host) {
+		if h.From == "" && !s.knows(h.Host) {
 			gone = append(gone, h.Host)
 		}
 	}

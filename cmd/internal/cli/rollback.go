@@ -203,15 +203,16 @@ func (t *target) resumeRollback(ctx context.Context, run journal.RunState) (job,
 
 // lastUpgrade is the newest upgrade that left something on the host: not one that
 // stopped before it changed anything, and not one that was taken back, unless
-// there is no other. A run that was given up ends the search: what became of the host
-// then nobody wrote down, and what was begun on it later does not lead back there.
+// there is no other. A run that was given up, and never taken back, ends the search:
+// what became of the host then nobody wrote down, and what was begun on it later does
+// not lead back there.
 func lastUpgrade(runs []journal.RunState) (last journal.RunState, ok bool) {
 	for i := len(runs) - 1; i >= 0; i-- {
 		r := runs[i]
 		if r.Action != journal.Apply || r.Outcome == journal.Abandoned {
 			continue
 		}
-		if ok && r.Outcome == journal.GivenUp {
+		if ok && r.Outcome == journal.GivenUp && !undone(runs, r.Run) {
 			return last, true
 		}
 		if r.Outcome != journal.RolledBack && !undone(runs, r.Run) {
