@@ -173,9 +173,13 @@ secrets() {
 	set +f
 	{
 		echo "$DIR/secrets"
-		for _f in "$DIR"/secrets/*; do [ -f "$_f" ] && echo "$_f"; done
-		# Links that lead nowhere, further down too; the hidden ones are locks of editors.
-		find -L "$DIR/secrets" -maxdepth 8 2>/dev/null | head -n 5000 | while IFS= read -r _f; do
+		for _f in "$DIR"/secrets/*; do [ -f "$_f" ] || [ ! -e "$_f" ] && echo "$_f"; done
+		# Links that lead nowhere, or to themselves, which -L does not list, further down
+		# too; the hidden ones are locks of editors.
+		{
+			find -L "$DIR/secrets" -maxdepth 8
+			find "$DIR/secrets/" -maxdepth 8 -type l
+		} 2>/dev/null | head -n 5000 | while IFS= read -r _f; do
 			case ${_f#"$DIR/secrets"} in */.*) ;; *) [ -e "$_f" ] || echo "$_f" ;; esac
 		done
 		docker compose "$@" --profile '*' config --format json 2>/dev/null |

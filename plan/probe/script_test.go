@@ -451,6 +451,8 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 		link("me@here.1:2", h.Path("etc/secrets/.#own")) // the lock of an editor
 		link("me@here.1:2", h.Path("etc/secrets/old/.#own"))
 		link("../secrets", h.Path("etc/secrets/circle"))
+		link("ring", h.Path("etc/secrets/ring"))
+		link("ring2", h.Path("etc/secrets/old/ring2"))
 		link(h.Path("etc/secrets"), dir+"/secrets")
 		seen := func() map[string]plan.Secret {
 			t.Helper()
@@ -477,7 +479,7 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 		if s := all["deep"]; !s.Broken || s.Path != dir+"/secrets/old/deep" {
 			t.Errorf("%+v", s)
 		}
-		if s, ok := all["own"]; !ok || s.Link || s.Broken || s.Blank || len(all) != 5 {
+		if s, ok := all["own"]; !ok || s.Link || s.Broken || s.Blank || len(all) != 7 || !all["ring"].Broken || !all["ring2"].Broken {
 			t.Errorf("%+v in %+v", s, all)
 		}
 		// A folder that is not mounted is not the same as none.

@@ -12,17 +12,18 @@ import (
 // are nothing to speak of.
 func TestADeadLinkAmongTheSecrets(t *testing.T) {
 	f := newSimFleet(t, simHost{name: "acme"})
-	if said, status := f.servers["acme"].Shell(`mkdir -p "$1/old" && ln -s ../gone "$1/old/jwt" && ln -s me@here.1:2 "$1/.#token"`, sim.Dir+"/secrets"); status != 0 {
+	if said, status := f.servers["acme"].Shell(`mkdir -p "$1/old" && ln -s ../gone "$1/old/jwt" && ln -s me@here.1:2 "$1/.#token" && ln -s ring "$1/old/ring"`, sim.Dir+"/secrets"); status != 0 {
 		t.Fatal(said)
 	}
 	dead := sim.Dir + "/secrets/old/jwt is a link that leads nowhere"
 	r := f.does(exitDone, "backup")
 	f.wants(r, "warning: acme: "+dead+": whatever it stood for is not in the backup")
+	f.wants(r, sim.Dir+"/secrets/old/ring is a link that leads nowhere")
 	if strings.Contains(r.stderr, ".#token") {
 		t.Error(r.stderr)
 	}
 	f.wants(f.does(exitCheck, "check"), dead)
-	f.servers["acme"].Shell(`rm "$1"`, sim.Dir+"/secrets/old/jwt")
+	f.servers["acme"].Shell(`rm "$1/jwt" "$1/ring"`, sim.Dir+"/secrets/old")
 	f.does(exitDone, "plan")
 	f.does(exitDone, "apply", "--yes")
 }

@@ -87,12 +87,22 @@ func du(c *call) int {
 	return c.status()
 }
 
-// find is find PATH -prune -mmin -N, or find -L PATH [-maxdepth N].
+// find is find PATH -prune -mmin -N, find -L PATH [-maxdepth N], or
+// find PATH -maxdepth N -type l, where no folder is reached through a link.
 func find(c *call) int {
 	depth := anyDepth
 	if len(c.args) == 4 && c.args[0] == "-L" && c.args[2] == "-maxdepth" {
 		depth, _ = strconv.Atoi(c.args[3])
 		c.args = c.args[:2]
+	}
+	if len(c.args) == 5 && c.args[1] == "-maxdepth" && c.args[3] == "-type" && c.args[4] == "l" {
+		depth, _ = strconv.Atoi(c.args[2])
+		c.walk(c.args[0], depth, func(name string, _ *machine.Inode) {
+			if n, err := c.Lstat(name); err == nil && n.IsLink() {
+				fmt.Fprintln(c.Stdout(), name)
+			}
+		})
+		return c.status()
 	}
 	if len(c.args) == 2 && c.args[0] == "-L" {
 		c.walk(c.args[1], depth, func(name string, _ *machine.Inode) { fmt.Fprintln(c.Stdout(), name) })
