@@ -286,7 +286,7 @@ func planClass(host string, err error) (int, string, bool) {
 	case errors.As(err, &refusal):
 		return exitCheck, refusal.Hint, true
 	case errors.As(err, &candidate), errors.As(err, &guard):
-		return exitCheck, "", true
+		return exitCheck, fmt.Sprintf("nothing was changed; edit the file by hand there, as the runbook has it, then: liftalot plan %s", host), true
 	case errors.As(err, &stale):
 		return exitStale, fmt.Sprintf(`look again and plan anew: liftalot plan %s`, host), true
 	case errors.As(err, &unproven):

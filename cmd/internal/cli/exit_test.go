@@ -82,6 +82,14 @@ func TestEveryErrorHasItsStatus(t *testing.T) {
 	}
 }
 
+func TestAnEditThatComposeRefusesHasAWayOn(t *testing.T) {
+	for _, err := range []error{&probe.CandidateError{}, &plan.GuardError{}} {
+		if _, hint := classify("web1", err); !strings.Contains(hint, "nothing was changed") || !strings.Contains(hint, "liftalot plan web1") {
+			t.Errorf("%T: %q", err, hint)
+		}
+	}
+}
+
 // Once a host was touched, what became of it says more than the error.
 func TestTheResultOfARunDecides(t *testing.T) {
 	unhealthy := &apply.StepError{Err: &apply.SwapError{Result: "back"}}
