@@ -42,6 +42,7 @@ type Engine struct {
 	state    journal.RunState
 	result   Result
 	again    bool     // the operation under way was tried before and seen to fail
+	open     bool     // it was tried before, and nobody saw how that ended
 	planLeft bool     // for another machine, by this start
 	wentBack []string // edits that are gone, by a swap whose end nobody saw, or by others
 }
@@ -187,7 +188,7 @@ func (e *Engine) changed() bool {
 
 // step does one step: intent, act, outcome.
 func (e *Engine) step(ctx context.Context, s plan.Step) error {
-	if e.inEffect(s.ID) && (!volatile(s.Op) || len(e.wentBack) > 0) {
+	if e.inEffect(s.ID) && !volatile(s.Op) || len(e.wentBack) > 0 && s.Op.Swap == nil {
 		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepSkipped})
 		return nil
 	}
@@ -197,7 +198,8 @@ func (e *Engine) step(ctx context.Context, s plan.Step) error {
 	if err := e.unmoved(ctx, s); err != nil {
 		return err
 	}
-	e.again = e.state.Step(s.ID).Do == journal.Failed
+	was := e.state.Step(s.ID).Do
+	e.again, e.open = was == journal.Failed, was == journal.Intent || was == journal.Unknown
 	if err := e.write(journal.Record{Kind: journal.Intent, Step: s.ID}); err != nil {
 		return err
 	}
@@ -349,9 +351,15 @@ func shutOut(err error) bool {
 
 // unseen reports whether an error leaves the end of an operation open. A failure of
 // an earlier try stays one where nobody was let in to try again: its job is still
-// there, and is to be removed first.
+// there, and is to be removed first. One that was open before stays so where its job
+// was not reached: taken for a failure it would be removed, and begun a second time.
 func (e *Engine) unseen(err error) bool {
-	return errors.Is(err, remote.ErrUnknownOutcome) || shutOut(err) && !e.again
+	return errors.Is(err, remote.ErrUnknownOutcome) || shutOut(err) && !e.again || e.open && (lineBroke(err) || cutShort(err))
+}
+
+// cutShort reports an end because nobody waits any more.
+func cutShort(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // tidy removes the folders of the run's jobs and the temporary files of its

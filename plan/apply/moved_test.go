@@ -116,6 +116,29 @@ func TestFilesThatOthersPutBackAfterTheSwap(t *testing.T) {
 	}
 }
 
+// Nothing but the swap is asked then: the sidecar of a start that ended before it came
+// to the swap would be started on the old file, which knows of none.
+func TestASwapThatWentBackIsAskedBeforeTheSidecar(t *testing.T) {
+	for further := range 4 { // records of a second start
+		b := newBench(t)
+		b.host.log = "stage stop\nstage start\nnote not healthy within 90 seconds\nstage back\naway 100 300\nend back\n"
+		swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })
+		b.crash(swap*2 + 2)
+		b.crash(1 + further)
+		b.host.world["file "+composePath] = recordedCompose(t)
+		b.host.fault = func(string, bool) error {
+			if b.step == "sidecar" && b.state().Step("swap").Undo == "" {
+				return errors.New("no such service: chatalot-updater")
+			}
+			return nil
+		}
+		res, err := b.run(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "went back by itself") || res.Failed != "swap" || res.Outcome != Undone {
+			t.Errorf("%d records later: %+v, %v", further, res, err)
+		}
+	}
+}
+
 // A swap that was seen to fail is not carried out again on files that it has put back.
 func TestASwapThatFailedIsNotCarriedOutOnTheOldFiles(t *testing.T) {
 	b := newBench(t)

@@ -132,6 +132,39 @@ func TestResumeFromEveryRecord(t *testing.T) {
 	}
 }
 
+// A swap of which nobody has seen the end stays open where the next start does not come
+// as far as its job: taken for a failure it would be begun a second time, on the server
+// that is the new one already.
+func TestASwapStaysOpenUntilItsEndIsSeen(t *testing.T) {
+	for name, fault := range map[string]error{
+		"the line":   fmt.Errorf("open a channel: %w", remote.ErrNotStarted),
+		"the person": fmt.Errorf("not sent: %w", context.Canceled),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t)
+			b.crash(slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })*2 + 2)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			b.host.fault = func(string, bool) error {
+				if b.step != "swap" {
+					return nil
+				}
+				if errors.Is(fault, context.Canceled) {
+					cancel()
+				}
+				return fault
+			}
+			if res, err := b.run(ctx); res.Outcome != Interrupted || b.state().Step("swap").Do != journal.Unknown {
+				t.Errorf("%s: %+v, %v; the swap is %q", name, res, err, b.state().Step("swap").Do)
+			}
+			b.host.fault = nil
+			if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed || b.host.jobs != 1 {
+				t.Errorf("%s: %+v, %v; %d jobs", name, res, err, b.host.jobs)
+			}
+		})
+	}
+}
+
 func TestRollbackResumesFromEveryRecord(t *testing.T) {
 	probe := newBench(t)
 	want := probe.host.world.client()

@@ -124,7 +124,8 @@ func (e *Engine) undoAll(ctx context.Context) error {
 }
 
 func (e *Engine) undo(ctx context.Context, s plan.Step) error {
-	e.again = e.state.Step(s.ID).Undo == journal.UndoFailed
+	was := e.state.Step(s.ID).Undo
+	e.again, e.open = was == journal.UndoFailed, was == journal.UndoIntent || was == journal.UndoUnknown
 	if err := e.write(journal.Record{Kind: journal.UndoIntent, Step: s.ID}); err != nil {
 		return err
 	}
