@@ -50,6 +50,9 @@ could not be copied is said, ends with 16 (20 where the line broke), and takes
 nothing away from the backup here: "liftalot backups push" sends it later.
 ` + exitHelp,
 		RunE: func(cmd *cobra.Command, patterns []string) error {
+			if connections < 0 {
+				return wrongUse(cmd, errors.New("--connections is not below zero"))
+			}
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error {
 				s.connections = connections
 				return s.backup(ctx, o)

@@ -233,6 +233,9 @@ decided for the bucket by itself, if there is one; contents stay there for a day
 			if policy == (backup.Policy{}) {
 				return wrongUse(cmd, errors.New("say what to keep: --keep-daily, --keep-weekly, --keep-monthly"))
 			}
+			if min(policy.Daily, policy.Weekly, policy.Monthly) < 0 { // elsewhere it means all
+				return wrongUse(cmd, errors.New("--keep-daily, --keep-weekly and --keep-monthly are numbers from 0 on"))
+			}
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.prune(ctx, policy, really) })
 		},
 	}

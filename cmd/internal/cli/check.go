@@ -97,15 +97,18 @@ func clockCheck(there, here time.Time) plan.Check {
 	}
 }
 
-// keyCheck warns of backups that only this machine can open.
+// keyCheck warns of backups that only this machine can open. Its own key named in the
+// inventory is no second one.
 func (t *target) keyCheck() plan.Check {
-	if len(t.host.Backup.Recipients) == 0 {
+	own := t.ownRecipient()
+	others := slices.DeleteFunc(slices.Clone(t.host.Backup.Recipients), func(r string) bool { return r == own })
+	if len(others) == 0 {
 		return plan.Check{
 			Name: "backup key", Level: plan.Warn, Detail: "backups are encrypted to the key of this machine alone: with the machine they are lost",
 			Hint: "liftalot key --recovery makes a second key, to be kept offline",
 		}
 	}
-	return plan.Check{Name: "backup key", Level: plan.Pass, Detail: fmt.Sprintf("backups open with this machine's key and %s", ui.Count(len(t.host.Backup.Recipients), "other", "others"))}
+	return plan.Check{Name: "backup key", Level: plan.Pass, Detail: fmt.Sprintf("backups open with this machine's key and %s", ui.Count(len(others), "other", "others"))}
 }
 
 func (s *session) printChecks(c *checked) {

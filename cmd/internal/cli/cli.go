@@ -155,8 +155,14 @@ a whole inventory of them, with proof before each change and a way back after it
   liftalot apply acme               do it
   liftalot rollback acme            take it back
 
-A PATTERN is a name, a glob, @group, or !not-this. Without one, all hosts.`,
-		SilenceErrors: true, SilenceUsage: true, PersistentPreRunE: a.refuseJSON,
+A PATTERN is a name, a glob, @group, or !not-this, in quotes where the shell has its
+own use for it: '!acme', '*.eu'. Without one, all hosts.`,
+		SilenceErrors: true, SilenceUsage: true, PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			if a.flags.parallel < 0 || a.flags.timeout < 0 {
+				return wrongUse(cmd, errors.New("--parallel and --timeout are not below zero"))
+			}
+			return a.refuseJSON(cmd, args)
+		},
 	}
 	pf := root.PersistentFlags()
 	pf.StringVarP(&a.flags.inventory, "inventory", "i", "inventory.yml", "the hosts file")
@@ -172,14 +178,20 @@ A PATTERN is a name, a glob, @group, or !not-this. Without one, all hosts.`,
 		a.verifyCommand(), a.rollbackCommand(), a.statusCommand(), a.adoptCommand(), a.backupCommand(), a.backupsCommand(), a.restoreCommand(), a.keyCommand(), a.unlockCommand(), a.sudoersCommand(), a.versionCommand(), a.composeCommand(),
 		a.historyCommand(), a.reportCommand(),
 	)
-	for _, c := range root.Commands() {
-		if args := c.Args; args != nil {
-			c.Args = func(cmd *cobra.Command, given []string) error { return wrongUse(cmd, args(cmd, given)) }
-		}
-	}
+	marksWrongUse(root)
 	root.SetFlagErrorFunc(wrongUse)
 	a.completes(root)
 	return root
+}
+
+// marksWrongUse marks what the commands below one say about their arguments.
+func marksWrongUse(parent *cobra.Command) {
+	for _, c := range parent.Commands() {
+		if args := c.Args; args != nil {
+			c.Args = func(cmd *cobra.Command, given []string) error { return wrongUse(cmd, args(cmd, given)) }
+		}
+		marksWrongUse(c)
+	}
 }
 
 // wrongUse marks what cobra says about flags and arguments.

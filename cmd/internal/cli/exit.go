@@ -125,8 +125,8 @@ func (a *app) complain(err error, hint string) {
 	for i, line := range strings.Split(err.Error(), "\n") {
 		if i == 0 {
 			a.err.Printf("%s %s\n", ui.Bad("liftalot: error:"), line)
-		} else {
-			a.err.Printf("  %s\n", line)
+		} else if strings.TrimSpace(line) != "" {
+			a.err.Printf("  %s\n", strings.ReplaceAll(line, "\t", "  "))
 		}
 	}
 	if hint != "" {

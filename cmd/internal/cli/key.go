@@ -24,7 +24,7 @@ none: an age identity in the state folder, 0600. With --passphrase the new key i
 locked with a passphrase, which each backup and rollback then asks for. A key that
 is there is never written over.
 
-  liftalot key --recovery > recovery.key     a second key, to be kept offline
+  (umask 077; liftalot key --recovery >recovery.key)     a second key, to be kept offline
 
 The recovery key is printed and not kept. Name its recipient in the inventory:
 every backup from then on opens with it too, when this machine is lost.
@@ -34,6 +34,9 @@ every backup from then on opens with it too, when this machine is lost.
 ` + exitHelp,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if recovery && passphrase {
+				return wrongUse(cmd, errors.New("--recovery prints a key and --passphrase locks the one that is kept here: one at a time"))
+			}
 			if recovery {
 				return a.recoveryKey()
 			}
@@ -82,7 +85,7 @@ func (s *session) key(ctx context.Context, locked bool) error {
 		}
 		made, s.own = true, id
 	} else if locked {
-		return &usageError{fmt.Errorf("there is a key already in %s, and it is never written over", s.keyFile()), "liftalot key"}
+		return &usageError{fmt.Errorf("there is a key already in %s, and it is never written over: a passphrase is for one that is being made", s.keyFile()), "liftalot key"}
 	}
 	id, err := s.identity(ctx)
 	if err != nil {
@@ -101,6 +104,9 @@ func (s *session) key(ctx context.Context, locked bool) error {
 
 func (s *session) newPassphrase(ctx context.Context) ([]byte, error) {
 	first, err := s.asker.Password(ctx, ui.Textf("new passphrase of the backup key:"))
+	if errors.Is(err, ui.ErrNobody) {
+		return nil, &usageError{errors.New("a new passphrase is typed at a terminal, and there is none: no key was made"), "liftalot key"}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +140,16 @@ func (s *session) identity(ctx context.Context) (*age.X25519Identity, error) {
 	}
 	s.own = id
 	return id, nil
+}
+
+// ownRecipient is the public half of this machine's key, "" where there is none or it
+// cannot be read without asking.
+func (s *session) ownRecipient() string {
+	id, err := backup.ReadIdentity(s.keyFile(), func() ([]byte, error) { return nil, ui.ErrNobody })
+	if err != nil {
+		return ""
+	}
+	return id.Recipient().String()
 }
 
 // opening is the key that reads what there is. None is made for it: a new one would open

@@ -3,6 +3,8 @@ package cli
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -28,6 +30,13 @@ host and the host behind it.
 ` + exitHelp,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
+			for i, text := range fingerprints {
+				form, err := parseFingerprint(text)
+				if err != nil {
+					return wrongUse(cmd, err)
+				}
+				fingerprints[i] = form
+			}
 			s, err := a.open(patterns)
 			if err != nil {
 				return err
@@ -47,6 +56,17 @@ host and the host behind it.
 	cmd.Flags().StringArrayVar(&fingerprints, "fingerprint", nil, "the fingerprint the client gave you (SHA256:…)")
 	cmd.Flags().BoolVarP(&a.flags.yes, "yes", "y", false, "remember what the host presents, without asking (only where nobody can be in between)")
 	return cmd
+}
+
+// parseFingerprint takes a fingerprint in the forms in which people pass it on, and
+// returns it as OpenSSH prints it: "SHA256:" and base64 without padding.
+func parseFingerprint(text string) (string, error) {
+	sum := strings.TrimRight(strings.TrimPrefix(strings.TrimSpace(text), "SHA256:"), "=")
+	if raw, err := base64.RawStdEncoding.DecodeString(sum); err != nil || len(raw) != sha256.Size {
+		return "", fmt.Errorf("%q is no fingerprint: one is SHA256: and 43 letters and digits, and MD5 is not taken; on the server: "+
+			"ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", text)
+	}
+	return "SHA256:" + sum, nil
 }
 
 // trust remembers the keys a person agrees to: those of the jump hosts that nobody
