@@ -210,7 +210,7 @@ func TestBadFiles(t *testing.T) {
 		{"odd scheme", head + "    registry: {password: \"pass:hunter2\"}\n", "inventory.yml:5: hosts.a.registry.password: a secret in plain text is refused (write env:NAME, file:PATH, command:…, keychain:SERVICE/ACCOUNT or prompt)"},
 		{"bad variable", head + "    sudo: \"env:hunter 2\"\n", "inventory.yml:5: hosts.a.sudo: is neither a way to become root nor a secret reference, and a password in plain text is refused (write none, nopasswd, env:NAME, file:PATH, command:…, keychain:SERVICE/ACCOUNT or prompt)"},
 		{"secret key as recipient", head + "    backup: {recipients: [AGE-SECRET-KEY-1ABC]}\n", `inventory.yml:5: hosts.a.backup.recipients: is a secret key, and those never stand in an inventory (its public half, "age1…", stands in the file as a comment)`},
-		{"no recipient", head + "    backup: {recipients: [me]}\n", `inventory.yml:5: hosts.a.backup.recipients: must be an age recipient, age1 and 58 letters and digits ("liftalot key" shows one)`},
+		{"no recipient", head + "    backup: {recipients: [me]}\n", `inventory.yml:5: hosts.a.backup.recipients: must be an age recipient, age1 and 58 letters and digits ("liftalot key --recovery" makes one)`},
 		{"unknown backup key", head + "    backup: {to: x}\n", `inventory.yml:5: hosts.a.backup: unknown key "to" (known are recipients, folder, bucket, bucket_login)`},
 		{"bucket in plain text", head + "    backup: {bucket_login: AKABC:secret}\n", `inventory.yml:5: hosts.a.backup.bucket_login: a secret in plain text is refused (` + secretForms + `)`},
 		{"bucket of another kind", head + "    backup: {bucket: gs://clients}\n", `inventory.yml:5: hosts.a.backup.bucket: must be a URL that starts with s3:// (` + bucketHint + `)`},
@@ -323,6 +323,20 @@ func TestTemplateLoads(t *testing.T) {
 	}
 	if got := mustParse(t, string(Template(nil)), "").Hosts(); len(got) != 1 {
 		t.Errorf("the bare template has %d hosts", len(got))
+	}
+}
+
+// What the template shows of a host is accepted as it stands, but for what is cut short.
+func TestTheTemplatesExamplesLoad(t *testing.T) {
+	text, tail, ok := strings.Cut(string(Template(nil)), "# Everything a host can say:\n#\n")
+	tail, _, ended := strings.Cut(tail, "#\n# Secrets")
+	if !ok || !ended {
+		t.Fatal("the template has another form")
+	}
+	text += strings.NewReplacer("#   acme:", "  shown:", "[bastion]", "[ops@gate:22]", "\n# ", "\n", "0123…", strings.Repeat("ab", 32)).Replace(tail)
+	hosts := mustParse(t, text, "").Hosts()
+	if len(hosts) != 2 || hosts[1].ManifestHost == "" || hosts[1].Backup.Folder == "" {
+		t.Errorf("%+v\n%s", hosts, text)
 	}
 }
 

@@ -220,7 +220,7 @@ const templateTail = `
 #     max_downtime: 60s
 #     labels: {client: acme}          # for "report --client"; hosts of one client go one by one
 #     cosign_key_sha256: 0123…        # SHA-256 of the vendor's key file, where you have it from elsewhere
-#     manifest_host: updates.example  # where the channel's manifest is
+#     manifest_host: https://updates.example  # where the channel's manifest is
 #     require_signature: false
 #     allow: []                       # decisions you take for this host, by name:
 #                                     # old-migrations, unhealthy-server, proxy-writable-root,

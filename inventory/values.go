@@ -67,7 +67,7 @@ func parseRecipient(_ *surroundings, text string) (string, error) {
 	if strings.HasPrefix(strings.ToUpper(text), "AGE-SECRET-KEY-") {
 		return "", badHint(`its public half, "age1…", stands in the file as a comment`, "is a secret key, and those never stand in an inventory")
 	}
-	return "", badHint(`"liftalot key" shows one`, "must be an age recipient, age1 and 58 letters and digits")
+	return "", badHint(`"liftalot key --recovery" makes one`, "must be an age recipient, age1 and 58 letters and digits")
 }
 
 // parseText accepts one line of printable text.
