@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -13,25 +14,26 @@ import (
 // values of environment variables and contents of secrets are never in it, and
 // the bytes of the client's own files are left out of its JSON form.
 type Facts struct {
-	Host     string      `json:"host"`
-	Machine  Machine     `json:"machine"`
-	Docker   Docker      `json:"docker"`
-	Compose  string      `json:"compose"` // version of the compose plugin, "" when there is none
-	Project  Project     `json:"project"`
-	Others   []Project   `json:"others,omitempty"` // further stacks with a service of that name
-	Services []Container `json:"services"`         // containers of the project
-	Names    []string    `json:"names"`            // every container name on the host
-	Networks []Network   `json:"networks"`
-	Volumes  []string    `json:"volumes"`
-	Images   []Image     `json:"images"`
-	Files    []File      `json:"files"` // compose files and .env, in the project's order
-	Secrets  []Secret    `json:"secrets"`
-	Exposed  []string    `json:"exposed,omitempty"`  // secret files, there or not, whose folder everybody on the host can enter
-	Unplaced []string    `json:"unplaced,omitempty"` // secret files that have no folder yet
-	Health   Health      `json:"health"`
-	Database Database    `json:"database"`
-	Disks    []Disk      `json:"disks"`
-	Failures []Failure   `json:"failures,omitempty"` // parts of the look that did not succeed
+	Host     string          `json:"host"`
+	Machine  Machine         `json:"machine"`
+	Docker   Docker          `json:"docker"`
+	Compose  string          `json:"compose"` // version of the compose plugin, "" when there is none
+	Project  Project         `json:"project"`
+	Others   []Project       `json:"others,omitempty"`   // further stacks with a service of that name
+	Services []Container     `json:"services"`           // containers of the project
+	Names    []string        `json:"names"`              // every container name on the host
+	Everyone []HostContainer `json:"everyone,omitempty"` // every container on the host, the project's too
+	Networks []Network       `json:"networks"`
+	Volumes  []string        `json:"volumes"`
+	Images   []Image         `json:"images"`
+	Files    []File          `json:"files"` // compose files and .env, in the project's order
+	Secrets  []Secret        `json:"secrets"`
+	Exposed  []string        `json:"exposed,omitempty"`  // secret files, there or not, whose folder everybody on the host can enter
+	Unplaced []string        `json:"unplaced,omitempty"` // secret files that have no folder yet
+	Health   Health          `json:"health"`
+	Database Database        `json:"database"`
+	Disks    []Disk          `json:"disks"`
+	Failures []Failure       `json:"failures,omitempty"` // parts of the look that did not succeed
 
 	// Model is the merged compose model with every profile active, as the
 	// host's own compose sees it. Hashes are its config hashes per service.
@@ -115,6 +117,45 @@ type Container struct {
 	Volumes    []string          `json:"volumes"`
 	Ports      []string          `json:"ports"`
 	Moved      bool              `json:"moved,omitempty"` // its reference names another image by now
+
+	// Inspect is all that the engine tells of the container, as docker inspect prints
+	// it: secrets too, so it is never saved.
+	Inspect json.RawMessage `json:"-"`
+}
+
+// HostContainer is any container of a host, as far as others than its own project meet it:
+// by its name, its ports, the folders it mounts and the namespaces it shares.
+type HostContainer struct {
+	ID          string                `json:"id"`
+	Name        string                `json:"name"`
+	State       string                `json:"state"`
+	Project     string                `json:"project,omitempty"` // "" for one that compose did not make
+	Service     string                `json:"service,omitempty"`
+	User        string                `json:"user,omitempty"`
+	Image       string                `json:"image,omitempty"`        // the reference it was created from
+	NetworkMode string                `json:"network_mode,omitempty"` // container:ID for one inside another's network
+	PidMode     string                `json:"pid_mode,omitempty"`
+	IpcMode     string                `json:"ipc_mode,omitempty"`
+	VolumesFrom []string              `json:"volumes_from,omitempty"` // name or ID, perhaps with :ro
+	Links       []string              `json:"links,omitempty"`        // /other:/name/alias
+	Ports       map[string][]HostPort `json:"ports,omitempty"`        // "8080/tcp" to where it is published, running or not
+	Mounts      []HostMount           `json:"mounts,omitempty"`
+}
+
+// HostPort is where a port is published. The names are the engine's.
+type HostPort struct {
+	HostIP   string `json:"HostIp"`
+	HostPort string `json:"HostPort"`
+}
+
+// HostMount is a volume or a path of the host inside a container. The names are the
+// engine's.
+type HostMount struct {
+	Type        string `json:"Type"`
+	Name        string `json:"Name,omitempty"`
+	Source      string `json:"Source"`
+	Destination string `json:"Destination"`
+	RW          bool   `json:"RW"`
 }
 
 // Running reports whether the container runs right now.
@@ -134,6 +175,9 @@ type Image struct {
 	Tags    []string `json:"tags,omitempty"`
 	Digests []string `json:"digests,omitempty"`
 	Arch    string   `json:"arch"`
+
+	// Inspect is all that the engine tells of the image.
+	Inspect json.RawMessage `json:"-"`
 }
 
 // File is one of the client's own files.

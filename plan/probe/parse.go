@@ -30,7 +30,7 @@ func parse(f *plan.Facts, parts []part) error {
 		read func([]byte) error
 	}{
 		{"machine", p.machine}, {"docker", p.docker}, {"info", p.info}, {"compose", p.compose},
-		{"stacks", p.stacks}, {"names", p.names}, {"chosen", p.chosen},
+		{"stacks", p.stacks}, {"names", p.names}, {"everyone", p.everyContainer}, {"chosen", p.chosen},
 		{"containers", p.containers}, {"networks", p.networks}, {"volumes", p.volumes}, {"images", p.images},
 		{"model", p.model}, {"named", p.named}, {"hashes", p.hashes}, {"files", p.files}, {"folder", p.folder},
 		{"secrets", p.secrets}, {"health", p.health}, {"web", p.web}, {"updates", p.updates},

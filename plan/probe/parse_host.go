@@ -92,11 +92,17 @@ func (p *parser) containers(out []byte) error {
 	if err := json.Unmarshal(out, &all); err != nil {
 		return err
 	}
-	for _, c := range all {
+	var raw []json.RawMessage
+	if err := json.Unmarshal(out, &raw); err != nil {
+		return err
+	}
+	for i, c := range all {
 		if c.Config.Labels["com.docker.compose.oneoff"] == "True" {
 			continue
 		}
-		p.facts.Services = append(p.facts.Services, p.container(c))
+		k := p.container(c)
+		k.Inspect = raw[i]
+		p.facts.Services = append(p.facts.Services, k)
 	}
 	slices.SortFunc(p.facts.Services, func(a, b plan.Container) int { return strings.Compare(a.Name, b.Name) })
 	return nil
@@ -145,6 +151,20 @@ func (p *parser) container(c inspected) plan.Container {
 	slices.Sort(k.Volumes)
 	slices.Sort(k.Ports)
 	return k
+}
+
+// everyContainer reads what there is on the host beside the project: one JSON document a
+// line, made by the script's own template.
+func (p *parser) everyContainer(out []byte) error {
+	for _, l := range lines(out) {
+		var c plan.HostContainer
+		if err := json.Unmarshal([]byte(l), &c); err != nil {
+			return fmt.Errorf("a container of the host: %w", err)
+		}
+		c.Name = strings.TrimPrefix(c.Name, "/")
+		p.facts.Everyone = append(p.facts.Everyone, c)
+	}
+	return nil
 }
 
 // plainPassword are the passwords that need no escaping inside a URL.
@@ -198,8 +218,12 @@ func (p *parser) images(out []byte) error {
 	if err := json.Unmarshal(out, &all); err != nil {
 		return err
 	}
-	for _, i := range all {
-		p.facts.Images = append(p.facts.Images, plan.Image{ID: i.ID, Tags: i.RepoTags, Digests: i.RepoDigests, Arch: i.Architecture})
+	var raw []json.RawMessage
+	if err := json.Unmarshal(out, &raw); err != nil {
+		return err
+	}
+	for n, i := range all {
+		p.facts.Images = append(p.facts.Images, plan.Image{ID: i.ID, Tags: i.RepoTags, Digests: i.RepoDigests, Arch: i.Architecture, Inspect: raw[n]})
 	}
 	return nil
 }

@@ -87,6 +87,14 @@ stacks() {
 part stacks stacks
 part names docker ps -a --format '{{.Names}}'
 
+# Every container of the host, one JSON document a line: who shares what with the server,
+# and who has which name and port.
+everyone() {
+	_all=$(docker ps -aq --no-trunc)
+	[ -z "$_all" ] || docker inspect --format '{"id":{{json .Id}},"name":{{json .Name}},"state":{{json .State.Status}},"project":{{json (index .Config.Labels "com.docker.compose.project")}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"user":{{json .Config.User}},"image":{{json .Config.Image}},"network_mode":{{json .HostConfig.NetworkMode}},"pid_mode":{{json .HostConfig.PidMode}},"ipc_mode":{{json .HostConfig.IpcMode}},"volumes_from":{{json .HostConfig.VolumesFrom}},"links":{{json .HostConfig.Links}},"ports":{{json .HostConfig.PortBindings}},"mounts":{{json .Mounts}}}' $_all
+}
+part everyone everyone
+
 WANT_REAL=$(readlink -f "$WANT" 2>/dev/null)
 CHOSEN=$(stacks 2>/dev/null | while IFS='	' read -r _c _p _w _f _e; do
 	[ -z "$WANT" ] || [ "$_w" = "$WANT" ] || [ "$(readlink -f "$_w" 2>/dev/null)" = "$WANT_REAL" ] || continue

@@ -94,6 +94,8 @@ type model struct {
 	Volumes  map[string]struct{ Name string }
 	Secrets  map[string]struct{ File string }
 	Services map[string]service
+
+	raw map[string]map[string]any // the services as they are in the document
 }
 
 type service struct {
@@ -108,7 +110,10 @@ type service struct {
 		HostIP    string `json:"host_ip"`
 	}
 	Secrets []struct{ Source, Target string }
-	Volumes []struct{ Type, Source, Target string }
+	Volumes []struct {
+		Type, Source, Target string
+		ReadOnly             bool `json:"read_only"`
+	}
 }
 
 // A composition is one call of compose.
@@ -175,7 +180,15 @@ func (x *composition) read() error {
 	}
 	x.book = x.books[i]
 	x.book.model = []byte(strings.NewReplacer(recorded...).Replace(string(x.book.model)))
-	return json.Unmarshal(x.book.model, &x.model)
+	if err := json.Unmarshal(x.book.model, &x.model); err != nil {
+		return err
+	}
+	var doc struct{ Services map[string]map[string]any }
+	if err := json.Unmarshal(x.book.model, &doc); err != nil {
+		return err
+	}
+	x.model.raw = doc.Services
+	return nil
 }
 
 func (x *composition) file(name string) ([]byte, error) {
@@ -301,7 +314,7 @@ func (s service) name(project, name string) string {
 func (x *composition) create(name string, s service, ref string, image *Image) (*Container, error) {
 	c := &Container{
 		ID: x.newID(), Name: s.name(x.project, name), Image: ref, ImageID: image.ID, Service: name, Created: x.p.M.Now(),
-		Ports: map[string]portDoc{},
+		Ports: map[string]portDoc{}, Made: x.define(x.model.raw[name], image),
 		Labels: map[string]string{
 			labelProject: x.project, labelService: name, labelHash: x.book.hashes[name], labelImage: image.ID,
 			"com.docker.compose.oneoff": "False", "com.docker.compose.container-number": "1", "com.docker.compose.version": "2.26.1",
@@ -325,12 +338,21 @@ func (x *composition) create(name string, s service, ref string, image *Image) (
 	slices.Sort(c.Networks)
 	for _, v := range s.Volumes {
 		if v.Type == "volume" {
-			c.Mounts = append(c.Mounts, Mount{Type: "volume", Name: x.volume(v.Source), Destination: v.Target, RW: true})
+			c.Mounts = append(c.Mounts, Mount{Type: "volume", Name: x.volume(v.Source), Destination: v.Target, RW: !v.ReadOnly})
 		}
 	}
 	for _, secret := range s.Secrets {
 		c.Mounts = append(c.Mounts, Mount{Type: "bind", Source: x.model.Secrets[secret.Source].File, Destination: secret.Target})
 	}
+	var binds []string
+	for _, m := range c.Mounts {
+		binds = append(binds, m.bind())
+	}
+	ports := map[string]any{}
+	for port, at := range c.Ports {
+		ports[port] = []portDoc{at}
+	}
+	c.Made.HostConfig["Binds"], c.Made.HostConfig["PortBindings"] = binds, ports
 	x.Engine.Containers = append(x.Engine.Containers, c)
 	x.Did["create "+name+" of "+ref]++
 	return c, nil

@@ -25,6 +25,7 @@ type Container struct {
 	Networks        []string
 	Ports           map[string]portDoc // "8080/tcp" to where it is on the host
 	Mounts          []Mount
+	Made            Definition
 
 	Created, Started, Finished time.Time
 	Running                    bool // or being restarted

@@ -76,6 +76,10 @@ type Image struct {
 	UID           int
 	Env           []string
 	App           App
+
+	Cmd, Entrypoint []string
+	WorkingDir      string
+	Healthcheck     map[string]any
 }
 
 // A Network joins containers.
@@ -206,7 +210,7 @@ func (e *Engine) clone(files *machine.Snapshot) *Engine {
 	c.Containers, c.Images, c.Networks, c.Volumes = nil, nil, slices.Clone(e.Networks), slices.Clone(e.Volumes)
 	for _, x := range e.Containers {
 		y := *x
-		y.root = files.Inode(x.root)
+		y.root, y.Made = files.Inode(x.root), x.Made.clone()
 		c.Containers = append(c.Containers, &y)
 	}
 	for _, x := range e.Images {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"text/template"
 	"time"
@@ -19,7 +20,8 @@ type containerDoc struct {
 	Image, Name     string
 	RestartCount    int
 	Mounts          []mountDoc
-	Config          configDoc
+	Config          map[string]any
+	HostConfig      map[string]any
 	NetworkSettings networksDoc
 }
 
@@ -38,13 +40,6 @@ type mountDoc struct {
 	Name                string `json:",omitempty"`
 	Source, Destination string
 	RW                  bool
-}
-
-type configDoc struct {
-	Hostname, User string
-	Env            []string
-	Image          string
-	Labels         map[string]string
 }
 
 type networksDoc struct {
@@ -76,11 +71,13 @@ func (e *Engine) inspect(c *Container) containerDoc {
 			Status: now.status, Running: now.status == "running", Restarting: now.status == "restarting",
 			StartedAt: stamp(c.Started), FinishedAt: stamp(c.Finished),
 		},
-		Config:          configDoc{Hostname: c.ID[:12], Env: c.Env, Image: c.Image, Labels: c.Labels},
+		Config: maps.Clone(c.Made.Config), HostConfig: c.Made.HostConfig,
 		NetworkSettings: networksDoc{Ports: map[string][]portDoc{}, Networks: map[string]endpointDoc{}},
 	}
+	for key, v := range map[string]any{"Hostname": c.ID[:12], "Env": c.Env, "Image": c.Image, "Labels": c.Labels} {
+		d.Config[key] = v
+	}
 	if image := e.Image(c.ImageID); image != nil {
-		d.Config.User = image.User
 		if now.status == "running" && image.App.Kind != Proxy {
 			d.State.Health = &healthDoc{Status: "starting"}
 			if now.answers {
@@ -104,10 +101,15 @@ type imageDoc struct {
 	Id                    string
 	RepoTags, RepoDigests []string
 	Architecture, Os      string
+	Config                map[string]any
 }
 
 func (i *Image) doc() imageDoc {
 	d := imageDoc{Id: i.ID, RepoTags: i.Tags, RepoDigests: i.Digests, Architecture: "amd64", Os: "linux"}
+	d.Config = map[string]any{
+		"User": i.User, "Env": i.Env, "Cmd": i.Cmd, "Entrypoint": i.Entrypoint, "WorkingDir": i.WorkingDir, "Healthcheck": i.Healthcheck,
+		"Labels": map[string]string{}, "Volumes": nil, "ExposedPorts": nil,
+	}
 	if d.RepoTags == nil {
 		d.RepoTags = []string{}
 	}
