@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"liftalot/remote/filelock"
 )
 
 // A HostKey is a key that a host has shown. Nothing vouches for it until a
@@ -114,11 +116,19 @@ func CheckHostKey(ctx context.Context, cfg Config) error {
 // format, creating file and folder for their owner alone. Host and port are what
 // [Config.KnownAs] says. A key that is there already is left alone; a second one of
 // the same kind is refused with a [*HostKeyError], because replacing a key is a
-// decision of its own.
+// decision of its own. Several at once, in other processes too, lose no key of each
+// other. What other files say of the key is not asked: see [CheckRevoked].
 func Trust(file, host string, port int, key ssh.PublicKey) error {
 	if strings.ContainsAny(host, " \t,*?") || strings.IndexAny(host, "!|@#") == 0 {
 		return fmt.Errorf("trust %q: known_hosts would read that name as a pattern", host)
 	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return fmt.Errorf("trust %s: %w", host, err)
+	}
+	return filelock.Do(file, func() error { return addKnownHost(file, host, port, key) })
+}
+
+func addKnownHost(file, host string, port int, key ssh.PublicKey) error {
 	cfg := Config{Address: host, Port: port, KnownHosts: []string{file}}.withDefaults()
 	check, err := newHostKeyCheck(cfg)
 	if err != nil {
@@ -146,9 +156,6 @@ func Trust(file, host string, port int, key ssh.PublicKey) error {
 // leaves the old one or the new one.
 func appendLine(file, line string) (err error) {
 	folder := filepath.Dir(file)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
 	content, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"liftalot/remote/filelock"
 )
 
 // LockName is the lock file's name in the host's folder.
@@ -39,8 +41,8 @@ func TakeLock(dir string, holder Holder) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the host's folder: %w", err)
 	}
-	switch err := tryLock(f); {
-	case errors.Is(err, errHeld):
+	switch err := filelock.TryLock(f); {
+	case errors.Is(err, filelock.ErrHeld):
 		held := &LockedError{Path: path, Holder: readHolder(f)}
 		return nil, errors.Join(held, f.Close())
 	case err != nil:
@@ -59,7 +61,7 @@ func Held(dir string) (Holder, bool) {
 	}
 	defer f.Close() // and with it the lock, where it was taken
 	h := readHolder(f)
-	return h, h.PID != 0 && errors.Is(tryLock(f), errHeld)
+	return h, h.PID != 0 && errors.Is(filelock.TryLock(f), filelock.ErrHeld)
 }
 
 // Release gives the lock up. A nil lock has nothing to give up.
@@ -71,9 +73,6 @@ func (l *Lock) Release() error {
 	l.file = nil
 	return err
 }
-
-// errHeld is what tryLock answers when another process holds the lock.
-var errHeld = errors.New("lock is held")
 
 // maxHolder bounds what is read of the holder's note.
 const maxHolder = 4 << 10

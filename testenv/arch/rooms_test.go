@@ -21,7 +21,8 @@ func rooms() []room {
 
 		// One host over SSH. Nothing here knows what runs on it.
 		{"remote/shell", nil},
-		{"remote", []string{"remote/shell"}},
+		{"remote/filelock", nil}, // of files on this machine, that processes share
+		{"remote", []string{"remote/filelock", "remote/shell"}},
 		{"remote/job", []string{"remote", "remote/shell"}},
 		{"remote/lock", []string{"remote", "remote/shell"}},
 		{"remote/remotetest", []string{"remote", "remote/job", "remote/lock", "remote/shell"}},
@@ -31,7 +32,7 @@ func rooms() []room {
 		{"plan/release", nil},
 		{"plan/batch", nil},
 		{"plan", []string{"inventory", "plan/compose"}},
-		{"plan/journal", []string{"plan"}},
+		{"plan/journal", []string{"plan", "remote/filelock"}},
 
 		// A reader of PostgreSQL's archives, that knows no product either.
 		{"plan/backup/pgarchive", nil},
@@ -52,7 +53,7 @@ func rooms() []room {
 		{"cmd/internal/ui", nil},
 		{"cmd/internal/cli", []string{
 			"cmd/internal/ui", "inventory", "plan", "plan/apply", "plan/backup", "plan/backup/bucket", "plan/batch", "plan/compose", "plan/journal",
-			"plan/probe", "plan/release", "plan/report", "plan/verify", "remote", "remote/job", "remote/lock",
+			"plan/probe", "plan/release", "plan/report", "plan/verify", "remote", "remote/filelock", "remote/job", "remote/lock",
 		}},
 		{"cmd/liftalot", []string{"cmd/internal/cli"}},
 	}

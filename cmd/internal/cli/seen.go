@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,14 +18,11 @@ import (
 
 func (s *session) channelsFile() string { return filepath.Join(s.state, "channels.json") }
 
-func (s *session) channels() (map[string]release.Seen, error) {
+// parseChannels reads the content of channels.json; nil is that of no file.
+func (s *session) parseChannels(data []byte) (map[string]release.Seen, error) {
 	all := map[string]release.Seen{}
-	data, err := os.ReadFile(s.channelsFile())
-	if errors.Is(err, os.ErrNotExist) {
+	if data == nil {
 		return all, nil
-	}
-	if err != nil {
-		return nil, err
 	}
 	if err := json.Unmarshal(data, &all); err != nil {
 		return nil, &journal.DamagedError{Path: s.channelsFile(), Reason: "it is not JSON; move it away to start afresh, and the newest release seen so far is forgotten"}
@@ -37,9 +33,11 @@ func (s *session) channels() (map[string]release.Seen, error) {
 // seen is what was accepted on a channel before. A file that cannot be read is
 // found again, and reported, by remember.
 func (s *session) seen(host, channel string) release.Seen {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all, err := s.channels()
+	data, err := os.ReadFile(s.channelsFile())
+	if err != nil {
+		return release.Seen{}
+	}
+	all, err := s.parseChannels(data)
 	if err != nil {
 		return release.Seen{}
 	}
@@ -47,22 +45,22 @@ func (s *session) seen(host, channel string) release.Seen {
 }
 
 func (s *session) remember(host, channel string, seen release.Seen) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all, err := s.channels()
-	if err != nil {
-		return err
-	}
-	key := channelKey(host, channel)
-	if all[key] == seen || older(seen.Version, all[key].Version) {
-		return nil
-	}
-	all[key] = seen
-	data, err := json.MarshalIndent(all, "", " ")
-	if err != nil {
-		return fmt.Errorf("remember the release: %w", err)
-	}
-	return journal.WriteFile(s.channelsFile(), append(data, '\n'), 0o600)
+	return updateState(s.channelsFile(), func(old []byte) ([]byte, error) {
+		all, err := s.parseChannels(old)
+		if err != nil {
+			return nil, err
+		}
+		key := channelKey(host, channel)
+		if all[key] == seen || older(seen.Version, all[key].Version) {
+			return nil, nil
+		}
+		all[key] = seen
+		data, err := json.MarshalIndent(all, "", " ")
+		if err != nil {
+			return nil, fmt.Errorf("remember the release: %w", err)
+		}
+		return append(data, '\n'), nil
+	})
 }
 
 func channelKey(host, channel string) string { return host + " " + channel }
