@@ -39,12 +39,25 @@ func plainHostKeyAlgorithms() []string {
 	}
 }
 
+// certHostKeyAlgorithms are those of certificates, in the order of the plain ones.
 func certHostKeyAlgorithms() []string {
 	return []string{
 		ssh.CertAlgoED25519v01,
 		ssh.CertAlgoECDSA256v01, ssh.CertAlgoECDSA384v01, ssh.CertAlgoECDSA521v01,
 		ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01,
 	}
+}
+
+// withCertificates puts before each of some plain algorithms that of its certificates.
+func withCertificates(plain []string) []string {
+	var list []string
+	for _, a := range plain {
+		if i := slices.Index(plainHostKeyAlgorithms(), a); i >= 0 {
+			list = append(list, certHostKeyAlgorithms()[i])
+		}
+		list = append(list, a)
+	}
+	return list
 }
 
 // isCertAlgorithm reports whether a host key algorithm is one of certificates

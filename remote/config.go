@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,9 +32,15 @@ type Config struct {
 	HostKeyAlias string
 
 	// KnownHosts are our own files in OpenSSH's format, in which every line must
-	// be readable; UserKnownHosts are the user's, in which a line that is not is
-	// left out, as OpenSSH does. A file that is not there holds no keys.
-	KnownHosts, UserKnownHosts []string
+	// be readable; UserKnownHosts are the user's and GlobalKnownHosts the machine's,
+	// in which a line that is not is left out, as OpenSSH does. A file that is not
+	// there holds no keys.
+	KnownHosts, UserKnownHosts, GlobalKnownHosts []string
+
+	// RevokedHostKeys are files of keys that no host may have, each a list of public
+	// keys or a key revocation list of OpenSSH. While one of them is not there or
+	// cannot be read every key is refused, as ssh_config(5) has it.
+	RevokedHostKeys []string
 
 	// Known, when set, is shared by the clients of many hosts, so that each file is
 	// read once.
@@ -106,6 +113,11 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// keyFiles are the files that the host's key is held against.
+func (c Config) keyFiles() keyFileNames {
+	return keyFileNames{own: c.KnownHosts, others: slices.Concat(c.UserKnownHosts, c.GlobalKnownHosts), revoked: c.RevokedHostKeys}
+}
+
 // endpoint is the address in the form that dialling wants.
 func (c Config) endpoint() string {
 	return net.JoinHostPort(c.Address, strconv.Itoa(c.Port))
@@ -135,7 +147,8 @@ func (c Config) hops() []Config {
 		j = j.withDefaults()
 		j.Jumps = nil
 		if len(j.KnownHosts) == 0 {
-			j.KnownHosts, j.UserKnownHosts = c.KnownHosts, c.UserKnownHosts
+			j.KnownHosts, j.UserKnownHosts, j.GlobalKnownHosts = c.KnownHosts, c.UserKnownHosts, c.GlobalKnownHosts
+			j.RevokedHostKeys = c.RevokedHostKeys
 		}
 		if j.Known == nil {
 			j.Known = c.Known

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ const (
 	HostKeyUnknown HostKeyProblem = "unknown"
 	HostKeyChanged HostKeyProblem = "changed"
 	HostKeyRevoked HostKeyProblem = "revoked"
+	// HostKeyUnchecked: a file of RevokedHostKeys cannot be read, so any key may be revoked.
+	HostKeyUnchecked HostKeyProblem = "unchecked"
 )
 
 // A KnownKey is a key that a known_hosts file holds for a host.
@@ -28,7 +31,14 @@ type KnownKey struct {
 	Type        string
 	Fingerprint string // "SHA256:…"
 	File        string
-	Line        int
+	Line        int // 0 in a key revocation list, which has none
+}
+
+func (k KnownKey) where() string {
+	if k.Line == 0 {
+		return k.File
+	}
+	return fmt.Sprintf("%s:%d", k.File, k.Line)
 }
 
 // A HostKeyError means that the host could not prove to be the one we know.
@@ -38,14 +48,24 @@ type HostKeyError struct {
 	Kind     HostKeyProblem
 	Type     string     // of the key that the host has shown
 	Got      string     // its fingerprint
-	Want     []KnownKey // the keys on file; for a revoked key, the line that revokes
+	Want     []KnownKey // the keys on file; for a revoked key, what revokes it or its authority
 	Err      error
 }
 
 func (e *HostKeyError) Error() string {
+	if e.Kind == HostKeyUnchecked {
+		return fmt.Sprintf("%s: host key of %s cannot be checked: got %s %s, and %v", e.Host, e.Endpoint, e.Type, e.Got, e.Err)
+	}
 	s := fmt.Sprintf("%s: host key of %s is %s: got %s %s", e.Host, e.Endpoint, e.Kind, e.Type, e.Got)
 	for _, k := range e.Want {
-		s += fmt.Sprintf(", %s:%d has %s %s", k.File, k.Line, k.Type, k.Fingerprint)
+		switch {
+		case e.Kind != HostKeyRevoked:
+			s += fmt.Sprintf(", %s has %s %s", k.where(), k.Type, k.Fingerprint)
+		case k.Fingerprint == e.Got:
+			s += fmt.Sprintf(", %s revokes it", k.where())
+		default:
+			s += fmt.Sprintf(", %s revokes the authority that signed it, %s %s", k.where(), k.Type, k.Fingerprint)
+		}
 	}
 	return s
 }
@@ -66,7 +86,7 @@ type hostKeyCheck struct {
 }
 
 func newHostKeyCheck(c Config) (*hostKeyCheck, error) {
-	known, err := c.Known.read(c.KnownHosts, c.UserKnownHosts)
+	known, err := c.Known.read(c.keyFiles())
 	if err != nil {
 		return nil, fmt.Errorf("%w: read known hosts: %w", ErrNotStarted, err)
 	}
@@ -83,22 +103,23 @@ func newHostKeyCheck(c Config) (*hostKeyCheck, error) {
 
 // algorithms asks the host for a key of a kind that is on file. Asked for any,
 // a true host may answer with one that is not, and people would learn to
-// delete lines.
+// delete lines. A certificate of that key is asked for first: it may be revoked
+// where the key itself is not.
 func (h *hostKeyCheck) algorithms() []string {
 	if h.anyType {
-		return plainHostKeyAlgorithms()
+		return withCertificates(plainHostKeyAlgorithms())
 	}
 	known := h.known.HostKeyAlgorithms(h.name)
-	algorithms := modern(known)
+	plain := slices.DeleteFunc(modern(known), isCertAlgorithm)
 	if slices.ContainsFunc(known, isCertAlgorithm) {
 		// The kind of an authority's key says nothing of the kind of key it
 		// has signed, so every certificate is welcome, and before plain keys.
-		algorithms = append(certHostKeyAlgorithms(), slices.DeleteFunc(algorithms, isCertAlgorithm)...)
+		return append(certHostKeyAlgorithms(), plain...)
 	}
-	if len(algorithms) == 0 { // none, or only keys that we do not use any more
-		return plainHostKeyAlgorithms()
+	if len(plain) == 0 { // none, or only keys that we do not use any more
+		plain = plainHostKeyAlgorithms()
 	}
-	return algorithms
+	return withCertificates(plain)
 }
 
 // mismatch reports whether a handshake failed because the host has no key of
@@ -113,33 +134,96 @@ func (h *hostKeyCheck) mismatch(err error) bool {
 var nowhere = &net.TCPAddr{IP: net.IPv4zero, Port: defaultPort}
 
 func (h *hostKeyCheck) check(key ssh.PublicKey) error {
-	err := h.known.HostKeyCallback()(h.name, nowhere, key)
+	if h.refused = h.revoked(key); h.refused != nil {
+		return h.refused
+	}
+	err := h.lookup(key)
+	if cert, ok := key.(*ssh.Certificate); ok && err != nil {
+		// Of a certificate that nothing here vouches for the key still counts, as to ssh.
+		if plain := h.lookup(cert.Key); plain == nil || len(h.wanted(plain)) > 0 {
+			err = plain
+		}
+	}
 	if err == nil {
 		h.passed = true
 		return nil
 	}
-	h.refused = h.explain(key, err)
+	h.refused = h.refuse(HostKeyUnknown, key, err)
+	if want := h.wanted(err); len(want) > 0 {
+		h.refused.Kind, h.refused.Want = HostKeyChanged, want
+	}
 	return h.refused
 }
 
-func (h *hostKeyCheck) explain(key ssh.PublicKey, err error) *HostKeyError {
-	e := &HostKeyError{
-		Host: h.host, Endpoint: h.endpoint, Kind: HostKeyUnknown,
-		Type: key.Type(), Got: ssh.FingerprintSHA256(plainKey(key)), Err: err,
-	}
-	var revoked *xknownhosts.RevokedError
-	var mismatch *xknownhosts.KeyError
-	switch {
-	case errors.As(err, &revoked):
-		e.Kind = HostKeyRevoked
-		e.Want = []KnownKey{h.describe(revoked.Revoked)}
-	case errors.As(err, &mismatch) && len(mismatch.Want) > 0:
-		e.Kind = HostKeyChanged
-		for _, k := range mismatch.Want {
-			e.Want = append(e.Want, h.describe(k))
+// revoked says what takes a key back: the key itself, that under a certificate, the
+// authority that signed it, or the certificate. A line with @revoked counts for every
+// host, whatever host it names: a key that leaked has leaked under each of its names.
+func (h *hostKeyCheck) revoked(key ssh.PublicKey) *HostKeyError {
+	for _, part := range keyParts(key) {
+		if revoked, ok := errors.AsType[*xknownhosts.RevokedError](h.lookup(part)); ok {
+			e := h.refuse(HostKeyRevoked, key, revoked)
+			e.Want = []KnownKey{h.describe(revoked.Revoked)}
+			return e
 		}
 	}
-	return e
+	if h.known.unread != nil {
+		return h.refuse(HostKeyUnchecked, key, h.known.unread)
+	}
+	for _, f := range h.known.revoked {
+		if by := f.revokes(key); by != nil {
+			e := h.refuse(HostKeyRevoked, key, errRevoked)
+			e.Want = []KnownKey{*by}
+			return e
+		}
+	}
+	return nil
+}
+
+var errRevoked = errors.New("key is revoked")
+
+// lookup asks the known_hosts files.
+func (h *hostKeyCheck) lookup(key ssh.PublicKey) error {
+	err := h.known.HostKeyCallback()(h.name, nowhere, key)
+	if _, cert := key.(*ssh.Certificate); err == nil && !cert && h.onlyAuthority(key) {
+		return &xknownhosts.KeyError{} // an authority vouches for hosts, and is none
+	}
+	return err
+}
+
+// onlyAuthority reports whether a key stands on file as an authority and not as the
+// host's own, which the library does not tell apart.
+func (h *hostKeyCheck) onlyAuthority(key ssh.PublicKey) bool {
+	authority := false
+	for _, k := range h.known.HostKeys(h.name) {
+		if !bytes.Equal(k.Marshal(), key.Marshal()) {
+			continue
+		}
+		if !k.Cert {
+			return false
+		}
+		authority = true
+	}
+	return authority
+}
+
+// wanted returns the host's own keys on file, of which the error says that none is
+// that of the host.
+func (h *hostKeyCheck) wanted(err error) (want []KnownKey) {
+	mismatch, ok := errors.AsType[*xknownhosts.KeyError](err)
+	if !ok {
+		return nil
+	}
+	for _, k := range mismatch.Want {
+		if !h.onlyAuthority(k.Key) {
+			want = append(want, h.describe(k))
+		}
+	}
+	return want
+}
+
+func (h *hostKeyCheck) refuse(kind HostKeyProblem, key ssh.PublicKey, err error) *HostKeyError {
+	plain := plainKey(key)
+	return &HostKeyError{Host: h.host, Endpoint: h.endpoint, Kind: kind, Type: plain.Type(), Got: ssh.FingerprintSHA256(plain), Err: err}
 }
 
 func (h *hostKeyCheck) describe(k xknownhosts.KnownKey) KnownKey {

@@ -13,11 +13,21 @@ import (
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
 )
 
-// knownKeys is what the known_hosts files of a host hold.
+// keyFileNames are the files that say which host keys are good.
+type keyFileNames struct {
+	own     []string // known_hosts of ours, in which every line must be readable
+	others  []string // the user's and the machine's, in which one that is not is left out
+	revoked []string // RevokedHostKeys
+}
+
+// knownKeys is what the files of a host hold.
 type knownKeys struct {
 	*knownhosts.HostKeyDB
 	names   map[string]string // the real name of a file that was read from a copy
-	skipped []string          // lines of the user's files that cannot be read
+	skipped []string          // lines of files that are not ours that cannot be read
+
+	revoked []revokedFile
+	unread  error // why it is not known which keys are revoked
 }
 
 // maxSkipped is how many unreadable lines of one file are skipped: a file of
@@ -41,20 +51,23 @@ type knownSet struct {
 
 // read returns what files hold together. Those who come at the same time wait for
 // one reader. On a nil KnownFiles everyone reads.
-func (f *KnownFiles) read(own, users []string) (*knownKeys, error) {
+func (f *KnownFiles) read(names keyFileNames) (*knownKeys, error) {
 	if f == nil {
-		return readKnown(own, users)
+		return readKnown(names)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	look := looks(own) + "\x00\x00" + looks(users)
-	name := strings.Join(own, "\x00") + "\x00\x00" + strings.Join(users, "\x00")
+	var look, name string
+	for _, list := range [][]string{names.own, names.others, names.revoked} {
+		look += looks(list) + "\x00\x00"
+		name += strings.Join(list, "\x00") + "\x00\x00"
+	}
 	if set := f.sets[name]; set != nil && set.look == look {
 		return set.keys, nil
 	}
-	keys, err := readKnown(own, users)
-	if err != nil {
-		return nil, err
+	keys, err := readKnown(names)
+	if err != nil || keys.unread != nil { // which a chmod heals, unseen by looks
+		return keys, err
 	}
 	if f.sets == nil {
 		f.sets = map[string]*knownSet{}
@@ -76,19 +89,19 @@ func looks(names []string) string {
 }
 
 // readKnown reads our own files, where a line that cannot be read is an error,
-// and the user's, where it is skipped, as OpenSSH does: they are old, written by
+// and the others, where it is skipped, as OpenSSH does: they are old, written by
 // many programs, and not ours to mend. A file that is not there holds no keys.
-func readKnown(own, users []string) (*knownKeys, error) {
+func readKnown(names keyFileNames) (*knownKeys, error) {
 	k := &knownKeys{names: map[string]string{}}
-	files, err := there(own)
+	files, err := there(names.own)
 	if err != nil {
 		return nil, err
 	}
-	usersFiles, err := there(users)
+	others, err := there(names.others)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range usersFiles {
+	for _, name := range others {
 		copied, err := k.readable(name)
 		if err != nil {
 			return nil, err
@@ -99,8 +112,11 @@ func readKnown(own, users []string) (*knownKeys, error) {
 		}
 		files = append(files, copied)
 	}
-	k.HostKeyDB, err = knownhosts.NewDB(files...)
-	return k, err
+	if k.HostKeyDB, err = knownhosts.NewDB(files...); err != nil {
+		return nil, err
+	}
+	k.revoked, k.unread = readRevokedFiles(names.revoked)
+	return k, nil
 }
 
 func there(names []string) ([]string, error) {

@@ -33,7 +33,7 @@ func TestKnownFilesFollowTheFiles(t *testing.T) {
 	var known KnownFiles
 	holds := func(host string) bool {
 		t.Helper()
-		keys, err := known.read([]string{file}, nil)
+		keys, err := known.read(keyFileNames{own: []string{file}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,11 +57,11 @@ func TestKnownFilesFollowTheFiles(t *testing.T) {
 	if !holds("a") || !holds("b") {
 		t.Error("the second line is not seen")
 	}
-	first, _ := known.read([]string{file}, nil)
-	if again, _ := known.read([]string{file}, nil); again != first {
+	first, _ := known.read(keyFileNames{own: []string{file}})
+	if again, _ := known.read(keyFileNames{own: []string{file}}); again != first {
 		t.Error("a file that has not changed is read again")
 	}
-	if other, _ := known.read(nil, []string{file}); other == first {
+	if other, _ := known.read(keyFileNames{others: []string{file}}); other == first {
 		t.Error("the user's file is taken for ours, in which every line must be readable")
 	}
 	if err := os.Remove(file); err != nil {
@@ -71,7 +71,7 @@ func TestKnownFilesFollowTheFiles(t *testing.T) {
 		t.Error("a file that is gone holds a key")
 	}
 	write("a no-key\n")
-	if _, err := known.read([]string{file}, nil); err == nil {
+	if _, err := known.read(keyFileNames{own: []string{file}}); err == nil {
 		t.Error("a bad line of ours is no error")
 	}
 }
@@ -90,7 +90,7 @@ func BenchmarkKnownHosts(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := known.read([]string{file}, nil); err != nil {
+				if _, err := known.read(keyFileNames{own: []string{file}}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -23,6 +23,8 @@ type HostKey struct {
 	Type        string
 	Fingerprint string // "SHA256:…"
 	Key         ssh.PublicKey
+
+	certificate *ssh.Certificate // that came with it
 }
 
 // Scan asks a host for its keys, one kind at a time, without logging in. Jump
@@ -35,11 +37,13 @@ func Scan(ctx context.Context, cfg Config) ([]HostKey, error) {
 		{ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521},
 		{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256},
 	} {
-		key, err := scanOne(ctx, cfg, algorithms)
+		shown, err := scanOne(ctx, cfg, withCertificates(algorithms))
 		var negotiation *ssh.AlgorithmNegotiationError
 		switch {
 		case err == nil:
-			keys = append(keys, HostKey{Type: key.Type(), Fingerprint: ssh.FingerprintSHA256(key), Key: key})
+			key := plainKey(shown)
+			cert, _ := shown.(*ssh.Certificate)
+			keys = append(keys, HostKey{Type: key.Type(), Fingerprint: ssh.FingerprintSHA256(key), Key: key, certificate: cert})
 		case errors.As(err, &negotiation): // it has no key of this kind
 			problem = errors.Join(problem, err)
 		default:
@@ -104,12 +108,31 @@ func CheckHostKey(ctx context.Context, cfg Config) error {
 	}
 	key, err := scanOne(ctx, cfg, check.algorithms())
 	if check.mismatch(err) {
-		key, err = scanOne(ctx, cfg, plainHostKeyAlgorithms())
+		check.anyType = true
+		key, err = scanOne(ctx, cfg, check.algorithms())
 	}
 	if err != nil {
 		return err
 	}
 	return check.check(key)
+}
+
+// CheckRevoked refuses a key that must not be trusted, whoever vouches for it: with a
+// [*HostKeyError] where the files of cfg revoke it, or the certificate that came with it,
+// or where it cannot be told.
+func CheckRevoked(cfg Config, key HostKey) error {
+	check, err := newHostKeyCheck(cfg.withDefaults())
+	if err != nil {
+		return err
+	}
+	shown := key.Key
+	if key.certificate != nil {
+		shown = key.certificate
+	}
+	if refused := check.revoked(shown); refused != nil {
+		return refused
+	}
+	return nil
 }
 
 // Trust adds a host's key to a known_hosts file of our own, in OpenSSH's
