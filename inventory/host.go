@@ -14,13 +14,15 @@ type Host struct {
 	Port    int    `json:"port"`
 	User    string `json:"user"`
 
-	Identities     []string `json:"identities,omitempty"`      // key files, in the order to offer them
-	IdentitiesOnly bool     `json:"identities_only,omitempty"` // offer nothing but Identities
-	Certificates   []string `json:"certificates,omitempty"`    // OpenSSH user certificates
-	IdentityAgent  string   `json:"identity_agent,omitempty"`  // socket; "none": no agent; "": SSH_AUTH_SOCK
-	KnownHosts     []string `json:"known_hosts,omitempty"`     // the user's own files, to be read only
-	HostKeyAlias   string   `json:"host_key_alias,omitempty"`  // the name to look up in KnownHosts
-	Jump           []Host   `json:"jump,omitempty"`            // hops, the nearest to us first
+	Identities       []string `json:"identities,omitempty"`         // key files, in the order to offer them
+	IdentitiesOnly   bool     `json:"identities_only,omitempty"`    // offer nothing but Identities
+	Certificates     []string `json:"certificates,omitempty"`       // OpenSSH user certificates
+	IdentityAgent    string   `json:"identity_agent,omitempty"`     // socket; "none": no agent; "": SSH_AUTH_SOCK
+	KnownHosts       []string `json:"known_hosts,omitempty"`        // the user's own files, to be read only
+	GlobalKnownHosts []string `json:"global_known_hosts,omitempty"` // the machine's, likewise
+	RevokedHostKeys  []string `json:"revoked_host_keys,omitempty"`  // files of keys that no host may have
+	HostKeyAlias     string   `json:"host_key_alias,omitempty"`     // the name to look up in KnownHosts
+	Jump             []Host   `json:"jump,omitempty"`               // hops, the nearest to us first
 
 	Sudo        Sudo          `json:"sudo"`
 	ComposeDir  string        `json:"compose_dir"`       // absolute on the host; "": find it
@@ -53,6 +55,8 @@ func (h Host) clone() Host {
 	h.Identities = slices.Clone(h.Identities)
 	h.Certificates = slices.Clone(h.Certificates)
 	h.KnownHosts = slices.Clone(h.KnownHosts)
+	h.GlobalKnownHosts = slices.Clone(h.GlobalKnownHosts)
+	h.RevokedHostKeys = slices.Clone(h.RevokedHostKeys)
 	h.Groups = slices.Clone(h.Groups)
 	h.Allow = slices.Clone(h.Allow)
 	h.Backup.Recipients = slices.Clone(h.Backup.Recipients)

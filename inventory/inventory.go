@@ -38,10 +38,11 @@
 //
 // In ssh_config a block applies when it matches the host's name here or its
 // address. HostName, User, Port, IdentityFile, IdentitiesOnly,
-// CertificateFile, IdentityAgent, UserKnownHostsFile, HostKeyAlias and
-// ProxyJump are read, with Include, Match all, Match host and Match
+// CertificateFile, IdentityAgent, UserKnownHostsFile, GlobalKnownHostsFile,
+// RevokedHostKeys, HostKeyAlias and ProxyJump are read, with Include, Match all, Match host and Match
 // originalhost. Blocks under any other Match are left out, with a line in
-// [Inventory.Warnings]: deciding them would mean running commands.
+// [Inventory.Warnings]: deciding them would mean running commands. What they name
+// as RevokedHostKeys counts all the same, since it can only refuse.
 //
 // # Strictness
 //

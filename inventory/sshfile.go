@@ -33,7 +33,8 @@ type sshSection struct {
 	guards []guard
 	file   string
 	lines  []*sshconf.KV
-	offset int // of lines within file
+	raw    []string // the text that lines were read from, in which quotes still stand
+	offset int      // of lines within file
 }
 
 // An sshReader cuts files into sections. The library reads what is inside one;
@@ -139,7 +140,7 @@ func (r *sshReader) section(path string, guards []guard, body []string, start in
 		r.errs = append(r.errs, &Error{File: r.show(path), Line: start + 1, Msg: "in the lines from here: " + err.Error()})
 		return
 	}
-	s := sshSection{guards: guards, file: r.show(path), offset: start}
+	s := sshSection{guards: guards, file: r.show(path), raw: body, offset: start}
 	for _, node := range conf.Hosts[0].Nodes {
 		if kv, ok := node.(*sshconf.KV); ok {
 			s.lines = append(s.lines, kv)
@@ -168,11 +169,14 @@ func sshKeyword(line string) (word, args string) {
 	return strings.ToLower(line[:end]), args
 }
 
-// sshWords splits arguments at blanks, outside double quotes, up to a comment.
+// sshWords splits arguments at blanks, outside quotes of either kind, up to a comment.
+// A backslash takes the meaning from a quote, from itself, and outside quotes from a
+// blank, as in OpenSSH.
 func sshWords(args string) []string {
 	var words []string
 	var word strings.Builder
-	quoted, started := false, false
+	var quote rune
+	started := false
 	end := func() {
 		if started {
 			words = append(words, word.String())
@@ -180,13 +184,21 @@ func sshWords(args string) []string {
 		word.Reset()
 		started = false
 	}
-	for _, c := range args {
+	text := []rune(args)
+	for i := 0; i < len(text); i++ {
+		c := text[i]
 		switch {
-		case c == '"':
-			quoted, started = !quoted, true
-		case !quoted && (c == ' ' || c == '\t' || c == '\r'):
+		case c == '\\' && i+1 < len(text) && (strings.ContainsRune("\"'\\", text[i+1]) || quote == 0 && text[i+1] == ' '):
+			i++
+			word.WriteRune(text[i])
+			started = true
+		case quote == 0 && (c == '"' || c == '\''):
+			quote, started = c, true
+		case c == quote:
+			quote = 0
+		case quote == 0 && (c == ' ' || c == '\t' || c == '\r'):
 			end()
-		case !quoted && !started && c == '#':
+		case quote == 0 && !started && c == '#':
 			return words
 		default:
 			word.WriteRune(c)

@@ -1,27 +1,39 @@
 package inventory
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	sshconf "github.com/kevinburke/ssh_config"
 )
 
 // An sshFound is what ssh_config says about one host.
 type sshFound struct {
 	settings []setting
 	warnings []string
-	refused  []string // keywords whose value did not pass
-	named    bool     // a section is about this host and not about all
+	refused  []string   // keywords whose value did not pass
+	maybe    []sshValue // RevokedHostKeys of sections that may apply
+	named    bool       // a section is about this host and not about all
 }
 
 // An sshValue is one line that applies.
 type sshValue struct {
 	text string
+	args []string // the same, as words
 	file string
 	line int
+}
+
+func (s sshSection) value(kv *sshconf.KV) sshValue {
+	at := kv.Pos().Line
+	_, args := sshKeyword(s.raw[at-1])
+	return sshValue{kv.Value, sshWords(args), s.file, s.offset + at}
 }
 
 func (v sshValue) from() string { return fmt.Sprintf("%s:%d", v.file, v.line) }
@@ -37,6 +49,7 @@ func (c *sshConfig) lookup(name, address string) sshFound {
 	values := map[string][]sshValue{}
 	for _, s := range c.sections {
 		if !s.applies(q, &found) {
+			found.revocations(s, q)
 			continue
 		}
 		for _, kv := range s.lines {
@@ -45,7 +58,7 @@ func (c *sshConfig) lookup(name, address string) sshFound {
 				continue
 			}
 			if len(values[key]) == 0 || key == "identityfile" || key == "certificatefile" {
-				values[key] = append(values[key], sshValue{kv.Value, s.file, s.offset + kv.Pos().Line})
+				values[key] = append(values[key], s.value(kv))
 			}
 			if key == "hostname" && q.hostName == "" && address == "" {
 				q.hostName = expandName(kv.Value, name)
@@ -69,6 +82,29 @@ func (s sshSection) applies(q query, found *sshFound) bool {
 		named = named || g.named
 	}
 	found.named = found.named || named
+	return true
+}
+
+// revocations keeps what a section revokes that may apply and cannot be decided: of its
+// lines these are the ones that only ever refuse.
+func (f *sshFound) revocations(s sshSection, q query) {
+	if !s.mayApply(q) {
+		return
+	}
+	for _, kv := range s.lines {
+		if strings.EqualFold(kv.Key, "RevokedHostKeys") {
+			f.maybe = append(f.maybe, s.value(kv))
+			return
+		}
+	}
+}
+
+func (s sshSection) mayApply(q query) bool {
+	for _, g := range s.guards {
+		if !g.hit(q) && (g.mayHit == nil || !g.mayHit(q)) {
+			return false
+		}
+	}
 	return true
 }
 
@@ -110,10 +146,12 @@ func (f *sshFound) read(values map[string][]sshValue, name string) {
 		d.IdentityAgent, err = parseText(nil, s)
 		return err
 	})
-	text("userknownhostsfile", "known_hosts", func(d *draft, s string) error {
-		d.KnownHosts = sshWords(s)
-		return nil
-	})
+	f.readList("known_hosts", values["userknownhostsfile"], func(d *draft, files []string) { d.KnownHosts = files })
+	f.readList("global_known_hosts", values["globalknownhostsfile"], func(d *draft, files []string) { d.GlobalKnownHosts = files })
+	f.readList("revoked_host_keys", slices.Concat(values["revokedhostkeys"], f.maybe), func(d *draft, files []string) { d.RevokedHostKeys = files })
+	if v := values["knownhostscommand"]; len(v) > 0 && !strings.EqualFold(v[0].text, "none") {
+		f.warnf(v[0], "KnownHostsCommand is not supported; the keys it would name are unknown here, and those it would revoke are not revoked")
+	}
 	f.readFiles("identity", values["identityfile"], func(d *draft, files []string) { d.Identities = files })
 	f.readFiles("certificate", values["certificatefile"], func(d *draft, files []string) { d.Certificates = files })
 	f.readJump(values, name)
@@ -126,6 +164,18 @@ func (f *sshFound) readFiles(key string, values []sshValue, put func(*draft, []s
 	files := make([]string, len(values))
 	for i, v := range values {
 		files[i] = v.text
+	}
+	f.settings = append(f.settings, setting{key, values[0].from(), func(d *draft) { put(d, slices.Clone(files)) }})
+}
+
+// readList reads a keyword whose line may name several files.
+func (f *sshFound) readList(key string, values []sshValue, put func(*draft, []string)) {
+	if len(values) == 0 {
+		return
+	}
+	var files []string
+	for _, v := range values {
+		files = append(files, v.args...)
 	}
 	f.settings = append(f.settings, setting{key, values[0].from(), func(d *draft) { put(d, slices.Clone(files)) }})
 }
@@ -163,9 +213,9 @@ func expandName(text, name string) string {
 // depend on values settled only now.
 func (f *sshFound) expand(h *Host, env *surroundings) {
 	tokens := strings.NewReplacer("%%", "%", "%d", env.home, "%h", h.Address, "%n", h.Name,
-		"%p", strconv.Itoa(h.Port), "%r", h.User, "%u", env.user)
+		"%p", strconv.Itoa(h.Port), "%r", h.User, "%u", env.user, "%k", cmp.Or(h.HostKeyAlias, h.Name))
 	path := func(p string) string {
-		p = tokens.Replace(p)
+		p = expandEnv(tokens.Replace(p))
 		if strings.HasPrefix(p, "~/") {
 			return filepath.Join(env.home, p[2:])
 		}
@@ -184,8 +234,17 @@ func (f *sshFound) expand(h *Host, env *surroundings) {
 	h.Identities = paths("identity", h.Identities)
 	h.Certificates = paths("certificate", h.Certificates)
 	h.KnownHosts = paths("known_hosts", h.KnownHosts)
+	h.GlobalKnownHosts = paths("global_known_hosts", h.GlobalKnownHosts)
+	h.RevokedHostKeys = paths("revoked_host_keys", h.RevokedHostKeys)
 	h.IdentityAgent = agentSocket(path(h.IdentityAgent))
 }
+
+// expandEnv replaces ${NAME} by the variable of that name.
+func expandEnv(text string) string {
+	return envReference.ReplaceAllStringFunc(text, func(ref string) string { return os.Getenv(ref[2 : len(ref)-1]) })
+}
+
+var envReference = regexp.MustCompile(`\$\{\w+\}`)
 
 // gave reports whether a value's source is one of the settings found.
 func (f *sshFound) gave(from string) bool {

@@ -22,13 +22,14 @@ type guard struct {
 	named    bool
 	patterns []string // of a Host line, for completing and suggesting
 
-	// skipped says why a section is left out for every host.
-	skipped string
+	// mayHit is set where a section is left out because it cannot be decided, and
+	// tells whether the rest of its line holds.
+	mayHit func(query) bool
 }
 
-// never is the guard of a section that cannot be decided.
-func never(why string) guard {
-	return guard{hit: func(query) bool { return false }, skipped: why}
+// never is the guard of a section that is left out for every host.
+func never() guard {
+	return guard{hit: func(query) bool { return false }}
 }
 
 // hostGuard reads the patterns of a Host line. With several names to match, a
@@ -37,7 +38,7 @@ func (r *sshReader) hostGuard(args string) guard {
 	words := sshWords(args)
 	match, ok := patternList(words)
 	if !ok {
-		return never("")
+		return never()
 	}
 	return guard{
 		hit:      func(q query) bool { return match(q.names...) },
@@ -61,13 +62,15 @@ func (r *sshReader) matchGuard(args, where string) guard {
 		}
 		if criterion != "host" && criterion != "originalhost" || len(words) == 0 {
 			r.conf.warnings = append(r.conf.warnings,
-				fmt.Sprintf("%s: Match %s is not supported; its lines are left out", where, criterion))
-			return never(criterion)
+				fmt.Sprintf("%s: Match %s is not supported; its lines are left out, but for RevokedHostKeys", where, criterion))
+			undecided := never()
+			undecided.mayHit = allOf(hits)
+			return undecided
 		}
 		match, ok := patternList(strings.Split(words[0], ","))
 		words = words[1:]
 		if !ok {
-			return never("")
+			return never()
 		}
 		named = true
 		if criterion == "host" {
@@ -76,14 +79,21 @@ func (r *sshReader) matchGuard(args, where string) guard {
 			hits = append(hits, func(q query) bool { return match(q.names[0]) })
 		}
 	}
-	return guard{named: named, hit: func(q query) bool {
+	if len(hits) == 0 {
+		return never()
+	}
+	return guard{named: named, hit: allOf(hits)}
+}
+
+func allOf(hits []func(query) bool) func(query) bool {
+	return func(q query) bool {
 		for _, hit := range hits {
 			if !hit(q) {
 				return false
 			}
 		}
-		return len(hits) > 0
-	}}
+		return true
+	}
 }
 
 // host is what Match host looks at: the HostName so far, else the name that

@@ -208,6 +208,10 @@ func keyHint(host string, e *remote.HostKeyError) string {
 		return fmt.Sprintf("%s is the jump host on the way: ask the client whether it was reinstalled; if so, remove the line named above, then: liftalot trust %s", e.Host, host)
 	case e.Kind == remote.HostKeyChanged:
 		return "ask the client whether the server was reinstalled; if so, remove the line named above and trust the host again"
+	case e.Kind == remote.HostKeyRevoked:
+		return fmt.Sprintf("whoever has a revoked key can pass for %s: do not trust it; ask why it was revoked, and for a server with a new key: liftalot trust %s", e.Host, host)
+	case e.Kind == remote.HostKeyUnchecked:
+		return "until that file can be read every key is refused, as ssh does: make it readable, or change RevokedHostKeys in ssh_config"
 	}
 	return ""
 }

@@ -77,12 +77,6 @@ func (t *target) config() remote.Config {
 }
 
 func (t *target) hop(h inventory.Host) remote.Config {
-	users := h.KnownHosts
-	if len(users) == 0 {
-		if home, err := os.UserHomeDir(); err == nil {
-			users = []string{filepath.Join(home, ".ssh", "known_hosts")}
-		}
-	}
 	agent := h.IdentityAgent
 	switch agent {
 	case "":
@@ -92,7 +86,9 @@ func (t *target) hop(h inventory.Host) remote.Config {
 	}
 	return remote.Config{
 		Name: h.Name, Address: h.Address, Port: h.Port, User: h.User, Identities: h.Identities, IdentitiesOnly: h.IdentitiesOnly,
-		Certificates: h.Certificates, AgentSocket: agent, HostKeyAlias: h.HostKeyAlias, KnownHosts: []string{t.knownHosts()}, UserKnownHosts: users, Known: &t.trusted, Keys: &t.sshKeys, Warn: t.warnOnce,
+		Certificates: h.Certificates, AgentSocket: agent, HostKeyAlias: h.HostKeyAlias, KnownHosts: []string{t.knownHosts()},
+		UserKnownHosts: userKnownHosts(h), GlobalKnownHosts: globalKnownHosts(h), RevokedHostKeys: h.RevokedHostKeys,
+		Known: &t.trusted, Keys: &t.sshKeys, Warn: t.warnOnce,
 		Passphrase: func(ctx context.Context, file string) ([]byte, error) {
 			got, err := t.ask(ctx, "passphrase of "+file)
 			return got.Reveal(), err

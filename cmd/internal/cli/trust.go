@@ -26,7 +26,7 @@ func (a *app) trustCommand() *cobra.Command {
 known_hosts of the state folder. A jump host on the way that is not known yet
 comes first. With --fingerprint nothing is asked: a key with that fingerprint is
 remembered and any other is refused. It can be given more than once, for a jump
-host and the host behind it.
+host and the host behind it. A key that was revoked is refused, whoever agrees.
 ` + exitHelp,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
@@ -127,6 +127,11 @@ func (m *meeting) machine(ctx context.Context, at remote.Config, question ui.Tex
 	if !m.byPerson {
 		if chosen = m.take(keys); len(chosen) == 0 {
 			return m.stranger(at, keys[0])
+		}
+	}
+	for _, k := range chosen {
+		if err := remote.CheckRevoked(at, k); err != nil {
+			return err
 		}
 	}
 	for _, k := range chosen {
