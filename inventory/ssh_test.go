@@ -171,3 +171,47 @@ func FuzzSSHConfig(f *testing.F) {
 		_, _ = parse(t, "version: 1\nhosts: {a: {address: h}, b: {address: i, jump: a}}\n", text)
 	})
 }
+
+// What is read and what is revoked is named by files, and "none" is a word of its own:
+// it leaves no file, and is told from a host that ssh_config says nothing about.
+func TestKnownHostsAndRevokedKeys(t *testing.T) {
+	t.Setenv("KEYS", "/srv/keys")
+	for _, c := range []struct{ ssh, user, global, revoked string }{
+		{"", "", "", ""},
+		{"GlobalKnownHostsFile /a \"/b c\" '/d e' /f\\ g # no more\n", "", "/a|/b c|/d e|/f g", ""},
+		{"GlobalKnownHostsFile \"/a\" \"/b\"\nUserKnownHostsFile \"~/k 1\" %d/k2\n", "/home/me/k 1|/home/me/k2", "/a|/b", ""},
+		{"GlobalKnownHostsFile none\nUserKnownHostsFile none\nRevokedHostKeys none\n", "", "", ""},
+		{"Host acme\n RevokedHostKeys /a\nHost *\n RevokedHostKeys /b\n", "", "", "/a"},
+		{"RevokedHostKeys=\"/a b\"\n", "", "", "/a b"},
+		{"RevokedHostKeys ~/gone-%h\nGlobalKnownHostsFile ${KEYS}/known\n", "", "/srv/keys/known", "/home/me/gone-h"},
+		{"Host other\n RevokedHostKeys /a\n", "", "", ""},
+		{"Match user op\n RevokedHostKeys /a\n UserKnownHostsFile /u\nHost *\n RevokedHostKeys /b\n", "", "", "/b|/a"},
+		{"Match host other exec true\n RevokedHostKeys /a\n", "", "", ""},
+		{"Match exec true\n RevokedHostKeys /a\n", "", "", "/a"},
+	} {
+		h := mustParse(t, "version: 1\nhosts: {acme: {address: h, jump: gate.example}}\n", c.ssh).Hosts()[0]
+		for from, list := range map[string][2]string{
+			"known_hosts":        {strings.Join(h.KnownHosts, "|"), c.user},
+			"global_known_hosts": {strings.Join(h.GlobalKnownHosts, "|"), c.global},
+			"revoked_host_keys":  {strings.Join(h.RevokedHostKeys, "|"), c.revoked},
+		} {
+			if list[0] != list[1] {
+				t.Errorf("%s: %q, want %q:\n%s", from, list[0], list[1], c.ssh)
+			}
+			if said := h.From[from] != ""; said != (list[1] != "" || strings.Contains(c.ssh, "none")) {
+				t.Errorf("%s is from %q:\n%s", from, h.From[from], c.ssh)
+			}
+		}
+		if strings.HasPrefix(c.ssh, "GlobalKnownHostsFile /a") && len(h.Jump[0].GlobalKnownHosts) != 4 {
+			t.Errorf("the jump host has %q", h.Jump[0].GlobalKnownHosts)
+		}
+	}
+}
+
+// A command is not run, and what it would have said is missed.
+func TestKnownHostsCommandIsTold(t *testing.T) {
+	inv := mustParse(t, "version: 1\nhosts: {acme: {address: h}}\n", "KnownHostsCommand /bin/keys %H\n")
+	if len(inv.Warnings) != 1 || !strings.Contains(inv.Warnings[0], "KnownHostsCommand is not supported") {
+		t.Errorf("got %q", inv.Warnings)
+	}
+}

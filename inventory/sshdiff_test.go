@@ -38,6 +38,9 @@ func TestSameAsOpenSSH(t *testing.T) {
 		"Host acme\n ProxyJump b.example\n HostName h\nHost *\n ProxyCommand nc %h %p\n",
 		"Host \"acme\"\n HostName h\n User \"op\"\n",
 		"Host acme # a comment\n HostName h # another\n",
+		"Host acme\n HostName h\n GlobalKnownHostsFile /a \"/b c\" '/d e' /f\\ g /h\\\\i # no more\n",
+		"Host acme\n HostName h\n GlobalKnownHostsFile \"/a b\"\n UserKnownHostsFile /u '/v w'\n RevokedHostKeys \"/r s\"\n",
+		"Host acme\n HostName h\n RevokedHostKeys /first\nHost *\n RevokedHostKeys /second\n GlobalKnownHostsFile none\n",
 	} {
 		out, err := exec.Command(ssh, "-G", "-F", write(t, config), "acme").Output()
 		if err != nil {
@@ -58,6 +61,14 @@ func TestSameAsOpenSSH(t *testing.T) {
 		want := said["user"] + "@" + said["hostname"] + ":" + said["port"]
 		if got != want || len(jump) == 0 != (said["proxyjump"] == "" || said["proxyjump"] == "none") {
 			t.Errorf("got %s by %v, ssh says %s by %s:\n%s", got, jump, want, said["proxyjump"], config)
+		}
+		for key, files := range map[string][]string{
+			"globalknownhostsfile": h.GlobalKnownHosts, "userknownhostsfile": h.KnownHosts, "revokedhostkeys": h.RevokedHostKeys,
+		} {
+			ours := strings.Join(files, " ")
+			if strings.Contains(strings.ToLower(config), key) && ours != strings.TrimPrefix(said[key], "none") {
+				t.Errorf("%s: got %q, ssh says %q:\n%s", key, ours, said[key], config)
+			}
 		}
 	}
 }

@@ -60,6 +60,12 @@ func (l *logBuffer) String() string {
 // lines of configuration %D stands for the server's folder.
 func startSSHD(t testing.TB, extraConfig ...string) *sshd {
 	t.Helper()
+	return startSSHDWith(t, func(*sshd) {}, extraConfig...)
+}
+
+// startSSHDWith lets prepare write more files before the server starts.
+func startSSHDWith(t testing.TB, prepare func(*sshd), extraConfig ...string) *sshd {
+	t.Helper()
 	binary, err := exec.LookPath("/usr/sbin/sshd")
 	if err != nil || os.Getuid() != 0 {
 		t.Skip("NOT RUN: needs root and /usr/sbin/sshd (Debian: apt-get install openssh-server sudo)")
@@ -92,6 +98,7 @@ Subsystem sftp /usr/lib/openssh/sftp-server
 `, s.port, dir, strings.ReplaceAll(strings.Join(extraConfig, "\n"), "%D", dir))
 	must(t, os.WriteFile(filepath.Join(dir, "sshd_config"), []byte(config), 0o600))
 	must(t, os.MkdirAll("/run/sshd", 0o755))
+	prepare(s)
 	s.start(binary)
 	s.known = filepath.Join(dir, "known", "known_hosts")
 	must(t, remote.Trust(s.known, "127.0.0.1", s.port, s.host.PublicKey()))
