@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -189,6 +190,28 @@ func TestCheckHostKey(t *testing.T) {
 	err := remote.CheckHostKey(t.Context(), remote.Config{Address: "127.0.0.1", Port: f.addr.Port})
 	if _, ok := errors.AsType[*remote.UnreachableError](err); !ok {
 		t.Errorf("nobody there: got %v", err)
+	}
+}
+
+// Those who trust keys at the same time lose none of each other's. That processes do
+// not either is held where the lock is made.
+func TestTrustAtTheSameTime(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state", "known_hosts")
+	var all sync.WaitGroup
+	const hosts = 20
+	for i := range hosts {
+		key := newSigner(t, "").PublicKey()
+		all.Go(func() {
+			if err := remote.Trust(file, fmt.Sprintf("host%d", i), 22, key); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	text, err := os.ReadFile(file)
+	must(t, err)
+	if got := strings.Count(string(text), "\n"); got != hosts {
+		t.Errorf("%d keys are there, %d were trusted:\n%s", got, hosts, text)
 	}
 }
 

@@ -1,10 +1,10 @@
 package remote_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"liftalot/remote"
@@ -76,22 +76,16 @@ func rootFolder(t *testing.T) string {
 	return dir
 }
 
-// cut ends every connection to the server, and leaves the server: the process
-// that holds the connection is a child of sshd, or of the monitor between.
-func (s *sshd) cut() {
-	pids := childrenNamed(s.pid(), "sshd")
-	for _, monitor := range pids {
-		pids = append(pids, childrenNamed(monitor, "sshd")...)
-	}
-	if len(pids) > 0 {
-		_ = exec.Command("kill", append([]string{"-KILL"}, pids...)...).Run()
-	}
-}
+// cut ends every connection to the server, and leaves the server.
+func (s *sshd) cut() { s.run("sh", "-c", cutScript(s.port)) }
 
-func childrenNamed(pid, name string) []string {
-	out, err := exec.Command("pgrep", "-P", pid, "-x", name).Output()
-	if err != nil {
-		return nil // there is none
-	}
-	return strings.Fields(string(out))
+// cutScript kills whatever has an open connection to a port of this machine, and so not the
+// server that listens there. What holds one has had several names: "sshd" and since
+// OpenSSH 9.8 "sshd-session", with a monitor of the same name before it
+// (13-openssh-98-in-tests).
+func cutScript(port int) string {
+	return fmt.Sprintf(`open=$(awk '$4 == "01" && $2 ~ /:%04X$/ { print "socket:[" $10 "]" }' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+[ -z "$open" ] || find /proc/[0-9]*/fd -maxdepth 1 -lname 'socket:*' -printf '%%l %%h\n' 2>/dev/null |
+	grep -F "$open" | sed 's,.*/proc/\([0-9]*\)/fd$,\1,' | sort -u | xargs -r kill -KILL
+true`, port)
 }

@@ -35,7 +35,6 @@ type sshd struct {
 	host    ssh.Signer
 	log     *logBuffer
 	stop    func()
-	pid     func() string
 }
 
 // logBuffer collects what sshd says while the test runs.
@@ -110,7 +109,6 @@ func (s *sshd) start(binary string) {
 	cmd := exec.Command(binary, "-D", "-e", "-f", filepath.Join(s.dir, "sshd_config"))
 	cmd.Stderr = s.log
 	must(s.t, cmd.Start())
-	s.pid = func() string { return strconv.Itoa(cmd.Process.Pid) }
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	s.stop = sync.OnceFunc(func() {

@@ -38,7 +38,7 @@ func TestConformanceOnVPS(t *testing.T) {
 						Identities: []string{host.KeyFile}, IdentitiesOnly: true, KnownHosts: []string{trusted(t, host)},
 					},
 					Dir: vpsFolder(t, host),
-					Cut: func() { onVPS(t, host, `pkill -KILL -x sshd-session; true`) },
+					Cut: func() { onVPS(t, host, cutScript(host.Port)) },
 				}
 			})
 		})

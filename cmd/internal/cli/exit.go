@@ -209,7 +209,7 @@ func keyHint(host string, e *remote.HostKeyError) string {
 	case e.Kind == remote.HostKeyChanged:
 		return "ask the client whether the server was reinstalled; if so, remove the line named above and trust the host again"
 	case e.Kind == remote.HostKeyRevoked:
-		return fmt.Sprintf("whoever has a revoked key can pass for %s: do not trust it; ask why it was revoked, and for a server with a new key: liftalot trust %s", e.Host, host)
+		return fmt.Sprintf("whoever has a revoked key can pass for %s: ask the client why it was revoked, and to give the server a new one", e.Host)
 	case e.Kind == remote.HostKeyUnchecked:
 		return "until that file can be read every key is refused, as ssh does: make it readable, or change RevokedHostKeys in ssh_config"
 	}

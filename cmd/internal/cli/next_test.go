@@ -3,9 +3,11 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -105,6 +107,27 @@ func TestAChannelIsNeverRememberedLower(t *testing.T) {
 	}
 	if got := d.seen("mirror.example", "stable"); got != low {
 		t.Errorf("another host's is %+v", got)
+	}
+}
+
+// Invocations that remember at the same time lose nothing of each other's.
+func TestChannelsAreRememberedAtTheSameTime(t *testing.T) {
+	d := newDesk(t, "")
+	var all sync.WaitGroup
+	const invocations = 20
+	for i := range invocations {
+		other := &session{state: d.state} // as another process has it
+		all.Go(func() {
+			if err := other.remember(fmt.Sprintf("host%d.example", i), "stable", release.Seen{Version: "0.24.6"}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for i := range invocations {
+		if d.seen(fmt.Sprintf("host%d.example", i), "stable").Version == "" {
+			t.Errorf("what invocation %d remembered is lost", i)
+		}
 	}
 }
 
