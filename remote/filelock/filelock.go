@@ -12,7 +12,6 @@ package filelock
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"time"
 )
@@ -55,6 +54,6 @@ func wait(f *os.File, until time.Time) error {
 		if time.Now().After(until) {
 			return fmt.Errorf("another liftalot on this machine has held it for %v: %w", patience, err)
 		}
-		time.Sleep(interval/2 + rand.N(interval)) // those who wait do not come all at once
+		<-time.After(interval)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -130,6 +131,25 @@ func TestABatchIsNewerThanTheLast(t *testing.T) {
 		if got, err := s.newBatchID(now); err != nil || got != want {
 			t.Errorf("at %s: %s, %v", now, got, err)
 		}
+	}
+}
+
+// Batches that begin in the same millisecond have a record each.
+func TestBatchesThatBeginAtOnce(t *testing.T) {
+	d := newDesk(t, "")
+	var all sync.WaitGroup
+	const batches = 10
+	for range batches {
+		b := &batchRun{session: &session{app: d.app, state: d.state}}
+		all.Go(func() {
+			if _, err := b.beginRecord("rollback", nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if files, err := d.batchFiles(); err != nil || len(files) != batches {
+		t.Errorf("%d records of %d batches: %v", len(files), batches, err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"liftalot/plan"
 	"liftalot/plan/batch"
 	"liftalot/plan/journal"
+	"liftalot/remote/filelock"
 )
 
 // A batch leaves a record in the state folder: batches/ID.json, one object,
@@ -83,7 +84,19 @@ func (s *session) batchFolder() string { return filepath.Join(s.state, "batches"
 // host forgets none of forty; one that goes on with the last batch takes over the others
 // too, and tells of the whole evening. A rollback of some hosts takes none over: what an
 // older one left may be well by now, and stay as it is.
-func (b *batchRun) beginRecord(verb string, members []batch.Host) (*batchRecord, error) {
+func (b *batchRun) beginRecord(verb string, members []batch.Host) (r *batchRecord, err error) {
+	if err := os.MkdirAll(b.batchFolder(), 0o700); err != nil {
+		return nil, fmt.Errorf("write the batch's record: %w", err)
+	}
+	// Two that begin at once would take the same name, and one record would be gone.
+	err = filelock.Do(b.batchFolder(), func() error {
+		r, err = b.newRecord(verb, members)
+		return err
+	})
+	return r, err
+}
+
+func (b *batchRun) newRecord(verb string, members []batch.Host) (*batchRecord, error) {
 	now := b.env.Now().UTC()
 	id, err := b.newBatchID(now)
 	if err != nil {
@@ -106,9 +119,6 @@ func (b *batchRun) beginRecord(verb string, members []batch.Host) (*batchRecord,
 	}
 	if last != nil {
 		b.takeOver(r, last)
-	}
-	if err := os.MkdirAll(b.batchFolder(), 0o700); err != nil {
-		return nil, fmt.Errorf("write the batch's record: %w", err)
 	}
 	return r, r.write()
 }
