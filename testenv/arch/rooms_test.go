@@ -29,6 +29,7 @@ func rooms() []room {
 
 		// Words and decisions. compose, release and batch are leaves that know no host.
 		{"plan/compose", nil},
+		{"plan/container", nil},
 		{"plan/release", nil},
 		{"plan/batch", nil},
 		{"plan", []string{"inventory", "plan/compose"}},
