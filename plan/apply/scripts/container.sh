@@ -14,35 +14,39 @@
 # asked; else it says why not on standard error, in one line, and is 4 where what was
 # asked for is not there, 1 otherwise.
 #
-# The byte after the request keeps an engine from dropping what it is at: it takes the
-# end of what it reads for a client that has gone, unless something is left to read.
+# What is written to the engine stays open until the answer is there: engines take its end
+# for a client that has gone and drop what they are at (seen with 26.1). A sleep keeps it
+# open, whose pid goes ahead of the request.
 api() {
 	_answer=$(
 		if [ -n "${SOCKET:-}" ]; then
-			set -- "$1" "$2" "${3:-/dev/null}"
-			exec curl -sS -i -0 -m 60 --unix-socket "$SOCKET" -X "$1" -H 'Content-Type: application/json' --data-binary "@$3" "http://docker$2" 2>&1
+			exec curl -sS -i -0 -m 60 --unix-socket "$SOCKET" -X "$1" -H 'Content-Type: application/json' --data-binary "@${3:-/dev/null}" "http://docker$2" 2>&1
 		fi
-		_length=0
-		[ -z "${3:-}" ] || _length=$(wc -c <"$3" | tr -d ' ')
 		{
-			printf '%s %s HTTP/1.0\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: %s\r\n\r\n' "$1" "$2" "$_length"
-			[ -z "${3:-}" ] || cat "$3"
-			printf '\r\n'
-		} | docker system dial-stdio 2>&1 &
-		_dial=$!
-		# An engine that never answers must not hold up whoever asks.
-		(
-			_n=0
-			while [ "$_n" -lt 60 ]; do
-				sleep 1
-				kill -0 "$_dial" || exit 0
-				_n=$((_n + 1))
-			done
-			kill "$_dial"
-		) >/dev/null 2>&1 </dev/null &
-		_watch=$!
-		wait "$_dial"
-		kill "$_watch" 2>/dev/null
+			sleep 65 &
+			echo $!
+			printf '%s %s HTTP/1.0\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: %s\r\n\r\n' "$1" "$2" "$(cat "${3:-/dev/null}" | wc -c | tr -d ' ')"
+			cat "${3:-/dev/null}"
+			wait
+		} 2>/dev/null | {
+			read -r _writer
+			exec 4<&0
+			docker system dial-stdio <&4 2>&1 &
+			_dial=$!
+			# An engine that never answers must not hold up whoever asks.
+			(
+				_n=0
+				while [ "$_n" -lt 60 ]; do
+					sleep 1
+					kill -0 "$_dial" || exit 0
+					_n=$((_n + 1))
+				done
+				kill "$_dial"
+			) >/dev/null 2>&1 </dev/null 4<&- &
+			_watch=$!
+			wait "$_dial"
+			kill "$_writer" "$_watch" 2>/dev/null
+		}
 	)
 	_status=$(printf '%s\n' "$_answer" | head -n 1 | tr -d '\r')
 	case $_status in
