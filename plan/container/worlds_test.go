@@ -126,7 +126,7 @@ services:
   reader:
     image: liftalot-record/plain:1
     labels: *labels
-    volumes_from: [server]
+    volumes: [/data]
     links: ["server:talkative"]
     networks: [inner]
     entrypoint: ["/bin/busybox", "sh", "-c"]

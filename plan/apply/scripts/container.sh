@@ -142,12 +142,13 @@ ask_with() {
 # it prints the names of the fields that differ, one a line.
 same() {
 	_now=$1/$2.now
+	case ${3:-} in *[!0-9a-f]*) echo "$3 is no container id" && return 1 ;; esac
 	(umask 077 && docker inspect -f "$(cat "$1/$2.template")" "$2" </dev/null 2>/dev/null >"$_now.raw") || {
 		rm -f "$_now.raw"
 		echo "the engine tells nothing of $2"
 		return 1
 	}
-	(umask 077 && sed -e "s/${3:-^@}/@SERVER@/g" "$_now.raw" | grep -v -E '^$|^[^ ]* (null|\[\]|\{\}|""|0|false)$|^HostConfig\.Binds "[0-9a-f]{64}:' >"$_now")
+	(umask 077 && sed -e "s/${3:-@SERVER@}/@SERVER@/g" "$_now.raw" | grep -v -E '^$|^[^ ]* (null|\[\]|\{\}|""|0|false)$|^HostConfig\.Binds "[0-9a-f]{64}:' >"$_now")
 	_differ=$({
 		grep -v -x -F -f "$1/$2.fields" "$_now"
 		grep -v -x -F -f "$_now" "$1/$2.fields"
