@@ -6,13 +6,13 @@ package container_test
 // in one world.
 func worlds() []world {
 	return []world{
-		{name: "words", targets: []string{"rec-words", "rec-noentry", "rec-entry"}, differ: []string{".HostConfig.Binds"}, run: `
+		{name: "words", here: true, targets: []string{"rec-words", "rec-noentry", "rec-entry"}, differ: []string{".HostConfig.Binds"}, run: `
 @RUN@ --name rec-words -e EMPTY= -e 'PASS=a$b"c\d'\''e=f @SERVER@ @IMAGE@ &|/' -e 'LINES=one
 two' -e 'UNI=äß→🙂 <>&' --label 'we.ird=@ID@ "x"' --entrypoint /bin/busybox liftalot-record/rich:1 sh -c '/bin/busybox sleep "$1"' '' 9999
 @RUN@ --name rec-noentry --no-healthcheck --restart unless-stopped --entrypoint '' liftalot-record/rich:1 /bin/busybox sleep 9999
 @RUN@ --name rec-entry -t -i --entrypoint /bin/busybox liftalot-record/rich:1 sh`,
 			check: `docker exec rec-words /bin/busybox sh -c 'printf %s "$PASS"' >got; printf %s 'a$b"c\d'\''e=f @SERVER@ @IMAGE@ &|/' | cmp - got`},
-		{name: "mounts", targets: []string{"rec-mounts", "rec-nameless"}, curl: true, run: `
+		{name: "mounts", here: true, curl: true, targets: []string{"rec-mounts", "rec-nameless"}, run: `
 docker volume create --label @LABEL@ rec-vol
 @RUN@ --name rec-mounts --read-only -v rec-vol:/vol -v "$PWD/files:/files:ro,rprivate" --mount "type=bind,src=$PWD/files,dst=/again,readonly,bind-propagation=rprivate" \
  --tmpfs /run:size=1m,mode=0700 --mount type=tmpfs,dst=/tmp,tmpfs-size=1048576,tmpfs-mode=01777 --mount type=volume,src=rec-vol,dst=/sub2,readonly,volume-nocopy liftalot-record/rich:1
@@ -22,7 +22,7 @@ docker exec rec-nameless /bin/busybox sh -c 'for d in /data /more /third; do ech
 			differ: []string{".HostConfig.Binds", ".HostConfig.Mounts"},
 			check: `[ "$(docker exec rec-mounts /bin/busybox cat /data/kept /sub2/kept /files/seen /again/seen | tr '\n' ' ')" = 'kept kept of the host of the host ' ]
 [ "$(docker exec rec-nameless /bin/busybox cat /data/kept /more/kept /third/kept /data/seed | tr '\n' ' ')" = 'kept kept kept of the image' ]`},
-		{name: "networks", targets: []string{"rec-nets", "rec-left", "rec-none", "rec-host"}, curl: true, run: `
+		{name: "networks", targets: []string{"rec-nets", "rec-left", "rec-none", "rec-host"}, run: `
 docker network create --label @LABEL@ --subnet 172.31.240.0/24 rec-a >/dev/null
 docker network create --label @LABEL@ --internal --subnet 172.31.241.0/24 rec-b >/dev/null
 docker network create --label @LABEL@ rec-c >/dev/null
