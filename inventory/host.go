@@ -38,9 +38,10 @@ type Host struct {
 	Groups []string          `json:"groups,omitempty"` // in the order of the file
 
 	RequireSignature bool     `json:"require_signature"`
-	CosignKeySHA256  string   `json:"cosign_key_sha256"` // lower case hex
-	ManifestHost     string   `json:"manifest_host"`     // https URL without a path
-	Allow            []string `json:"allow,omitempty"`   // decisions a person has taken, by name
+	CosignKeySHA256  string   `json:"cosign_key_sha256"`       // lower case hex
+	ManifestHost     string   `json:"manifest_host"`           // https URL without a path
+	ProxyDigests     []string `json:"proxy_digests,omitempty"` // socket proxies that need no signature
+	Allow            []string `json:"allow,omitempty"`         // decisions a person has taken, by name
 
 	// From says where each value was found, keyed as in the file:
 	// From["user"] is "defaults, inventory.yml:4".
@@ -59,6 +60,7 @@ func (h Host) clone() Host {
 	h.RevokedHostKeys = slices.Clone(h.RevokedHostKeys)
 	h.Groups = slices.Clone(h.Groups)
 	h.Allow = slices.Clone(h.Allow)
+	h.ProxyDigests = slices.Clone(h.ProxyDigests)
 	h.Backup.Recipients = slices.Clone(h.Backup.Recipients)
 	h.Labels = maps.Clone(h.Labels)
 	h.From = maps.Clone(h.From)
@@ -95,9 +97,10 @@ const (
 // Registry says where images come from and who we are there. Without a
 // username the registry is read anonymously, or with what the host has.
 type Registry struct {
-	Address  string    `json:"address"` // host, or host:port
-	Username string    `json:"username,omitempty"`
-	Password SecretRef `json:"password,omitzero"`
+	Address   string    `json:"address"` // host, or host:port
+	Username  string    `json:"username,omitempty"`
+	Password  SecretRef `json:"password,omitzero"`
+	TokenHost string    `json:"token_host,omitempty"` // the one other host that may be given the login, for a token
 }
 
 // Backup says where backups lie, and who can open them beside the machine's own
@@ -122,6 +125,12 @@ const (
 
 	// defaultCosignKey is the fingerprint that the vendor's runbook pins.
 	defaultCosignKey = "f1ff3f7ff3a1a7fe53620bbd8db0e362e55dcf622780e271740bc27d1850d082"
+
+	// defaultProxyDigest is the index of tecnativa/docker-socket-proxy:0.3.0 at
+	// Docker Hub, of which the vendor's socket proxy is a mirror, as public
+	// repositories that do not know of each other have pinned it. Whether the
+	// vendor's copy is the same bytes is not public; if it is, they are known.
+	defaultProxyDigest = "sha256:9e4b9e7517a6b660f2cc903a19b257b1852d5b3344794e3ea334ff00ae677ac2"
 
 	// defaultMaxDowntime is twice the minute that the runbook waits for
 	// health: a server with many pending migrations needs longer than that.

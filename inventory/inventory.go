@@ -22,8 +22,8 @@
 //
 // The keys of a host are address, port, user, identity, jump, sudo,
 // compose_dir, channel or version, pin, registry (address, username,
-// password), backup (recipients, folder, bucket, bucket_login), public_url, max_downtime, labels,
-// require_signature, cosign_key_sha256, manifest_host and allow. Defaults and groups take the
+// password, token_host), backup (recipients, folder, bucket, bucket_login), public_url, max_downtime, labels,
+// require_signature, cosign_key_sha256, manifest_host, proxy_digests and allow. Defaults and groups take the
 // same keys, save address.
 //
 // Names of hosts and groups are lower case letters, digits, dot, dash and

@@ -60,7 +60,7 @@ hosts:
     compose_dir: /srv/chatalot/
     version: 0.24.6
     pin: tag
-    registry: {username: acme, password: env:ACME_TOKEN, address: registry.example.com:5000}
+    registry: {username: acme, password: env:ACME_TOKEN, address: registry.example.com:5000, token_host: git.example.com}
     backup: {recipients: [age1sv3vk7rvsqhfyw600v3m043pkukth5xnyfm6y9s36mxrynxleaasm777e2], folder: /mnt/backups, bucket: "s3://clients/of/me/?endpoint=https://s3.example:9000/&region=eu-1&style=host", bucket_login: env:S3}
     public_url: https://chat.acme.example/
     max_downtime: 60s
@@ -68,6 +68,7 @@ hosts:
     require_signature: true
     cosign_key_sha256: F1FF3F7FF3A1A7FE53620BBD8DB0E362E55DCF622780E271740BC27D1850D082
     manifest_host: https://updates.example.com
+    proxy_digests: ["sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"]
     allow: [old-migrations, no-egress]
   globex: {address: "[2001:db8::7]"}
 `
@@ -90,7 +91,7 @@ func TestLoadEveryKey(t *testing.T) {
 			Recipients: []string{"age1sv3vk7rvsqhfyw600v3m043pkukth5xnyfm6y9s36mxrynxleaasm777e2"}, Folder: "/mnt/backups",
 			Bucket: Bucket{"clients", "of/me", "https://s3.example:9000", "eu-1", false}, BucketLogin: SecretRef{SchemeEnv, "S3"},
 		},
-		Registry:         Registry{"registry.example.com:5000", "acme", SecretRef{SchemeEnv, "ACME_TOKEN"}},
+		Registry:         Registry{"registry.example.com:5000", "acme", SecretRef{SchemeEnv, "ACME_TOKEN"}, "git.example.com"},
 		PublicURL:        "https://chat.acme.example",
 		MaxDowntime:      time.Minute,
 		Labels:           map[string]string{"team": "chat", "client": "acme"},
@@ -98,6 +99,7 @@ func TestLoadEveryKey(t *testing.T) {
 		RequireSignature: true,
 		CosignKeySHA256:  defaultCosignKey,
 		ManifestHost:     "https://updates.example.com",
+		ProxyDigests:     []string{"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
 		Allow:            []string{"old-migrations", "no-egress"},
 	}
 	globex := Host{
@@ -105,13 +107,13 @@ func TestLoadEveryKey(t *testing.T) {
 		Sudo: Sudo{Mode: SudoNoPasswd}, Channel: "beta", Pin: PinDigest,
 		Registry: Registry{Address: defaultRegistry}, MaxDowntime: 30 * time.Second,
 		Labels: map[string]string{"team": "chat"}, Groups: []string{"eu", "canaries"},
-		CosignKeySHA256: defaultCosignKey, ManifestHost: defaultManifestHost,
+		CosignKeySHA256: defaultCosignKey, ManifestHost: defaultManifestHost, ProxyDigests: []string{defaultProxyDigest},
 	}
 	want.Jump = []Host{globex, {
 		Name: "198.51.100.9", Address: "198.51.100.9", Port: 2200, User: "op",
 		Sudo: Sudo{Mode: SudoNoPasswd}, Channel: "stable", Pin: PinDigest,
 		Registry: Registry{Address: defaultRegistry}, MaxDowntime: 2 * time.Minute,
-		CosignKeySHA256: defaultCosignKey, ManifestHost: defaultManifestHost,
+		CosignKeySHA256: defaultCosignKey, ManifestHost: defaultManifestHost, ProxyDigests: []string{defaultProxyDigest},
 	}}
 	if diff := cmp.Diff(want, acme); diff != "" {
 		t.Errorf("acme (-want +got):\n%s", diff)
@@ -214,8 +216,11 @@ func TestBadFiles(t *testing.T) {
 		{"unknown backup key", head + "    backup: {to: x}\n", `inventory.yml:5: hosts.a.backup: unknown key "to" (known are recipients, folder, bucket, bucket_login)`},
 		{"bucket in plain text", head + "    backup: {bucket_login: AKABC:secret}\n", `inventory.yml:5: hosts.a.backup.bucket_login: a secret in plain text is refused (` + secretForms + `)`},
 		{"bucket of another kind", head + "    backup: {bucket: gs://clients}\n", `inventory.yml:5: hosts.a.backup.bucket: must be a URL that starts with s3:// (` + bucketHint + `)`},
-		{"unknown registry key", head + "    registry: {token: hunter2}\n", `inventory.yml:5: hosts.a.registry: unknown key "token" (known are address, username, password)`},
+		{"unknown registry key", head + "    registry: {token: hunter2}\n", `inventory.yml:5: hosts.a.registry: unknown key "token" (known are address, username, password, token_host)`},
 		{"registry URL", head + "    registry: {address: https://r.example}\n", "inventory.yml:5: hosts.a.registry.address: must be a host, or host:port, without a scheme (as in registry.example.com or registry.example.com:5000)"},
+		{"token host URL", head + "    registry: {token_host: https://r.example/token}\n", "inventory.yml:5: hosts.a.registry.token_host: must be a host, or host:port, without a scheme (as in registry.example.com or registry.example.com:5000)"},
+		{"digest without its kind", head + "    proxy_digests: [" + strings.Repeat("0", 64) + "]\n", `inventory.yml:5: hosts.a.proxy_digests: must be sha256: and 64 hex digits in lower case ("docker buildx imagetools inspect IMAGE" prints it)`},
+		{"digest of a tag", head + "    proxy_digests: 0.3.0\n", `inventory.yml:5: hosts.a.proxy_digests: must be sha256: and 64 hex digits in lower case ("docker buildx imagetools inspect IMAGE" prints it)`},
 		{"relative folder", head + "    compose_dir: chatalot\n", "inventory.yml:5: hosts.a.compose_dir: must be auto or an absolute path on the host"},
 		{"channel", head + "    channel: stabel\n", `inventory.yml:5: hosts.a.channel: must be one of stable, beta, canary (did you mean "stable"?)`},
 		{"channel and version", head + "    channel: beta\n    version: 0.24.6\n", "inventory.yml:6: hosts.a: has both channel and version; they exclude each other"},
@@ -314,7 +319,7 @@ func TestTemplateLoads(t *testing.T) {
 	for i := range hosts {
 		for _, h := range []*Host{&hosts[i], &again[i]} {
 			// What the template leaves to a person, and what names lines.
-			h.From, h.Groups, h.Allow = nil, nil, nil
+			h.From, h.Groups, h.Allow, h.ProxyDigests = nil, nil, nil, nil
 			h.Pin, h.MaxDowntime, h.RequireSignature, h.ManifestHost = "", 0, false, ""
 		}
 	}

@@ -44,6 +44,7 @@ func hostKeys() map[string]reader {
 		"require_signature": one(parseBool, func(d *draft, v bool) { d.RequireSignature = v }),
 		"cosign_key_sha256": one(parseFingerprint, func(d *draft, v string) { d.CosignKeySHA256 = v }),
 		"manifest_host":     one(parseManifestHost, func(d *draft, v string) { d.ManifestHost = v }),
+		"proxy_digests":     many(parseDigest, func(d *draft, v []string) { d.ProxyDigests = v }),
 		"allow":             many(parseDecision, func(d *draft, v []string) { d.Allow = v }),
 	}
 }
@@ -138,6 +139,7 @@ func readRegistry(d *decoder, at spot, n *yaml.Node) []setting {
 		{"address", one(parseRegistryAddress, func(h *draft, v string) { h.Registry.Address = v })},
 		{"username", one(parseText, func(h *draft, v string) { h.Registry.Username = v })},
 		{"password", one(parseSecretRef, func(h *draft, v SecretRef) { h.Registry.Password = v })},
+		{"token_host", one(parseRegistryAddress, func(h *draft, v string) { h.Registry.TokenHost = v })},
 	})
 }
 

@@ -55,6 +55,7 @@ func builtIn(env *surroundings) []setting {
 		{key: "max_downtime", apply: func(d *draft) { d.MaxDowntime = defaultMaxDowntime }},
 		{key: "require_signature", apply: func(d *draft) { d.RequireSignature = false }},
 		{key: "cosign_key_sha256", apply: func(d *draft) { d.CosignKeySHA256 = defaultCosignKey }},
+		{key: "proxy_digests", apply: func(d *draft) { d.ProxyDigests = []string{defaultProxyDigest} }},
 		{key: "manifest_host", apply: func(d *draft) { d.ManifestHost = defaultManifestHost }},
 	}
 	for i := range list {

@@ -113,7 +113,7 @@ func (s Sudo) text() string {
 func (r Registry) text() string {
 	fields := map[string]string{}
 	for key, value := range map[string]string{
-		"address": r.Address, "username": r.Username, "password": r.Password.String(),
+		"address": r.Address, "username": r.Username, "password": r.Password.String(), "token_host": r.TokenHost,
 	} {
 		if value != "" {
 			fields[key] = value
@@ -212,6 +212,8 @@ const templateTail = `
 #     channel: stable                 # or version: 0.24.6
 #     pin: digest                     # or tag
 #     registry: {username: acme, password: "env:ACME_TOKEN"}
+#                                     # token_host: git.example, where the registry has another host give
+#                                     # out its tokens and that host may have the login
 #     backup:
 #       folder: /mnt/backups          # an absolute path on this machine
 #       bucket: "s3://backups/liftalot?endpoint=https://s3.example.com&region=eu-central-1"
@@ -221,10 +223,12 @@ const templateTail = `
 #     labels: {client: acme}          # for "report --client"; hosts of one client go one by one
 #     cosign_key_sha256: 0123…        # SHA-256 of the vendor's key file, where you have it from elsewhere
 #     manifest_host: https://updates.example  # where the channel's manifest is
-#     require_signature: false
+#     require_signature: false        # of all three images and the manifest
+#     proxy_digests: ["sha256:0123…"] # socket proxies that need no signature, in place of the known one
 #     allow: []                       # decisions you take for this host, by name:
 #                                     # old-migrations, unhealthy-server, proxy-writable-root,
-#                                     # no-final-dump, "overwrite:SERVICE.KEY"
+#                                     # no-final-dump, unsigned-proxy, lost-signature,
+#                                     # "overwrite:SERVICE.KEY"
 #
 # Secrets never stand in this file: env:NAME, file:PATH (mode 0600),
 # command:LINE (a password manager), keychain:SERVICE/ACCOUNT (of macOS or of a

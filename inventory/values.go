@@ -34,6 +34,7 @@ var (
 	dnsForm         = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
 	userForm        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@\\-]*\$?$`)
 	fingerprintForm = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
+	digestForm      = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 	decisionForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(:[A-Za-z0-9._-]+)?$`) // what, and of what
 	envForm         = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
@@ -262,6 +263,14 @@ func parseFingerprint(_ *surroundings, text string) (string, error) {
 		return "", badHint("sha256sum of the key file prints them", "must be the 64 hex digits of a SHA-256")
 	}
 	return strings.ToLower(text), nil
+}
+
+// parseDigest takes the one form that registries and docker write.
+func parseDigest(_ *surroundings, text string) (string, error) {
+	if !digestForm.MatchString(text) {
+		return "", badHint(`"docker buildx imagetools inspect IMAGE" prints it`, "must be sha256: and 64 hex digits in lower case")
+	}
+	return text, nil
 }
 
 func parseDecision(env *surroundings, text string) (string, error) {

@@ -1,6 +1,10 @@
 package plan
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Settings are what the inventory asks for on one host.
 type Settings struct {
@@ -12,6 +16,7 @@ type Settings struct {
 	PublicURL    string
 	Credentials  bool     // registry credentials are configured
 	Allow        []string // decisions a person has taken, by name
+	ProxyDigests []string // socket proxies that need no signature
 }
 
 // Pin says how an image is written into the compose file.
@@ -33,13 +38,19 @@ const (
 	AllowNoFinalDump = "no-final-dump"
 	// AllowDegraded starts from a server that is not healthy.
 	AllowDegraded = "unhealthy-server"
+	// AllowUnsignedProxy accepts a socket proxy that no signature vouches for where
+	// signatures are required.
+	AllowUnsignedProxy = "unsigned-proxy"
+	// AllowLostSignature accepts a channel or an image without a signature that had
+	// one before.
+	AllowLostSignature = "lost-signature"
 	// AllowOverwrite, followed by SERVICE.KEY, replaces a value that differs.
 	AllowOverwrite = "overwrite:"
 )
 
 // Decisions lists all of them, for the inventory's own check.
 func Decisions() []string {
-	return []string{AllowOldMigrations, AllowWritableProxy, AllowNoFinalDump, AllowDegraded, AllowOverwrite}
+	return []string{AllowOldMigrations, AllowWritableProxy, AllowNoFinalDump, AllowDegraded, AllowUnsignedProxy, AllowLostSignature, AllowOverwrite}
 }
 
 // Allows reports whether a person has taken the decision.
@@ -74,26 +85,62 @@ type Ref struct {
 	Platform  string `json:"platform,omitempty"` // digest of the host's own architecture
 	Signature string `json:"signature"`
 	Declared  bool   `json:"declared,omitempty"` // the manifest names the digest
+	// KnownDigest is set of a socket proxy that is not signed and whose digest is known.
+	KnownDigest bool `json:"known_digest,omitempty"`
 }
 
-// Unsigned lists what of a release no signature vouches for, empty for a release
-// that passes where signatures are required. One that was asked for by its version
-// has no manifest, only the signatures of its images.
-func (r Release) Unsigned() []string {
+// Unsigned lists what of a release no signature vouches for and no decision of these
+// settings accepts, empty for a release that passes where signatures are required. One
+// that was asked for by its version has no manifest, only the signatures of its images.
+func (r Release) Unsigned(s Settings) []string {
 	var out []string
-	signed := r.Signature == verified
-	if r.Manifest != "" && !signed {
+	if r.Manifest != "" && r.Signature != verified {
 		out = append(out, "the manifest")
 	}
-	for _, image := range []struct {
-		name string
-		ref  Ref
-	}{{"the server image", r.Server}, {"the updater image", r.Updater}} {
-		if image.ref.Signature != verified && !(image.ref.Declared && signed) {
-			out = append(out, image.name)
+	for _, image := range r.images() {
+		if !r.vouches(image.ref) && !(image.proxy && s.acceptsProxy(image.ref)) {
+			out = append(out, "the "+image.name)
 		}
 	}
 	return out
+}
+
+// Vouched says in words how far each part of a release is vouched for.
+func (r Release) Vouched() string {
+	var words []string
+	for _, image := range r.images() {
+		word := image.name + " " + image.ref.Signature
+		switch {
+		case image.ref.Signature == verified:
+		case r.vouches(image.ref):
+			word += " (the manifest names it)"
+		case image.ref.KnownDigest:
+			word += " (its digest is known)"
+		}
+		words = append(words, word)
+	}
+	return "manifest " + r.Signature + "; " + strings.Join(words, ", ")
+}
+
+// A releaseImage is one of the three images of a release.
+type releaseImage struct {
+	name  string
+	ref   Ref
+	proxy bool
+}
+
+func (r Release) images() []releaseImage {
+	return []releaseImage{{name: "server image", ref: r.Server}, {name: "updater image", ref: r.Updater}, {name: "socket proxy image", ref: r.Proxy, proxy: true}}
+}
+
+// vouches reports whether something signed names an image.
+func (r Release) vouches(ref Ref) bool {
+	return ref.Signature == verified || ref.Declared && r.Signature == verified
+}
+
+// acceptsProxy reports whether a socket proxy needs no signature.
+func (s Settings) acceptsProxy(ref Ref) bool {
+	return s.Allows(AllowUnsignedProxy) || slices.Contains(s.ProxyDigests, ref.Digest) || slices.Contains(s.ProxyDigests, ref.Platform)
 }
 
 // verified is what a release says of a signature that was looked at and is good.

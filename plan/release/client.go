@@ -63,7 +63,7 @@ func (c *Client) Resolve(ctx context.Context, src Source) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	rel.Manifest, rel.ManifestSHA256 = offer.signature, offer.sha256
+	rel.Manifest, rel.ManifestSHA256, rel.offered = offer.signature, offer.sha256, offer.said
 	if err := s.judge(rel); err != nil {
 		return nil, err
 	}
@@ -143,7 +143,8 @@ func (s *session) images(ctx context.Context, k *key, m manifest) (*Release, err
 	if err != nil {
 		return nil, err
 	}
-	rel := &Release{Version: m.Version, Channel: s.src.Channel, KeyPEM: k.pem, KeySHA256: k.sha256}
+	rel := s.place()
+	rel.Version, rel.KeyPEM = m.Version, k.pem
 	lookups := []struct {
 		want want
 		into *Image
@@ -163,24 +164,25 @@ func (s *session) images(ctx context.Context, k *key, m manifest) (*Release, err
 	return rel, nil
 }
 
+// place is a release of which only its place is known.
+func (s *session) place() *Release {
+	return &Release{ManifestHost: s.src.ManifestHost, Channel: s.src.Channel, KeySHA256: s.src.KeySHA256}
+}
+
 // judge refuses or warns of what only shows when everything is known.
 func (s *session) judge(rel *Release) error {
-	if seen := s.src.Seen; rel.Version == seen.Version && seen.Digest != "" && rel.Server.Digest != seen.Digest {
-		return &TrustError{Subject: "the server image", Reason: fmt.Sprintf(
-			"version %s is %s now and was %s before: a release does not change", rel.Version, rel.Server.Digest, seen.Digest)}
+	warnings, err := s.src.Memory.Check(rel, s.src.Accepts)
+	if err != nil {
+		return err
 	}
-	for _, i := range []struct {
-		what  string
-		image Image
-	}{{"server image", rel.Server}, {"updater image", rel.Updater}} {
-		if i.image.Signature.State == Verified || i.image.Declared && rel.Manifest.State == Verified {
-			continue
+	s.warnings = append(s.warnings, warnings...)
+	if rel.Server.Digest == rel.Updater.Digest || rel.Updater.Digest == rel.Proxy.Digest || rel.Proxy.Digest == rel.Server.Digest {
+		return &TrustError{Subject: "the images", Reason: "two of them are the same image under two names, which no release has"}
+	}
+	for _, i := range rel.images() {
+		if err := s.vouched(rel, i); err != nil {
+			return err
 		}
-		if s.src.RequireSignature {
-			return &TrustError{Subject: "the " + i.what, Reason: fmt.Sprintf(
-				"signatures are required, and for %s there is neither one of the image nor a signed manifest that names its digest", i.image.TagRef())}
-		}
-		s.warn("nothing signed names the %s %s: only TLS vouches for it", i.what, i.image.Ref())
 	}
 	for _, i := range []Image{rel.Server, rel.Updater} {
 		if label, err := semver.NewVersion(i.label); err == nil && label.String() != rel.Version {
@@ -188,4 +190,29 @@ func (s *session) judge(rel *Release) error {
 		}
 	}
 	return nil
+}
+
+// vouched refuses or warns of an image that no signature vouches for. Of the
+// socket proxy, which is somebody else's program, a digest that is known to be
+// good will do.
+func (s *session) vouched(rel *Release, i namedImage) error {
+	if rel.proof(*i.Image) != Looked {
+		return nil
+	}
+	i.KnownDigest = i.proxy && i.pinned(s.src.Accepts.ProxyDigests)
+	switch {
+	case i.KnownDigest:
+		return nil
+	case i.proxy && s.src.Accepts.UnsignedProxy:
+		s.warn("the %s %s is not signed, which allow: [unsigned-proxy] accepts", i.what, i.Ref())
+		return nil
+	case !s.src.RequireSignature:
+		s.warn("nothing signed names the %s %s: only TLS vouches for it", i.what, i.Ref())
+		return nil
+	}
+	reason := fmt.Sprintf("signatures are required, and for %s there is neither one of the image nor a signed manifest that names its digest", i.TagRef())
+	if i.proxy {
+		reason += fmt.Sprintf("; once you know %s to be good, name it in proxy_digests, or accept any with allow: [unsigned-proxy]", i.Digest)
+	}
+	return &TrustError{Subject: "the " + i.what, Reason: reason}
 }

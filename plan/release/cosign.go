@@ -88,42 +88,44 @@ func (r *registry) taggedClaims(ctx context.Context, w want, digest v1.Hash) ([]
 
 // referringClaims asks the registry what refers to the image.
 func (r *registry) referringClaims(ctx context.Context, w want, digest v1.Hash) ([]claim, error) {
-	index, err := remote.Referrers(w.repo.Digest(digest.String()), remote.Reuse(r.puller), remote.WithContext(ctx))
+	list, err := r.referrers(ctx, w, digest)
 	if err != nil {
-		return nil, r.failure(err, "list of what refers to the "+w.what)
-	}
-	list, err := index.IndexManifest()
-	if err != nil {
-		return nil, r.notUnderstood(w)
+		return nil, err
 	}
 	var all []claim
-	for _, d := range list.Manifests {
-		if !maySign(d) {
+	looked := 0
+	for _, d := range list {
+		if !maySign(d.ArtifactType, d.Annotations) {
 			continue
+		}
+		if looked++; looked > maxClaims {
+			return nil, r.tooMany(w)
 		}
 		ref := w.repo.Digest(d.Digest.String())
 		referrer, err := r.get(ctx, ref, "signature")
+		var gone *NotFoundError
+		if errors.As(err, &gone) {
+			continue // an index at a tag outlives what it lists
+		}
 		if err != nil {
 			return nil, err
+		}
+		if artifact, annotations, err := ownTypes(referrer.Manifest); err != nil || !maySign(artifact, annotations) {
+			continue
 		}
 		claims, err := r.claims(ctx, ref, referrer)
 		if err != nil {
 			return nil, err
 		}
 		if all = append(all, claims...); len(all) > maxClaims {
-			return nil, &UnreachableError{Host: r.host, Reason: fmt.Sprintf("it has more than %d signatures of the %s", maxClaims, w.what)}
+			return nil, r.tooMany(w)
 		}
 	}
 	return all, nil
 }
 
-// maySign passes over referrers that are something else, such as a list of
-// contents or a statement about the build.
-func maySign(d v1.Descriptor) bool {
-	if p := d.Annotations[predicateAnnotation]; p != "" && p != signPredicate {
-		return false
-	}
-	return d.ArtifactType == "" || d.ArtifactType == signatureArtifact || strings.HasPrefix(d.ArtifactType, bundleArtifact)
+func (r *registry) tooMany(w want) error {
+	return &UnreachableError{Host: r.host, Reason: fmt.Sprintf("it has more than %d signatures of the %s", maxClaims, w.what)}
 }
 
 // claims reads the signatures that one manifest holds.

@@ -18,12 +18,25 @@
 // one. [NotSigned] is said in [Release.Warnings] and stops only a [Source]
 // that requires signatures. [Bad] always stops, with a [*TrustError].
 // "Missing" is claimed only when the server said so: one that answers with an
-// error leaves the question open, and that is an error here too.
+// error leaves the question open, and that is an error here too. The socket
+// proxy is held to the same, though it is somebody else's program: it gets the
+// docker socket. A digest that is known to be good does for it.
 //
-// A release that is older than one accepted before on the channel is refused,
-// as is the same version with other contents ([Source.Seen]), a manifest of
-// another product or channel, an expired one, and a tag that points to another
-// digest than the manifest says.
+// A manifest of another product or channel is refused, an expired one, and a
+// tag that points to another digest than the manifest says.
+//
+// # What is remembered
+//
+// A [Memory] goes in with a [Source] and learns from a [Release]. By it a
+// release is refused that is older than one accepted before on the channel, the
+// same version with other contents, a tag of any of the images that came to
+// another digest, and a channel or an image that was signed before and is not
+// any more.
+//
+// # Where the login goes
+//
+// To the registry, and to the one host that [Source.TokenHost] names, over TLS,
+// wherever the registry would have it sent ([*LoginError]).
 //
 // # What a server may do to us
 //
@@ -39,5 +52,7 @@
 // "cosign sign-blob" writes it), .bundle (cosign's older bundle) and
 // .sigstore.json (the current one). An image's in its repository, at the tag
 // sha256-<digest>.sig and, if there is none, among the OCI referrers, as a
-// signature or as a bundle.
+// signature or as a bundle: those that the registry lists, and those in the
+// index at the tag sha256-<digest>, which stands for a list that it does not
+// keep.
 package release

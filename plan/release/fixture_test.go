@@ -131,31 +131,35 @@ func TestReleases(t *testing.T) {
 		kind    string
 		text    string // in the error, or in a warning
 	}{
-		"manifest tampered with":      {fixture.Release{ManifestSignature: fixture.Tampered}, nil, "trust", "signature"},
-		"manifest by another key":     {fixture.Release{ManifestSignature: fixture.OtherKey}, nil, "trust", "pinned key"},
-		"signature of another":        {fixture.Release{ManifestSignature: fixture.Replayed}, nil, "trust", "over these bytes"},
-		"signature malformed":         {fixture.Release{ManifestSignature: fixture.Malformed}, nil, "trust", "not base64"},
-		"manifest not signed":         {fixture.Release{ManifestSignature: fixture.Missing}, nil, "none", "is not signed"},
-		"not signed but must be":      {fixture.Release{ManifestSignature: fixture.Missing}, strict, "trust", "required"},
-		"all signed as it must be":    {fixture.Release{}, strict, "none", ""},
-		"short manifest":              {fixture.Release{ShortManifest: true}, strict, "none", ""},
-		"short, images not signed":    {fixture.Release{ShortManifest: true, ImageSignature: fixture.Missing}, nil, "none", "names the updater image"},
-		"short, must be signed":       {fixture.Release{ShortManifest: true, ImageSignature: fixture.Missing}, strict, "trust", "updater image"},
-		"images not signed":           {fixture.Release{ImageSignature: fixture.Missing}, nil, "none", ""},
-		"proxy not signed":            {fixture.Release{UnsignedProxy: true}, strict, "none", ""},
-		"image tampered with":         {fixture.Release{ImageSignature: fixture.Tampered}, nil, "trust", "signature of the"},
-		"image by another key":        {fixture.Release{ImageSignature: fixture.OtherKey}, nil, "trust", "pinned key"},
-		"image signature of another":  {fixture.Release{ImageSignature: fixture.Replayed}, nil, "trust", "another image"},
-		"image signature malformed":   {fixture.Release{ImageSignature: fixture.Malformed}, nil, "trust", "not base64"},
-		"tag moved":                   {fixture.Release{MovedTag: true}, nil, "trust", "tag was moved"},
-		"digest that is not there":    {fixture.Release{ImageDigest: none}, nil, "trust", "tag was moved"},
-		"digest that is none":         {fixture.Release{ImageDigest: "latest"}, nil, "trust", "not a digest"},
-		"updater not published":       {fixture.Release{UpdaterVersion: "0.24.5"}, nil, "not found", "updater image"},
-		"another product":             {fixture.Release{Product: "hivemind"}, nil, "trust", `product "hivemind"`},
-		"another channel":             {fixture.Release{ManifestChannel: "canary"}, nil, "trust", `channel "canary"`},
-		"before managed updates":      {fixture.Release{Version: "0.24.4"}, nil, "version", "at least 0.24.5"},
-		"a server that is elsewhere":  {fixture.Release{Architectures: []string{"arm64"}}, nil, "not found", `only for "linux/arm64"`},
-		"an updater that is not here": {fixture.Release{}, func(s *release.Source) { s.Platform = "linux/arm64" }, "not found", `updater image`},
+		"manifest tampered with":   {fixture.Release{ManifestSignature: fixture.Tampered}, nil, "trust", "signature"},
+		"manifest by another key":  {fixture.Release{ManifestSignature: fixture.OtherKey}, nil, "trust", "pinned key"},
+		"signature of another":     {fixture.Release{ManifestSignature: fixture.Replayed}, nil, "trust", "over these bytes"},
+		"signature malformed":      {fixture.Release{ManifestSignature: fixture.Malformed}, nil, "trust", "not base64"},
+		"manifest not signed":      {fixture.Release{ManifestSignature: fixture.Missing}, nil, "none", "is not signed"},
+		"not signed but must be":   {fixture.Release{ManifestSignature: fixture.Missing}, strict, "trust", "required"},
+		"all signed as it must be": {fixture.Release{}, strict, "none", ""},
+		"short manifest":           {fixture.Release{ShortManifest: true}, strict, "none", ""},
+		"short, images not signed": {fixture.Release{ShortManifest: true, ImageSignature: fixture.Missing}, nil, "none", "names the updater image"},
+		"short, must be signed":    {fixture.Release{ShortManifest: true, ImageSignature: fixture.Missing}, strict, "trust", "updater image"},
+		"images not signed":        {fixture.Release{ImageSignature: fixture.Missing}, nil, "none", "names the socket proxy image"},
+		"proxy not signed":         {fixture.Release{UnsignedProxy: true}, nil, "none", "names the socket proxy image"},
+		"proxy must be signed":     {fixture.Release{UnsignedProxy: true}, strict, "trust", "name it in proxy_digests"},
+		"proxy need not be": {fixture.Release{UnsignedProxy: true}, func(s *release.Source) { strict(s); s.Accepts.UnsignedProxy = true },
+			"none", "allow: [unsigned-proxy] accepts"},
+		"proxy need not be, but is bad": {fixture.Release{ImageSignature: fixture.OtherKey}, func(s *release.Source) { s.Accepts.UnsignedProxy = true }, "trust", "pinned key"},
+		"image tampered with":           {fixture.Release{ImageSignature: fixture.Tampered}, nil, "trust", "signature of the"},
+		"image by another key":          {fixture.Release{ImageSignature: fixture.OtherKey}, nil, "trust", "pinned key"},
+		"image signature of another":    {fixture.Release{ImageSignature: fixture.Replayed}, nil, "trust", "another image"},
+		"image signature malformed":     {fixture.Release{ImageSignature: fixture.Malformed}, nil, "trust", "not base64"},
+		"tag moved":                     {fixture.Release{MovedTag: true}, nil, "trust", "tag was moved"},
+		"digest that is not there":      {fixture.Release{ImageDigest: none}, nil, "trust", "tag was moved"},
+		"digest that is none":           {fixture.Release{ImageDigest: "latest"}, nil, "trust", "not a digest"},
+		"updater not published":         {fixture.Release{UpdaterVersion: "0.24.5"}, nil, "not found", "updater image"},
+		"another product":               {fixture.Release{Product: "hivemind"}, nil, "trust", `product "hivemind"`},
+		"another channel":               {fixture.Release{ManifestChannel: "canary"}, nil, "trust", `channel "canary"`},
+		"before managed updates":        {fixture.Release{Version: "0.24.4"}, nil, "version", "at least 0.24.5"},
+		"a server that is elsewhere":    {fixture.Release{Architectures: []string{"arm64"}}, nil, "not found", `only for "linux/arm64"`},
+		"an updater that is not here":   {fixture.Release{}, func(s *release.Source) { s.Platform = "linux/arm64" }, "not found", `updater image`},
 		"an old offer": {fixture.Release{ReleasedAt: time.Date(2025, 1, 2, 0, 0, 0, 0, time.UTC)}, nil,
 			"none", "is from 2025-01-02"},
 	} {
@@ -334,31 +338,50 @@ func TestLogins(t *testing.T) {
 func TestAChannelDoesNotGoBack(t *testing.T) {
 	f, client, src := vendor(t)
 	published := publish(t, f, fixture.Release{Version: "0.24.6"})
+	other := "sha256:" + strings.Repeat("1", 64)
+	signed := func(version, digest string) *release.Memory {
+		return memory(release.KnownChannel{Signed: map[string]release.Mark{f.KeyFingerprint(): {Version: version, Digest: digest}}})
+	}
 	for name, c := range map[string]struct {
-		seen    release.Seen
+		memory  *release.Memory
 		version string
 		kind    string
 		text    string
 	}{
-		"nothing seen":         {release.Seen{}, "", "none", ""},
-		"an older one":         {release.Seen{Version: "0.24.5"}, "", "none", ""},
-		"the same":             {release.Seen{Version: "0.24.6", Digest: published.ImageDigest}, "", "none", ""},
-		"the same, changed":    {release.Seen{Version: "0.24.6", Digest: "sha256:" + strings.Repeat("1", 64)}, "", "trust", "a release does not change"},
-		"changed, on purpose":  {release.Seen{Version: "0.24.6", Digest: "sha256:" + strings.Repeat("1", 64)}, "0.24.6", "trust", "a release does not change"},
-		"a newer one":          {release.Seen{Version: "0.25.0"}, "", "trust", "does not go back"},
-		"a newer, by decimals": {release.Seen{Version: "0.24.10"}, "", "trust", "does not go back"},
-		"going back, by name":  {release.Seen{Version: "0.25.0"}, "0.24.6", "none", ""},
+		"nothing seen":          {nil, "", "none", ""},
+		"an older one":          {signed("0.24.5", other), "", "none", ""},
+		"the same":              {signed("0.24.6", published.ImageDigest), "", "none", ""},
+		"the same, changed":     {signed("0.24.6", other), "", "trust", "a release does not change"},
+		"changed, on purpose":   {signed("0.24.6", other), "0.24.6", "trust", "a release does not change"},
+		"a newer one":           {signed("0.25.0", other), "", "trust", "does not go back"},
+		"a newer, by decimals":  {signed("0.24.10", other), "", "trust", "does not go back by itself; version: 0.24.6 asks for it by name"},
+		"going back, by name":   {signed("0.25.0", other), "0.24.6", "none", ""},
+		"installed, not signed": {memory(release.KnownChannel{Installed: release.Mark{Version: "999.0.0", Digest: other}}), "", "none", ""},
+		"by a key of before":    {memory(release.KnownChannel{Signed: map[string]release.Mark{other: {Version: "999.0.0", Digest: other}}}), "", "none", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			src := src
-			src.Seen, src.Version = c.seen, c.version
+			src.Memory, src.Version = c.memory, c.version
 			rel, err := client.Resolve(t.Context(), src)
 			wantError(t, err, c.kind, c.text)
-			if err == nil && rel.Seen() != (release.Seen{Version: "0.24.6", Digest: published.ImageDigest}) {
-				t.Errorf("to remember: %+v", rel.Seen())
+			if err != nil {
+				return
+			}
+			var learned release.Memory
+			learned.Learn(rel, time.Now())
+			got := learned.Channels[stable].Signed[f.KeyFingerprint()]
+			if got != (release.Mark{Version: "0.24.6", Digest: published.ImageDigest}) {
+				t.Errorf("to remember: %+v", got)
 			}
 		})
 	}
+}
+
+const stable = release.DefaultManifestHost + " " + release.DefaultChannel
+
+// memory knows nothing but the stable channel.
+func memory(c release.KnownChannel) *release.Memory {
+	return &release.Memory{Channels: map[string]release.KnownChannel{stable: c}}
 }
 
 func TestAnExactVersion(t *testing.T) {

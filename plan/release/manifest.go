@@ -50,7 +50,7 @@ func parseManifest(data []byte) (manifest, error) {
 }
 
 // check holds the manifest against what was asked for.
-func (m manifest) check(src Source, now time.Time) error {
+func (m manifest) check(src Source, signed bool, now time.Time) error {
 	bad := func(format string, args ...any) error {
 		return &TrustError{Subject: fmt.Sprintf("the manifest of channel %q", src.Channel), Reason: fmt.Sprintf(format, args...)}
 	}
@@ -70,9 +70,8 @@ func (m manifest) check(src Source, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	newest, err := semver.StrictNewVersion(src.Seen.Version)
-	if err == nil && v.LessThan(newest) {
-		return bad("it offers %s, and %s was accepted before: a channel does not go back by itself", v, newest)
+	if newest := src.Memory.newest(channelKey(&Release{ManifestHost: src.ManifestHost, Channel: src.Channel}), src.KeySHA256, signed); older(m.Version, newest) {
+		return bad("it offers %s, and %s was accepted before: a channel does not go back by itself; version: %s asks for it by name", v, newest, v)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ type offer struct {
 	manifest  manifest
 	signature Signature
 	sha256    string // of the manifest's bytes; empty when it is about another version
+	said      offered
 }
 
 // staleAfter is the age of an unchanged manifest that is worth a word: a
@@ -32,16 +33,24 @@ func (s *session) offer(ctx context.Context, k *key) (offer, error) {
 	if err != nil {
 		return offer{}, err
 	}
+	if sig.State != Verified {
+		if err := s.src.Memory.stillSignedChannel(s.place(), s.src.Accepts); err != nil {
+			return offer{}, err
+		}
+	}
 	m, err := parseManifest(p.body)
 	if err != nil {
 		return offer{}, &TrustError{Subject: fmt.Sprintf("the manifest of channel %q", s.src.Channel), Reason: err.Error()}
 	}
-	if err := m.check(s.src, latest(s.now, p.date)); err != nil {
+	if err := m.check(s.src, sig.State == Verified, latest(s.now, p.date)); err != nil {
 		return offer{}, err
 	}
 	s.warnIfStale(m, p.modified)
+	said := offered{mark: Mark{Version: m.Version, Digest: m.ImageDigest}, signed: sig.State == Verified}
 	if s.src.Version != "" && s.src.Version != m.Version {
-		return s.otherVersion(m), nil
+		other := s.otherVersion(m)
+		other.said = said
+		return other, nil
 	}
 	if sig.State != Verified {
 		if s.src.RequireSignature {
@@ -52,7 +61,7 @@ func (s *session) offer(ctx context.Context, k *key) (offer, error) {
 		}
 		s.warn("the manifest of channel %q is not signed: %s for what it says", s.src.Channel, s.voucher())
 	}
-	return offer{manifest: m, signature: sig, sha256: sha256Hex(p.body)}, nil
+	return offer{manifest: m, signature: sig, sha256: sha256Hex(p.body), said: said}, nil
 }
 
 // voucher is all there is behind a manifest that is not signed.

@@ -125,7 +125,7 @@ func FuzzManifest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := parseManifest(data)
-		if err != nil || m.check(src, time.Unix(0, 0)) != nil {
+		if err != nil || m.check(src, false, time.Unix(0, 0)) != nil {
 			return
 		}
 		server, err := m.server(registry)

@@ -29,6 +29,9 @@ type registry struct {
 	platform  v1.Platform
 	key       *key
 	puller    *remote.Puller
+
+	auth    authn.Authenticator
+	carrier http.RoundTripper
 }
 
 // registry logs in. The library's own retries are switched off: the
@@ -42,9 +45,10 @@ func (s *session) registry(ctx context.Context, k *key) (*registry, error) {
 	if err != nil {
 		return nil, sourceError("%q is not a platform", s.src.Platform)
 	}
+	carrier := loginGuard{next: s.http.Transport, registry: s.src.Registry, tokenHost: s.src.TokenHost, anonymous: auth == authn.Anonymous}
 	puller, err := remote.NewPuller(
 		remote.WithAuth(auth),
-		remote.WithTransport(s.http.Transport),
+		remote.WithTransport(carrier),
 		remote.WithUserAgent("liftalot"),
 		remote.WithRetryBackoff(remote.Backoff{Steps: 1}),
 		remote.WithRetryStatusCodes(),
@@ -55,7 +59,7 @@ func (s *session) registry(ctx context.Context, k *key) (*registry, error) {
 	}
 	return &registry{
 		host: s.src.Registry, anonymous: auth == authn.Anonymous,
-		platform: *platform, key: k, puller: puller,
+		platform: *platform, key: k, puller: puller, auth: auth, carrier: carrier,
 	}, nil
 }
 
@@ -91,7 +95,7 @@ func (r *registry) resolve(ctx context.Context, w want) (Image, error) {
 			"the tag %s points to %s and the channel's manifest says %s: the tag was moved, or the manifest is not about it", w.repo.Tag(w.tag), digest, w.digest)}
 	}
 	img := Image{
-		Repo: w.repo.Name(), Tag: w.tag, Digest: digest, PlatformDigest: own.Digest.String(),
+		Repo: w.repo.Name(), Tag: w.tag, Digest: digest, TagDigest: top.Digest.String(), PlatformDigest: own.Digest.String(),
 		Declared: w.digest != "",
 	}
 	if err := r.describe(ctx, w, own, &img); err != nil {
@@ -195,6 +199,10 @@ func (r *registry) blob(ctx context.Context, ref name.Digest, limit int64) ([]by
 // failure turns the library's errors into this package's.
 func (r *registry) failure(err error, what string) error {
 	var said *transport.Error
+	var login *LoginError
+	if errors.As(err, &login) {
+		return login
+	}
 	if !errors.As(err, &said) {
 		return classify(r.host, err)
 	}

@@ -1,5 +1,7 @@
 package release
 
+import "slices"
+
 // A State says what is known of a signature.
 type State string
 
@@ -21,10 +23,12 @@ type Image struct {
 	Repo           string // registry and repository, as in registry.example/team/name
 	Tag            string
 	Digest         string // what is pinned: what the tag points to, or what the manifest says
+	TagDigest      string // what the tag points to
 	PlatformDigest string // the platform's own manifest; equal to Digest for an image of one platform
 	Size           int64  // compressed bytes that a server without any of it has to pull
 	Signature      Signature
 	Declared       bool // the digest stands in the channel manifest and was not learned from the tag
+	KnownDigest    bool // not signed, and accepted for its digest
 
 	label string // the version that the image's own label names, if any
 }
@@ -37,8 +41,9 @@ func (i Image) TagRef() string { return i.Repo + ":" + i.Tag }
 
 // A Release is what a server can be lifted to.
 type Release struct {
-	Version string
-	Channel string
+	Version      string
+	Channel      string
+	ManifestHost string
 
 	Server  Image
 	Updater Image
@@ -50,16 +55,53 @@ type Release struct {
 	Manifest       Signature
 	ManifestSHA256 string
 	Warnings       []string // sentences for the operator
+
+	offered offered
 }
 
-// Seen returns what to remember of this release, so that the channel can not
-// go back behind it.
-func (r *Release) Seen() Seen {
-	return Seen{Version: r.Version, Digest: r.Server.Digest}
+// offered is what the channel's manifest said, which may be about another
+// version than the one that was asked for.
+type offered struct {
+	mark   Mark
+	signed bool
 }
 
-// Seen is the newest release that was accepted on a channel before.
-type Seen struct {
-	Version string
-	Digest  string // of the server image
+// images are the three of a release, with what to call them.
+func (r *Release) images() []namedImage {
+	return []namedImage{
+		{Image: &r.Server, what: "server image"},
+		{Image: &r.Updater, what: "updater image"},
+		{Image: &r.Proxy, what: "socket proxy image", proxy: true},
+	}
+}
+
+// A namedImage is one of the three images of a release.
+type namedImage struct {
+	*Image
+	what  string
+	proxy bool
+}
+
+// proof is what vouches for it that an image's tag means its digest.
+func (r *Release) proof(i Image) Proof {
+	switch {
+	case i.Declared && r.Manifest.State == Verified:
+		return Declared
+	case i.Signature.State == Verified:
+		return Signed
+	}
+	return Looked
+}
+
+func (r *Release) mark() Mark { return Mark{Version: r.Version, Digest: r.Server.Digest} }
+
+// is reports whether a digest names the image: as it is pinned, as its tag has
+// it, or the part of it that runs on the platform.
+func (i Image) is(digest string) bool {
+	return digest == i.Digest || digest == i.TagDigest || digest == i.PlatformDigest
+}
+
+// pinned reports whether a list of digests names what would run.
+func (i Image) pinned(digests []string) bool {
+	return slices.Contains(digests, i.Digest) || slices.Contains(digests, i.PlatformDigest)
 }

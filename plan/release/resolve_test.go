@@ -328,6 +328,16 @@ func TestImageSignatures(t *testing.T) {
 	}
 }
 
+// A bundle names no image but by its digest: one that is well signed does not pass for
+// another.
+func TestOneImageUnderTwoNames(t *testing.T) {
+	f := newFake(t)
+	f.refer(proxyName, bundleArtifact+".v0.3+json", nil, f.bundle(f.private, signPredicate, f.images[proxyName].Hex))
+	f.image(updaterName, "0.24.6", map[string]string{"name": proxyName})
+	_, err := f.resolve(nil)
+	wantTrust(t, err, "the same image under two names")
+}
+
 // A registry that knows nothing of referrers has no signature there, which is
 // no error.
 func TestARegistryWithoutReferrers(t *testing.T) {
@@ -397,7 +407,7 @@ func TestSourcesThatCanNotBeMeant(t *testing.T) {
 		"registry with path": func(s *Source) { s.Registry = "registry.seglamater.app/x" },
 		"half a platform":    func(s *Source) { s.Platform = "linux" },
 		"a version of words": func(s *Source) { s.Version = "newest" },
-		"seen what is none":  func(s *Source) { s.Seen.Digest = "sha256:00" },
+		"a token's URL":      func(s *Source) { s.TokenHost = "https://git.example" },
 		"a version too low":  func(s *Source) { s.Version = "0.23.0" },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -47,11 +47,14 @@ type Source struct {
 	Credentials Credentials
 	Platform    string // such as linux/arm64
 
+	TokenHost string // the one other host that may be given the login for a token, if any
+
 	KeyPEM           []byte // the vendor's key file; nil fetches it
 	KeySHA256        string // what its SHA-256 must be
 	RequireSignature bool   // stop where a signature is missing
+	Accepts          Acceptance
 
-	Seen Seen // the newest release accepted on this channel before, if any
+	Memory *Memory // what was learned before; nil is nothing
 }
 
 // Credentials asks for the registry's login. It is called at most once for
@@ -71,6 +74,9 @@ func (s Source) complete() (Source, error) {
 		if *f.field == "" {
 			*f.field = f.value
 		}
+	}
+	if s.Memory == nil {
+		s.Memory = new(Memory)
 	}
 	s.ManifestHost = strings.TrimRight(s.ManifestHost, "/")
 	s.KeySHA256 = strings.ToLower(strings.TrimPrefix(s.KeySHA256, "sha256:"))
@@ -95,8 +101,8 @@ func (s Source) check() error {
 	if sum, err := hex.DecodeString(s.KeySHA256); err != nil || len(sum) != 32 {
 		return sourceError("the key fingerprint %q is not a SHA-256", s.KeySHA256)
 	}
-	if _, err := semver.StrictNewVersion(s.Seen.Version); err != nil && s.Seen != (Seen{}) {
-		return sourceError("the version accepted before, %q, is not one", s.Seen.Version)
+	if _, err := name.NewRegistry(s.TokenHost, name.StrictValidation); err != nil && s.TokenHost != "" {
+		return sourceError("%q is not the host of a token service", s.TokenHost)
 	}
 	if s.Version == "" {
 		return nil

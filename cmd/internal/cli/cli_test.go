@@ -25,7 +25,7 @@
 //	healthy HOST                                    wait until the server is well
 //	fault HOST KIND [ARG]                           break something, or mend it
 //	release KEY=VALUE...                            what the vendor offers next
-//	registry MODE [USER PASSWORD]                   who may pull
+//	registry MODE [USER PASSWORD [REALM]]           who may pull, and where tokens come from
 //	vendor STATUS PATH-PREFIX                       the vendor's hosts refuse; "vendor well" mends
 //	exits STATUS COMMAND [ARG...]                   run a command that ends so
 //	await HOST STEP                                 until the journal says STEP was begun

@@ -241,6 +241,7 @@ func trustClass(host string, err error) (int, string, bool) {
 	var unreachable *release.UnreachableError
 	var registry *apply.RegistryError
 	var source *release.SourceError
+	var login *release.LoginError
 	switch {
 	case errors.As(err, &source):
 		return exitUsage, "", true
@@ -248,6 +249,10 @@ func trustClass(host string, err error) (int, string, bool) {
 		return exitTrust, "nothing is pinned that is not what the vendor signed; ask the vendor", true
 	case errors.As(err, &version):
 		return exitTrust, "", true
+	case errors.As(err, &login) && login.Insecure:
+		return exitAuth, "whoever runs the registry sets its ROOT_URL to the https address that it is reached at", true
+	case errors.As(err, &login):
+		return exitAuth, fmt.Sprintf(`nothing was sent there; if that host may have the login: "registry: {token_host: %s}" in the inventory`, login.Place), true
 	case errors.As(err, &auth), errors.As(err, &registry):
 		return exitAuth, `check "registry:" (username and password) in the inventory`, true
 	case errors.As(err, &missing):

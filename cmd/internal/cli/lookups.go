@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 
 	"liftalot/plan/release"
@@ -13,15 +15,17 @@ import (
 type lookups struct {
 	mu    sync.Mutex
 	known map[lookupKey]*lookup
+	tags  map[string]string // what each tag pointed to
 }
 
 // lookupKey is all that an answer hangs on. The password stands as the reference
 // that the inventory has.
 type lookupKey struct {
 	file, manifest, channel, version string
-	registry, user, password         string
+	registry, user, password, tokens string
 	platform, key                    string
 	signed                           bool
+	allow, proxies                   string
 }
 
 type lookup struct {
@@ -46,25 +50,61 @@ func (t *target) lookupKey(platform string) lookupKey {
 	h := t.host
 	return lookupKey{
 		file: t.flags.manifest, manifest: h.ManifestHost, channel: h.Channel, version: h.Version,
-		registry: h.Registry.Address, user: h.Registry.Username, password: h.Registry.Password.String(),
+		registry: h.Registry.Address, user: h.Registry.Username, password: h.Registry.Password.String(), tokens: h.Registry.TokenHost,
 		platform: platform, key: h.CosignKeySHA256, signed: h.RequireSignature,
+		allow: strings.Join(h.Allow, " "), proxies: strings.Join(h.ProxyDigests, " "),
 	}
 }
 
 // offered asks the vendor for the release of a host, or takes the answer that
 // another host got.
 func (t *target) offered(ctx context.Context, platform string) (*release.Release, error) {
-	h := t.host
 	found := t.known.get(t.lookupKey(platform))
-	found.once.Do(func() {
-		found.release, found.err = t.env.Vendor.Resolve(ctx, release.Source{
-			ManifestFile: t.flags.manifest, ManifestHost: h.ManifestHost, Channel: h.Channel, Version: h.Version, Registry: h.Registry.Address,
-			Credentials: t.credentials(), Platform: platform, KeySHA256: h.CosignKeySHA256, RequireSignature: h.RequireSignature,
-			Seen: t.seen(h.ManifestHost, h.Channel),
-		})
-		if found.err == nil && h.Version == "" { // a version that a person names says nothing of the channel
-			found.err = t.remember(h.ManifestHost, h.Channel, found.release.Seen())
-		}
-	})
+	found.once.Do(func() { found.release, found.err = t.lookUp(ctx, platform) })
 	return found.release, found.err
+}
+
+// lookUp asks the vendor, holds the answer against what was learned before, and learns
+// from it what it proves.
+func (t *target) lookUp(ctx context.Context, platform string) (*release.Release, error) {
+	memory, err := t.memory()
+	if err != nil {
+		return nil, err
+	}
+	src := t.source()
+	src.ManifestFile, src.Channel, src.Version = t.flags.manifest, t.host.Channel, t.host.Version
+	src.Platform, src.KeySHA256, src.RequireSignature = platform, t.host.CosignKeySHA256, t.host.RequireSignature
+	src.Accepts, src.Memory = t.accepts(), memory
+	found, err := t.env.Vendor.Resolve(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.known.same(found); err != nil {
+		return nil, err
+	}
+	return found, t.remember(func(m *release.Memory) { m.Learn(found, t.env.Now()) })
+}
+
+// source is whom to ask for a host.
+func (t *target) source() release.Source {
+	h := t.host
+	return release.Source{ManifestHost: h.ManifestHost, Registry: h.Registry.Address, Credentials: t.credentials(), TokenHost: h.Registry.TokenHost}
+}
+
+// same refuses a tag that points to one image for one host and to another for the next.
+func (l *lookups) same(r *release.Release) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tags == nil {
+		l.tags = map[string]string{}
+	}
+	for _, i := range []release.Image{r.Server, r.Updater, r.Proxy} {
+		before, ok := l.tags[i.TagRef()]
+		if ok && before != i.TagDigest {
+			return &release.TrustError{Subject: "the image " + i.TagRef(), Reason: fmt.Sprintf(
+				"its tag points to %s now, and pointed to %s a moment ago, when another host's release was looked up", i.TagDigest, before)}
+		}
+		l.tags[i.TagRef()] = i.TagDigest
+	}
+	return nil
 }

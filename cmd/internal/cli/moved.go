@@ -21,9 +21,7 @@ func (t *target) stillOffered(ctx context.Context, p *plan.Plan, records []journ
 	for _, ref := range []plan.Ref{p.Release.Server, p.Release.Updater, p.Release.Proxy} {
 		images = append(images, release.Image{Repo: ref.Repo, Tag: ref.Tag, Digest: ref.Digest})
 	}
-	moved, err := t.env.Vendor.Moved(ctx, release.Source{
-		ManifestHost: t.host.ManifestHost, Registry: t.host.Registry.Address, Credentials: t.credentials(),
-	}, images...)
+	moved, err := t.env.Vendor.Moved(ctx, t.source(), images...)
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,9 @@ package cli
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 	"liftalot/inventory"
 	"liftalot/plan"
 	"liftalot/plan/journal"
-	"liftalot/plan/release"
 )
 
 // stopped leaves a run behind that was begun and has no end.
@@ -92,42 +89,6 @@ func TestARestoreGoesOnOnlyWithItsOwnBackup(t *testing.T) {
 	must(t, err)
 	if _, err := plan.Decode(data); err == nil {
 		t.Error("a plan may name a backup of another host")
-	}
-}
-
-// What a channel was seen at only rises, and each manifest host has its own.
-func TestAChannelIsNeverRememberedLower(t *testing.T) {
-	d := newDesk(t, "")
-	high, low := release.Seen{Version: "0.24.8", Digest: "a"}, release.Seen{Version: "0.24.6", Digest: "b"}
-	must(t, d.remember("updates.example", "stable", high))
-	must(t, d.remember("updates.example", "stable", low))
-	must(t, d.remember("mirror.example", "stable", low))
-	if got := d.seen("updates.example", "stable"); got != high {
-		t.Errorf("it went back to %+v", got)
-	}
-	if got := d.seen("mirror.example", "stable"); got != low {
-		t.Errorf("another host's is %+v", got)
-	}
-}
-
-// Invocations that remember at the same time lose nothing of each other's.
-func TestChannelsAreRememberedAtTheSameTime(t *testing.T) {
-	d := newDesk(t, "")
-	var all sync.WaitGroup
-	const invocations = 20
-	for i := range invocations {
-		other := &session{state: d.state} // as another process has it
-		all.Go(func() {
-			if err := other.remember(fmt.Sprintf("host%d.example", i), "stable", release.Seen{Version: "0.24.6"}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	for i := range invocations {
-		if d.seen(fmt.Sprintf("host%d.example", i), "stable").Version == "" {
-			t.Errorf("what invocation %d remembered is lost", i)
-		}
 	}
 }
 

@@ -139,8 +139,7 @@ func (s *session) printPlan(p *plan.Plan) {
 		return
 	}
 	if p.Kind != plan.Restoration {
-		s.out.Printf("  %s\n", ui.Dim("manifest "+p.Release.Signature+"; server image "+p.Release.Server.Signature+
-			", updater "+p.Release.Updater.Signature+", socket proxy "+p.Release.Proxy.Signature))
+		s.out.Printf("  %s\n", ui.Dim(p.Release.Vouched()))
 	}
 	for i, step := range p.Steps {
 		s.out.Printf("  %2d. %s\n      %s\n", i+1, ui.Bold(step.Title), ui.Dim(step.Reason))

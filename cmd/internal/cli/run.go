@@ -100,6 +100,9 @@ func (t *target) carryOut(ctx context.Context, todo job, track *ui.Track) (finis
 		err = &hostError{host: t.host.Name, code: code, err: named(t.host.Name, err), hint: hint}
 		done = done.failed(t.host.Name, err)
 	}
+	if err == nil {
+		t.rememberInstalled(p)
+	}
 	if kerr := t.keepResult(done); kerr != nil {
 		t.warnOnce(kerr.Error())
 	}

@@ -1,73 +1,118 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"github.com/Masterminds/semver/v3"
-
+	"liftalot/plan"
 	"liftalot/plan/journal"
 	"liftalot/plan/release"
 )
 
-// The newest release accepted on each channel is kept in channels.json, one
-// object from manifest host and channel to version and digest, so that a channel
-// cannot go back behind what any host of this inventory was offered.
+// What was learned of the vendor's places is kept in channels.json, for all hosts of the
+// inventory: a [release.Memory] with the number of its format, 2. The first format was
+// one object from manifest host and channel to the newest version there and its digest,
+// and did not say whether a signature vouched for it: it is read as if none did.
+const memoryFormat = 2
+
+type memoryFile struct {
+	Format int `json:"format"`
+	release.Memory
+}
 
 func (s *session) channelsFile() string { return filepath.Join(s.state, "channels.json") }
 
-// parseChannels reads the content of channels.json; nil is that of no file.
-func (s *session) parseChannels(data []byte) (map[string]release.Seen, error) {
-	all := map[string]release.Seen{}
-	if data == nil {
-		return all, nil
-	}
-	if err := json.Unmarshal(data, &all); err != nil {
-		return nil, &journal.DamagedError{Path: s.channelsFile(), Reason: "it is not JSON; move it away to start afresh, and the newest release seen so far is forgotten"}
-	}
-	return all, nil
-}
-
-// seen is what was accepted on a channel before. A file that cannot be read is
-// found again, and reported, by remember.
-func (s *session) seen(host, channel string) release.Seen {
+// memory is what was learned before. A file that cannot be read is not one in which
+// nothing stands: without it nobody would notice that a signature is gone.
+func (s *session) memory() (*release.Memory, error) {
 	data, err := os.ReadFile(s.channelsFile())
-	if err != nil {
-		return release.Seen{}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
 	}
-	all, err := s.parseChannels(data)
-	if err != nil {
-		return release.Seen{}
-	}
-	return all[channelKey(host, channel)]
+	return s.parseMemory(data)
 }
 
-func (s *session) remember(host, channel string, seen release.Seen) error {
+// remember changes what was learned.
+func (s *session) remember(change func(*release.Memory)) error {
 	return updateState(s.channelsFile(), func(old []byte) ([]byte, error) {
-		all, err := s.parseChannels(old)
+		m, err := s.parseMemory(old)
 		if err != nil {
 			return nil, err
 		}
-		key := channelKey(host, channel)
-		if all[key] == seen || older(seen.Version, all[key].Version) {
-			return nil, nil
-		}
-		all[key] = seen
-		data, err := json.MarshalIndent(all, "", " ")
+		change(m)
+		data, err := json.MarshalIndent(memoryFile{Format: memoryFormat, Memory: *m}, "", " ")
 		if err != nil {
 			return nil, fmt.Errorf("remember the release: %w", err)
 		}
-		return append(data, '\n'), nil
+		if data = append(data, '\n'); bytes.Equal(data, old) {
+			return nil, nil
+		}
+		return data, nil
 	})
 }
 
-func channelKey(host, channel string) string { return host + " " + channel }
+// parseMemory reads the content of channels.json; nil is that of no file.
+func (s *session) parseMemory(data []byte) (*release.Memory, error) {
+	if data == nil {
+		return new(release.Memory), nil
+	}
+	damaged := &journal.DamagedError{Path: s.channelsFile(), Reason: "it is not JSON of its form; move it away to start afresh, and what was seen of releases and their signatures so far is forgotten"}
+	var file memoryFile
+	if err := json.Unmarshal(data, &file); err != nil {
+		return nil, damaged
+	}
+	switch {
+	case file.Format == memoryFormat:
+		return &file.Memory, nil
+	case file.Format > memoryFormat:
+		return nil, &journal.DamagedError{Path: s.channelsFile(), Reason: fmt.Sprintf("its format is %d and this liftalot knows %d: use a newer liftalot", file.Format, memoryFormat)}
+	}
+	var first map[string]release.Mark
+	if err := json.Unmarshal(data, &first); err != nil {
+		return nil, damaged
+	}
+	m := &release.Memory{Channels: map[string]release.KnownChannel{}}
+	for channel, mark := range first {
+		m.Channels[channel] = release.KnownChannel{Installed: mark}
+	}
+	return m, nil
+}
 
-// older reports whether a version is below another one.
-func older(a, b string) bool {
-	va, errA := semver.StrictNewVersion(a)
-	vb, errB := semver.StrictNewVersion(b)
-	return errA == nil && errB == nil && va.LessThan(vb)
+// accepts is what the inventory accepts of a release by name.
+func (t *target) accepts() release.Acceptance {
+	s := t.settings()
+	return release.Acceptance{
+		UnsignedProxy: s.Allows(plan.AllowUnsignedProxy), LostSignature: s.Allows(plan.AllowLostSignature), ProxyDigests: t.host.ProxyDigests,
+	}
+}
+
+// plannedRelease is the release of a plan as it was when it was looked up.
+func (t *target) plannedRelease(r plan.Release) *release.Release {
+	image := func(ref plan.Ref) release.Image {
+		return release.Image{
+			Repo: ref.Repo, Tag: ref.Tag, Digest: ref.Digest, PlatformDigest: ref.Platform, Declared: ref.Declared,
+			Signature: release.Signature{State: release.State(ref.Signature)},
+		}
+	}
+	return &release.Release{
+		Version: r.Version, Channel: r.Channel, ManifestHost: t.host.ManifestHost, KeySHA256: r.KeySHA256,
+		Server: image(r.Server), Updater: image(r.Updater), Proxy: image(r.Proxy),
+		Manifest: release.Signature{State: release.State(r.Signature)}, ManifestSHA256: r.Manifest,
+	}
+}
+
+// rememberInstalled learns a release that runs on the host by now. Until then what no
+// signature vouches for is only what somebody on the way may have said.
+func (t *target) rememberInstalled(p *plan.Plan) {
+	if p.Kind != plan.Upgrade || p.Empty() {
+		return
+	}
+	err := t.remember(func(m *release.Memory) { m.Install(t.plannedRelease(p.Release), t.env.Now()) })
+	if err != nil {
+		t.warnOnce(fmt.Sprintf("the upgrade is done, and its release could not be remembered: %v", err))
+	}
 }

@@ -40,6 +40,7 @@ type simFleet struct {
 	stdin   string
 	keyFile string
 	key     []byte
+	offered func(*release.Release) // changes what the vendor's hosts would say
 }
 
 // simHost is a server of a fleet.
@@ -153,7 +154,12 @@ func (f *simFleet) offer(a *app) {
 	t := s.target(s.hosts[0])
 	defer t.close()
 	found := a.known.get(t.lookupKey("linux/amd64"))
-	found.once.Do(func() { found.release = recordedRelease(f.t) })
+	found.once.Do(func() {
+		found.release = recordedRelease(f.t)
+		if f.offered != nil {
+			f.offered(found.release)
+		}
+	})
 }
 
 const vendorKey = "-----BEGIN PUBLIC KEY-----\nsimulated\n-----END PUBLIC KEY-----\n"

@@ -149,6 +149,7 @@ func (t *target) settings() plan.Settings {
 	return plan.Settings{
 		Host: t.host.Name, Channel: t.host.Channel, ManifestHost: t.host.ManifestHost, Pin: plan.Pin(t.host.Pin),
 		MaxDowntime: t.host.MaxDowntime, PublicURL: t.host.PublicURL, Credentials: t.host.Registry.Username != "", Allow: t.host.Allow,
+		ProxyDigests: t.host.ProxyDigests,
 	}
 }
 
@@ -178,7 +179,7 @@ func (t *target) resolve(ctx context.Context, f *plan.Facts) (plan.Release, erro
 
 func planRelease(r *release.Release) plan.Release {
 	ref := func(i release.Image) plan.Ref {
-		return plan.Ref{Repo: i.Repo, Tag: i.Tag, Digest: i.Digest, Platform: i.PlatformDigest, Signature: string(i.Signature.State), Declared: i.Declared}
+		return plan.Ref{Repo: i.Repo, Tag: i.Tag, Digest: i.Digest, Platform: i.PlatformDigest, Signature: string(i.Signature.State), Declared: i.Declared, KnownDigest: i.KnownDigest}
 	}
 	return plan.Release{
 		Version: r.Version, Channel: r.Channel, Server: ref(r.Server), Updater: ref(r.Updater), Proxy: ref(r.Proxy),

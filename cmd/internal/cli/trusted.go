@@ -22,7 +22,10 @@ func (t *target) stillTrusted(p *plan.Plan, records []journal.Record) error {
 	}
 	err := t.anotherKey(p)
 	if err == nil && t.host.RequireSignature {
-		err = unsigned(p.Release)
+		err = unsigned(p.Release, t.settings())
+	}
+	if err == nil {
+		err = t.asRemembered(p.Release)
 	}
 	if err == nil {
 		return nil
@@ -59,8 +62,21 @@ func (t *target) anotherKey(p *plan.Plan) error {
 	return nil
 }
 
-func unsigned(r plan.Release) error {
-	what := r.Unsigned()
+// asRemembered refuses a release that is not what other hosts of this inventory have
+// got, or that lacks a signature which they have shown to exist.
+func (t *target) asRemembered(r plan.Release) error {
+	memory, err := t.memory()
+	if err != nil {
+		return err
+	}
+	planned := t.plannedRelease(r)
+	memory.Vouch(planned)
+	_, err = memory.Check(planned, t.accepts())
+	return err
+}
+
+func unsigned(r plan.Release, s plan.Settings) error {
+	what := r.Unsigned(s)
 	if len(what) == 0 {
 		return nil
 	}

@@ -21,10 +21,11 @@ func TestAPlanWithoutASignatureIsNotCarriedOut(t *testing.T) {
 	}{
 		"signed":                  {fixture.Release{}, "", ""},
 		"manifest not signed":     {fixture.Release{ManifestSignature: fixture.Missing}, "", "for the manifest\n"},
-		"images in the manifest":  {fixture.Release{ImageSignature: fixture.Missing}, "", ""},
-		"nothing signed":          {fixture.Release{ManifestSignature: fixture.Missing, ImageSignature: fixture.Missing}, "", "for the manifest and the server image and the updater image"},
+		"images in the manifest":  {fixture.Release{ImageSignature: fixture.Missing}, "", "for the socket proxy image\n"},
+		"socket proxy not signed": {fixture.Release{UnsignedProxy: true}, "", "for the socket proxy image\n"},
+		"nothing signed":          {fixture.Release{ManifestSignature: fixture.Missing, ImageSignature: fixture.Missing}, "", "for the manifest and the server image and the updater image and the socket proxy image"},
 		"short, images signed":    {fixture.Release{ShortManifest: true}, "", ""},
-		"short and images not":    {fixture.Release{ShortManifest: true, ImageSignature: fixture.Missing}, "", "for the updater image"},
+		"short and images not":    {fixture.Release{ShortManifest: true, ImageSignature: fixture.Missing}, "", "for the updater image and the socket proxy image"},
 		"another version, signed": {fixture.Release{Version: "0.24.6"}, "0.24.6", ""},
 		"another version and not": {fixture.Release{Version: "0.24.6", ImageSignature: fixture.Missing}, "0.24.6", "for the server image and the updater image"},
 	} {
@@ -65,6 +66,47 @@ func TestAPlanWithoutASignatureIsNotCarriedOut(t *testing.T) {
 			back.Kind = plan.Rollback
 			must(t, d.stillTrusted(&back, nil))
 		})
+	}
+}
+
+// The socket proxy gets the docker socket: where signatures are required it needs one
+// too, or somebody's word for it, in a new plan and in one that was saved.
+func TestTheSocketProxyNeedsASignatureToo(t *testing.T) {
+	d := newDesk(t, "    require_signature: true\n")
+	published, err := d.vendor.SetRelease(t.Context(), fixture.Release{Version: "0.24.7", UnsignedProxy: true})
+	must(t, err)
+	_, err = d.ask(t)
+	if code, said := d.ends(err); code != exitTrust || !strings.Contains(said, "the socket proxy image") || !strings.Contains(said, "allow: [unsigned-proxy]") {
+		t.Fatalf("status %d:\n%s", code, said)
+	}
+	if d.host.ProxyDigests == nil {
+		t.Error("no socket proxy is known by its digest")
+	}
+	for name, c := range map[string]struct {
+		allow, digests []string
+		vouched        string
+	}{
+		"by decision":        {[]string{"unsigned-proxy"}, nil, "socket proxy image not signed"},
+		"by its digest":      {nil, []string{published.ProxyDigest}, "socket proxy image not signed (its digest is known)"},
+		"not by what it was": {[]string{"proxy-writable-root"}, []string{published.UpdaterDigest}, ""},
+	} {
+		d.host.Allow, d.host.ProxyDigests = c.allow, c.digests
+		rel, err := d.ask(t)
+		if (c.vouched == "") != (err != nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil {
+			continue
+		}
+		if !strings.HasSuffix(rel.Vouched(), c.vouched) {
+			t.Errorf("%s: %s", name, rel.Vouched())
+		}
+		p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{{ID: "x"}}}
+		must(t, d.stillTrusted(p, nil))
+		d.host.Allow, d.host.ProxyDigests = nil, nil
+		if code, said := d.ends(d.stillTrusted(p, nil)); code != exitTrust || !strings.Contains(said, "for the socket proxy image") {
+			t.Errorf("%s, taken back: status %d:\n%s", name, code, said)
+		}
 	}
 }
 

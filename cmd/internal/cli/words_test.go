@@ -114,7 +114,7 @@ func setRelease(ts *testscript.TestScript, neg bool, args []string) {
 			fields["manifest_signature"], fields["image_signature"] = value, value
 		case "migrations":
 			fields[key] = number(ts, value)
-		case "moved_tag":
+		case "moved_tag", "unsigned_proxy":
 			fields[key] = value == "true"
 		case "after":
 			fields["extra"] = map[string]string{key: value}
@@ -133,14 +133,17 @@ func setRelease(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// setRegistry is: registry MODE [USER PASSWORD].
+// setRegistry is: registry MODE [USER PASSWORD [REALM]].
 func setRegistry(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 && len(args) != 3 {
-		ts.Fatalf("usage: registry MODE [USER PASSWORD]")
+	if neg || len(args) != 1 && len(args) != 3 && len(args) != 4 {
+		ts.Fatalf("usage: registry MODE [USER PASSWORD [REALM]]")
 	}
 	auth := fixture.Auth{Mode: fixture.AuthMode(args[0])}
 	w := of(ts)
-	if len(args) == 3 {
+	if len(args) == 4 {
+		auth.Realm = args[3]
+	}
+	if len(args) > 1 {
 		auth.User, auth.Password = args[1], args[2]
 		w.secrets = append(w.secrets, args[2])
 	}
