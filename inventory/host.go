@@ -110,11 +110,13 @@ type Backup struct {
 	Folder      string    `json:"folder,omitempty"`      // absolute; "": the state folder
 	Bucket      Bucket    `json:"bucket,omitzero"`       // where copies go, if anywhere
 	BucketLogin SecretRef `json:"bucket_login,omitzero"` // ACCESS_KEY_ID:SECRET; none: what AWS's own programs would use
+
+	DumpTimeout time.Duration `json:"dump_timeout,omitempty"` // 0: by the size of the database
 }
 
 // IsZero tells encoding/json that there is nothing to write.
 func (b Backup) IsZero() bool {
-	return len(b.Recipients) == 0 && b.Folder == "" && b.Bucket.IsZero() && b.BucketLogin.IsZero()
+	return len(b.Recipients) == 0 && b.Folder == "" && b.Bucket.IsZero() && b.BucketLogin.IsZero() && b.DumpTimeout == 0
 }
 
 const (

@@ -22,7 +22,7 @@
 //
 // The keys of a host are address, port, user, identity, jump, sudo,
 // compose_dir, channel or version, pin, registry (address, username,
-// password, token_host), backup (recipients, folder, bucket, bucket_login), public_url, max_downtime, labels,
+// password, token_host), backup (recipients, folder, bucket, bucket_login, dump_timeout), public_url, max_downtime, labels,
 // require_signature, cosign_key_sha256, manifest_host, proxy_digests and allow. Defaults and groups take the
 // same keys, save address.
 //

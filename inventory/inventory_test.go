@@ -61,7 +61,7 @@ hosts:
     version: 0.24.6
     pin: tag
     registry: {username: acme, password: env:ACME_TOKEN, address: registry.example.com:5000, token_host: git.example.com}
-    backup: {recipients: [age1sv3vk7rvsqhfyw600v3m043pkukth5xnyfm6y9s36mxrynxleaasm777e2], folder: /mnt/backups, bucket: "s3://clients/of/me/?endpoint=https://s3.example:9000/&region=eu-1&style=host", bucket_login: env:S3}
+    backup: {recipients: [age1sv3vk7rvsqhfyw600v3m043pkukth5xnyfm6y9s36mxrynxleaasm777e2], folder: /mnt/backups, bucket: "s3://clients/of/me/?endpoint=https://s3.example:9000/&region=eu-1&style=host", bucket_login: env:S3, dump_timeout: 4h}
     public_url: https://chat.acme.example/
     max_downtime: 60s
     labels: {client: acme}
@@ -90,6 +90,7 @@ func TestLoadEveryKey(t *testing.T) {
 		Backup: Backup{
 			Recipients: []string{"age1sv3vk7rvsqhfyw600v3m043pkukth5xnyfm6y9s36mxrynxleaasm777e2"}, Folder: "/mnt/backups",
 			Bucket: Bucket{"clients", "of/me", "https://s3.example:9000", "eu-1", false}, BucketLogin: SecretRef{SchemeEnv, "S3"},
+			DumpTimeout: 4 * time.Hour,
 		},
 		Registry:         Registry{"registry.example.com:5000", "acme", SecretRef{SchemeEnv, "ACME_TOKEN"}, "git.example.com"},
 		PublicURL:        "https://chat.acme.example",
@@ -213,7 +214,7 @@ func TestBadFiles(t *testing.T) {
 		{"bad variable", head + "    sudo: \"env:hunter 2\"\n", "inventory.yml:5: hosts.a.sudo: is neither a way to become root nor a secret reference, and a password in plain text is refused (write none, nopasswd, env:NAME, file:PATH, command:…, keychain:SERVICE/ACCOUNT or prompt)"},
 		{"secret key as recipient", head + "    backup: {recipients: [AGE-SECRET-KEY-1ABC]}\n", `inventory.yml:5: hosts.a.backup.recipients: is a secret key, and those never stand in an inventory (its public half, "age1…", stands in the file as a comment)`},
 		{"no recipient", head + "    backup: {recipients: [me]}\n", `inventory.yml:5: hosts.a.backup.recipients: must be an age recipient, age1 and 58 letters and digits ("liftalot key --recovery" makes one)`},
-		{"unknown backup key", head + "    backup: {to: x}\n", `inventory.yml:5: hosts.a.backup: unknown key "to" (known are recipients, folder, bucket, bucket_login)`},
+		{"unknown backup key", head + "    backup: {to: x}\n", `inventory.yml:5: hosts.a.backup: unknown key "to" (known are recipients, folder, bucket, bucket_login, dump_timeout)`},
 		{"bucket in plain text", head + "    backup: {bucket_login: AKABC:secret}\n", `inventory.yml:5: hosts.a.backup.bucket_login: a secret in plain text is refused (` + secretForms + `)`},
 		{"bucket of another kind", head + "    backup: {bucket: gs://clients}\n", `inventory.yml:5: hosts.a.backup.bucket: must be a URL that starts with s3:// (` + bucketHint + `)`},
 		{"unknown registry key", head + "    registry: {token: hunter2}\n", `inventory.yml:5: hosts.a.registry: unknown key "token" (known are address, username, password, token_host)`},
@@ -226,6 +227,8 @@ func TestBadFiles(t *testing.T) {
 		{"channel and version", head + "    channel: beta\n    version: 0.24.6\n", "inventory.yml:6: hosts.a: has both channel and version; they exclude each other"},
 		{"version as number", head + "    version: 0.24\n", "inventory.yml:5: hosts.a.version: must be three numbers with dots (as in version: 0.24.6)"},
 		{"pin", head + "    pin: yes\n", "inventory.yml:5: hosts.a.pin: must be one of digest, tag"},
+		{"bare dump timeout", head + "    backup: {dump_timeout: 4}\n", "inventory.yml:5: hosts.a.backup.dump_timeout: must be a duration with its unit (as in 4h or 90m)"},
+		{"short dump timeout", head + "    backup: {dump_timeout: 1s}\n", "inventory.yml:5: hosts.a.backup.dump_timeout: must be between 1m and 168h"},
 		{"bare duration", head + "    max_downtime: 60\n", "inventory.yml:5: hosts.a.max_downtime: must be a duration with its unit (as in 60s or 2m30s)"},
 		{"negative duration", head + "    max_downtime: -60s\n", "inventory.yml:5: hosts.a.max_downtime: must be between 1s and 24h"},
 		{"URL", head + "    public_url: chat.example\n", "inventory.yml:5: hosts.a.public_url: must be a URL that starts with https:// or http:// (as in https://chat.example.com)"},

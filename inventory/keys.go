@@ -149,6 +149,7 @@ func readBackup(d *decoder, at spot, n *yaml.Node) []setting {
 		{"folder", one(parsePath, func(h *draft, v string) { h.Backup.Folder = v })},
 		{"bucket", one(parseBucket, func(h *draft, v Bucket) { h.Backup.Bucket = v })},
 		{"bucket_login", one(parseSecretRef, func(h *draft, v SecretRef) { h.Backup.BucketLogin = v })},
+		{"dump_timeout", one(parseDumpTimeout, func(h *draft, v time.Duration) { h.Backup.DumpTimeout = v })},
 	})
 }
 

@@ -136,6 +136,9 @@ func (b Backup) text() string {
 	if !b.BucketLogin.IsZero() {
 		pairs = append(pairs, "bucket_login: "+scalar(b.BucketLogin.String()))
 	}
+	if b.DumpTimeout > 0 {
+		pairs = append(pairs, "dump_timeout: "+b.DumpTimeout.String())
+	}
 	if len(pairs) == 0 {
 		return ""
 	}
@@ -218,6 +221,7 @@ const templateTail = `
 #       folder: /mnt/backups          # an absolute path on this machine
 #       bucket: "s3://backups/liftalot?endpoint=https://s3.example.com&region=eu-central-1"
 #       bucket_login: "command:pass show s3"   # ACCESS_KEY_ID:SECRET
+#       dump_timeout: 4h              # how long a backup may take there; by itself: 2h, and longer with the database
 #     public_url: https://chat.acme.example
 #     max_downtime: 60s
 #     labels: {client: acme}          # for "report --client"; hosts of one client go one by one

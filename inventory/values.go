@@ -208,6 +208,20 @@ func parseMaxDowntime(_ *surroundings, text string) (time.Duration, error) {
 	return d, nil
 }
 
+// maxDumpTimeout bounds how long a backup may keep a host busy.
+const maxDumpTimeout = 7 * 24 * time.Hour
+
+func parseDumpTimeout(_ *surroundings, text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		return 0, badHint("as in 4h or 90m", "must be a duration with its unit")
+	case d < time.Minute || d > maxDumpTimeout:
+		return 0, bad("must be between 1m and 168h")
+	}
+	return d, nil
+}
+
 func parsePublicURL(env *surroundings, text string) (string, error) {
 	return parseURL(env, text, "https", "http")
 }
