@@ -107,6 +107,9 @@ func (b *builder) plan() *Plan {
 	if nothing {
 		return p
 	}
+	for _, out := range BackupOf(f, b.in.ID, b.backupDir(), 0).Outside {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("backup: it will be without %s: %s", out.Name, out.Why))
+	}
 	if p.Variant == Done {
 		p.Variant = Half
 	}
@@ -139,11 +142,11 @@ func current(f *Facts, rel *Release, pin Pin) bool {
 		(s.Image == rel.Server.Pinned(pin) || slices.Contains(image.Digests, rel.Server.ByDigest()))
 }
 
-// backupDir is the runbook's folder, named in UTC: local time names collide when
-// the clocks go back.
-func (b *builder) backupDir() string {
-	return BackupRoot + "/chatalot-pre-managed-update-" + b.in.ID
-}
+// BackupDir is where the backup of an upgrade lies on the host: the runbook's folder, named
+// in UTC, since local time names collide when the clocks go back.
+func BackupDir(id string) string { return BackupRoot + "/chatalot-pre-managed-update-" + id }
+
+func (b *builder) backupDir() string { return BackupDir(b.in.ID) }
 
 // clientFiles are the files a backup copies, in the order that names the copies.
 func clientFiles(f *Facts) []string {
@@ -169,53 +172,23 @@ func mustFiles(f *Facts) []string {
 	return files
 }
 
-// envFiles are the files besides .env from which Compose and the services take their
-// settings: they hold what only this host knows, as .env does. A path that is itself made
-// from variables is left out, and so is what is named by a file that is not ours to read.
-func envFiles(f *Facts) []string {
-	var files []string
-	add := func(names []string) {
-		for _, name := range names {
-			if strings.ContainsAny(name, "$~") {
-				continue
-			}
-			if !path.IsAbs(name) {
-				name = path.Join(f.Project.WorkingDir, name)
-			}
-			if !slices.Contains(files, name) && !slices.Contains(mustFiles(f), name) {
-				files = append(files, name)
-			}
-		}
-	}
-	add(f.Project.EnvFiles)
-	for _, x := range f.Files {
-		if !slices.Contains(f.Project.Files, x.Path) {
-			continue
-		}
-		file, err := compose.Parse(x.Path, x.Data)
-		if err != nil {
-			continue // the plan says so; a backup is better without it than not at all
-		}
-		for _, name := range file.Services() {
-			if service, ok := file.Service(name); ok {
-				add(service.EnvFiles)
-			}
-		}
-	}
-	return files
-}
-
 // copyOf is the backup's copy of a client's file, on the host.
 func (b *builder) copyOf(file string) string {
 	return fmt.Sprintf("%s/file.%d", b.backupDir(), slices.Index(clientFiles(b.in.Facts), file))
 }
 
-// BackupOf says what a backup of a host takes, into a folder on the host.
-func BackupOf(f *Facts, id, dir string) Backup {
+// BackupOf says what a backup of a host takes, into a folder on the host, and how long
+// that may take there: 0 for what the size of the database asks for.
+func BackupOf(f *Facts, id, dir string, limit time.Duration) Backup {
 	server, _ := f.Server()
+	further := FilesOf(f)
+	for _, name := range further.Unread {
+		further.Outside = append(further.Outside, Outside{Name: name, Why: "it was not looked into, so what it names is not known"})
+	}
 	bk := Backup{
 		ID: id, Dir: dir, Container: f.Database.Container, User: f.Database.User, Database: f.Database.Name,
-		Tables: f.Database.Tables, Migration: f.Database.Latest(), Files: mustFiles(f), EnvFiles: envFiles(f), Project: f.Project, ImageID: server.ImageID,
+		Tables: f.Database.Tables, Migration: f.Database.Latest(), Files: mustFiles(f), EnvFiles: further.Files, Outside: further.Outside,
+		Limit: dumpLimit(f, limit), Project: f.Project, ImageID: server.ImageID,
 	}
 	if hasSecretsDir(f) {
 		bk.Secrets = secretsDir(f)
@@ -224,7 +197,7 @@ func BackupOf(f *Facts, id, dir string) Backup {
 }
 
 func (b *builder) backup() {
-	bk := BackupOf(b.in.Facts, b.in.ID, b.backupDir())
+	bk := BackupOf(b.in.Facts, b.in.ID, b.backupDir(), b.in.Settings.DumpTimeout)
 	b.add(Step{
 		ID: "backup", Title: "back up database, secrets, .env and compose files", Op: Op{Backup: &bk},
 		Reason: "nothing is changed before a backup is on this machine and read to its end",

@@ -216,17 +216,17 @@ func facts(t *testing.T, f *Facts) string {
 // folder's own is not taken twice.
 func TestABackupTakesSecretsThatLieElsewhere(t *testing.T) {
 	f := recorded(t, "public")
-	before := BackupOf(f, "b1", "/b")
+	before := BackupOf(f, "b1", "/b", 0)
 	f.Secrets = append(f.Secrets, Secret{Name: "jwt", Path: "/etc/chat/jwt"}, Secret{Name: "certs", Path: "/etc/chat/certs", Dir: true},
 		Secret{Name: "api", Path: "/srv/chatalot/secrets-old/api"}, Secret{Name: ".env", Path: "/srv/chatalot/.env"})
-	got := BackupOf(f, "b1", "/b")
+	got := BackupOf(f, "b1", "/b", 0)
 	if want := append(before.Files, "/etc/chat/jwt", "/srv/chatalot/secrets-old/api"); !slices.Equal(got.Files, want) || got.Secrets == "" {
 		t.Errorf("%q, %q", got.Files, got.Secrets)
 	}
 	// Without the folder its files would be in nothing.
 	f.Secrets = slices.DeleteFunc(f.Secrets, func(s Secret) bool { return s.Dir })
 	f.Secrets = append(f.Secrets, Secret{Name: "token", Path: "/srv/chatalot/secrets/token"})
-	if got := BackupOf(f, "b1", "/b"); got.Secrets != "" || !slices.Contains(got.Files, "/srv/chatalot/secrets/token") {
+	if got := BackupOf(f, "b1", "/b", 0); got.Secrets != "" || !slices.Contains(got.Files, "/srv/chatalot/secrets/token") {
 		t.Errorf("%q, %q", got.Files, got.Secrets)
 	}
 }
@@ -240,8 +240,8 @@ func TestABackupTakesTheFilesOfTheEnvironment(t *testing.T) {
 	f.Files = append(f.Files, over)
 	f.Project.Files = append(f.Project.Files, path)
 	f.Project.EnvFiles = []string{"/srv/chatalot/prod.env"}
-	want := []string{"/srv/chatalot/prod.env", "/srv/chatalot/smtp.env", "/etc/chat/extra.env", "/srv/chatalot/b/b.env"}
-	if got := BackupOf(f, "b1", "/b").EnvFiles; !slices.Equal(got, want) {
+	want := []string{"/srv/chatalot/prod.env", "/srv/chatalot/b/b.env", "/srv/chatalot/smtp.env", "/etc/chat/extra.env"}
+	if got := BackupOf(f, "b1", "/b", 0).EnvFiles; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }

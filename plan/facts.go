@@ -26,7 +26,8 @@ type Facts struct {
 	Networks []Network       `json:"networks"`
 	Volumes  []string        `json:"volumes"`
 	Images   []Image         `json:"images"`
-	Files    []File          `json:"files"` // compose files and .env, in the project's order
+	Files    []File          `json:"files"`              // compose files and .env, in the project's order
+	Included []File          `json:"included,omitempty"` // further files that were read, for what they name in turn
 	Secrets  []Secret        `json:"secrets"`
 	Exposed  []string        `json:"exposed,omitempty"`  // secret files, there or not, whose folder everybody on the host can enter
 	Unplaced []string        `json:"unplaced,omitempty"` // secret files that have no folder yet

@@ -16,7 +16,7 @@ import (
 // a container, is none: to hide it would blot out what people have to read.
 func (f *Facts) FileSecrets() []string {
 	var found []string
-	for _, x := range f.Files {
+	for _, x := range slices.Concat(f.Files, f.Included) {
 		found = append(found, compose.Secrets(x.Data)...)
 	}
 	if f.Model != nil {

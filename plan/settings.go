@@ -13,6 +13,7 @@ type Settings struct {
 	ManifestHost string // UPDATE_MANIFEST_HOST
 	Pin          Pin
 	MaxDowntime  time.Duration // the swap undoes itself beyond it
+	DumpTimeout  time.Duration // of a backup on the host; 0: by the size of the database
 	PublicURL    string
 	Credentials  bool     // registry credentials are configured
 	Allow        []string // decisions a person has taken, by name

@@ -52,10 +52,13 @@ type Backup struct {
 	Tables    int      `json:"tables"`              // what the archive must hold
 	Migration int64    `json:"migration"`           // and the migration inside it
 	Files     []string `json:"files"`               // compose files and .env, then secrets outside the folder
-	EnvFiles  []string `json:"env_files,omitempty"` // others with the services' environment, copied where they are there
+	EnvFiles  []string `json:"env_files,omitempty"` // all others that the project names, copied where they are there
 	Secrets   string   `json:"secrets"`             // the folder, "" when there is none
 	Project   Project  `json:"project"`
 	ImageID   string   `json:"image_id"` // of the running server
+
+	Outside []Outside `json:"outside,omitempty"` // what the project names and no backup can have
+	Limit   int       `json:"limit,omitempty"`   // seconds that it may take there
 }
 
 // Tag gives the running image a name of ours, so that a prune of images without a name

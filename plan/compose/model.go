@@ -105,6 +105,26 @@ func (m *Model) names(section string) []string {
 // what no service uses; so it does with volumes and secrets.
 func (m *Model) HasNetwork(name string) bool { return m.has("networks", name) }
 
+// HasConfig and HasSecret report whether the model has one of that name.
+func (m *Model) HasConfig(name string) bool { return m.has("configs", name) }
+
+// HasSecret is as HasConfig.
+func (m *Model) HasSecret(name string) bool { return m.has("secrets", name) }
+
+// SourceFiles are the files that configs and secrets of the model come from, sorted.
+func (m *Model) SourceFiles() []string {
+	var files []string
+	for _, section := range []string{"configs", "secrets"} {
+		for _, name := range m.names(section) {
+			if file := str(m.get(section, name, "file")); file != "" {
+				files = append(files, file)
+			}
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
 // HasVolume reports whether the model has a volume.
 func (m *Model) HasVolume(name string) bool { return m.has("volumes", name) }
 

@@ -1,7 +1,8 @@
 // Package probe takes one read-only look at a host and turns it into
 // [plan.Facts].
 //
-// [Look] sends a single script over a single session. The script starts no
+// [Look] sends a single script over a single session, and another one only where compose
+// files include or extend further files, which are read for what they name. The script starts no
 // container, writes no file, takes no lock and logs in nowhere; [Commands] lists
 // what it may run. It needs sh, docker and compose on the host and nothing more:
 // everything is parsed here, on the workstation, and everything the host says
@@ -82,7 +83,10 @@ func Look(ctx context.Context, host Runner, opt Options) (*plan.Facts, error) {
 		return nil, err
 	}
 	facts := &plan.Facts{Host: opt.Host, Project: plan.Project{Service: service}}
-	return facts, parse(facts, parts)
+	if err := parse(facts, parts); err != nil {
+		return facts, err
+	}
+	return facts, included(ctx, host, facts)
 }
 
 func newMarker() (string, error) {
