@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -104,6 +105,23 @@ func orphans(host string) string {
 func confined(f *Facts) error {
 	return refused(f.Host, "database login", f.Database.User+" may not make a database and rename the one there is, as putting one back does; nothing was changed",
 		f.Database.unconfine())
+}
+
+// RolesThere refuses to fill a database from a dump whose objects or rights belong to roles
+// that the host's PostgreSQL does not have: the first of them would end it.
+func RolesThere(f *Facts, missing []string) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	var names, make []string
+	for _, role := range missing {
+		quoted := `"` + strings.ReplaceAll(role, `"`, `""`) + `"`
+		names, make = append(names, quoted), append(make, "create role "+quoted)
+	}
+	return refused(f.Host, "database roles",
+		fmt.Sprintf("the dump gives objects or rights to roles that the database server there does not have: %s; nothing was sent and nothing was changed", strings.Join(names, ", ")),
+		fmt.Sprintf("make them on the host, as a superuser of the database: docker exec %s psql -U %s -d template1 -c '%s'",
+			f.Database.Container, f.Database.User, strings.ReplaceAll(strings.Join(make, "; "), "'", `'\''`)))
 }
 
 // refused is a stop with one reason.

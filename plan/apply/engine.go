@@ -131,7 +131,7 @@ func (e *Engine) end(ctx context.Context, outcome journal.Outcome) error {
 // Abandon ends a run that was interrupted before it changed anything: what its
 // jobs left on the host goes, and nothing waits for it any more.
 func (e *Engine) Abandon(ctx context.Context) error {
-	if err := e.tidy(ctx); err != nil {
+	if err := errors.Join(e.tidy(ctx), e.removeBackup(ctx)); err != nil {
 		return err
 	}
 	return e.write(journal.Record{Kind: journal.RunEnded, Outcome: journal.Abandoned})

@@ -175,7 +175,7 @@ func TestBeginsWithTheBackup(t *testing.T) {
 	if err == nil || res.Outcome != NotBegun || res.Changed || res.Failed != "backup" {
 		t.Errorf("%+v, %v", res, err)
 	}
-	if diff := cmp.Diff(before, b.host.world.client()); diff != "" || !slices.Equal(b.host.ran, []string{"backup", "remove temporary files", "remove the run's folder"}) {
+	if diff := cmp.Diff(before, b.host.world.client()); diff != "" || !slices.Equal(b.host.ran, []string{"backup", "remove temporary files", "remove the run's folder", "remove the backup of the run"}) {
 		t.Errorf("without a proven backup something was done: %q\n%s", b.host.ran, diff)
 	}
 	if b.state().Outcome != journal.Abandoned {

@@ -1,6 +1,10 @@
 package apply
 
-import _ "embed"
+import (
+	_ "embed"
+
+	"liftalot/plan/postgres"
+)
 
 // The scripts that run on a host. Each is POSIX sh, takes everything by its
 // arguments and leaves nothing behind but what its comment says.
@@ -13,8 +17,6 @@ var (
 	swapSteps string
 	//go:embed scripts/gate.sh
 	gateScript string
-	//go:embed scripts/database.sh
-	databaseScript string
 	//go:embed scripts/restore.sh
 	restoreSteps string
 	//go:embed scripts/return.sh
@@ -26,6 +28,6 @@ var (
 
 	settledScript = projectScript + settledSteps
 	swapScript    = projectScript + swapSteps
-	restoreScript = databaseScript + restoreSteps
-	returnScript  = databaseScript + returnSteps
+	restoreScript = postgres.Functions + restoreSteps
+	returnScript  = postgres.Functions + returnSteps
 )

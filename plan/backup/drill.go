@@ -16,12 +16,16 @@ import (
 	"filippo.io/age"
 
 	"liftalot/plan"
+	"liftalot/plan/postgres"
 	"liftalot/remote"
 	"liftalot/remote/job"
 )
 
 //go:embed drill.sh
-var drillScript string
+var drillSteps string
+
+// The drill makes and fills its database by the very lines of the restore.
+var drillScript = postgres.Functions + drillSteps
 
 // A Drill restores a backup into a throw-away database on its host and compares
 // what comes out. The live database is not touched.
@@ -56,7 +60,7 @@ func (d *Drill) Run(ctx context.Context) (tables int, rows int64, err error) {
 	dir := path.Join(plan.RunRoot, d.ID, "drill")
 	spec := job.Spec{
 		Dir: dir, Script: drillScript, Timeout: drillTimeout,
-		Args: []string{"liftalot-drill-" + strings.ToLower(d.ID), d.Database.Container, d.Database.User, dump},
+		Args: []string{d.Database.Container, d.Database.User, d.Database.Name, "liftalot-drill-" + strings.ToLower(d.ID), dump},
 	}
 	if err := job.Start(ctx, d.Host, spec); err != nil {
 		if errors.Is(err, remote.ErrNotStarted) { // else it may run, and removes the dump itself

@@ -4,12 +4,14 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -57,16 +59,19 @@ const asPostgres = `PATH=%[1]s:$PATH PGHOST=%[2]s
 export PATH PGHOST
 case $* in
 *"show listen_addresses"*) echo '*' ;;
-exec*) shift; [ "$1" != -i ] || shift; shift; exec "$@" ;;
-run*) createdb -U postgres drill ;;
-kill*) dropdb -U postgres --force drill ;;
+exec*) shift; [ "$1" != -i ] || shift
+	case $1 in liftalot-drill-*) PGHOST=%[3]s ;; esac
+	shift
+	exec "$@" ;;
+run*) ;;
+kill*) PGHOST=%[3]s dropdb -U postgres --force --if-exists drill ;;
 inspect*) echo sha256:db ;;
 ps*) echo '{}' ;;
 *) exit 64 ;;
 esac`
 
-// postgres starts a PostgreSQL of this machine for the test, reached by a socket only.
-func postgres(t *testing.T) (bin, socket string) {
+// runPostgres starts a PostgreSQL of this machine for the test, reached by a socket only.
+func runPostgres(t *testing.T) (bin, socket string) {
 	t.Helper()
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil || len(found) == 0 {
@@ -118,9 +123,10 @@ func postgres(t *testing.T) (bin, socket string) {
 // What the look counts, what a dump has, what the drill finds and what the live database
 // says of its rows are of the same tables, whatever else is in the database.
 func TestEveryCountIsOfTheTablesThatADumpHas(t *testing.T) {
-	bin, socket := postgres(t)
+	bin, socket := runPostgres(t)
+	_, thrown := runPostgres(t)
 	h, b := shamOp(t)
-	h.Shim("docker", fmt.Sprintf(asPostgres, bin, socket))
+	h.Shim("docker", fmt.Sprintf(asPostgres, bin, socket, thrown))
 	b.User = "postgres"
 	sql(t, h, "postgres", "create database chatalot")
 	sql(t, h, "chatalot", mixed)
@@ -147,6 +153,7 @@ func TestEveryCountIsOfTheTablesThatADumpHas(t *testing.T) {
 		}
 	}
 
+	sql(t, h, "chatalot", "create role grafana; grant select on users to grafana; revoke connect on database chatalot from public; alter database chatalot set work_mem to '5MB'")
 	dir := t.TempDir()
 	m, err := takeFrom(t, h, b, dir)
 	if err != nil {
@@ -176,6 +183,42 @@ func TestEveryCountIsOfTheTablesThatADumpHas(t *testing.T) {
 	tables, all, err := d.Run(t.Context())
 	if err != nil || tables != len(want) || all != 41 {
 		t.Errorf("the drill: %d tables, %d rows, %v", tables, all, err)
+	}
+
+	// R4: the drill is no stronger than the restore. As a login that owns none of the tables
+	// neither of them succeeds.
+	sql(t, h, "postgres", "alter role free login")
+	d = drill(h, &Sender{Manifest: m, Dir: dir})
+	d.ID, d.Database.User = "d2", "free"
+	var unproven *Unproven
+	if _, _, err := d.Run(t.Context()); !errors.As(err, &unproven) {
+		t.Errorf("as another login: %v", err)
+	}
+	// On a server that was built anew a role is missing: that is named without a try, and
+	// the drill fails as the restore would.
+	d.Database.User = "postgres"
+	ask := func() []string {
+		t.Helper()
+		missing, err := MissingRoles(t.Context(), h, d.Database, m.NeededRoles())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return missing
+	}
+	if missing := ask(); len(missing) > 0 || !slices.Contains(m.Roles, "grafana") {
+		t.Errorf("missing %q, needed %q", missing, m.Roles)
+	}
+	sql(t, h, "chatalot", "drop owned by grafana; drop role grafana")
+	if missing := ask(); !slices.Equal(missing, []string{"grafana"}) {
+		t.Errorf("missing %q", missing)
+	}
+	// The throw-away cluster of this test is no new one.
+	if res, err := h.Run(t.Context(), remote.Command{Script: `docker exec liftalot-drill-x psql -U postgres -d template1 -c "drop role grafana"`}); err != nil {
+		t.Fatalf("%v: %s", err, res.Stderr)
+	}
+	d.ID = "d3"
+	if _, _, err := d.Run(t.Context()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), `role "grafana" does not exist`) {
+		t.Errorf("without the role: %v", err)
 	}
 }
 

@@ -41,11 +41,14 @@ func rooms() []room {
 		// Objects in a bucket of an S3-compatible store.
 		{"plan/backup/bucket", nil},
 
+		// What restore and drill do to a database in the same way: text of shell.
+		{"plan/postgres", nil},
+
 		// Whoever touches a host. backup writes its files the way the journal
 		// does, so that a crash leaves none half written.
 		{"plan/probe", []string{"plan", "plan/compose", "remote"}},
-		{"plan/backup", []string{"plan", "plan/backup/pgarchive", "plan/journal", "remote", "remote/job"}},
-		{"plan/apply", []string{"plan", "plan/compose", "plan/journal", "remote", "remote/job"}},
+		{"plan/backup", []string{"plan", "plan/backup/pgarchive", "plan/journal", "plan/postgres", "remote", "remote/job"}},
+		{"plan/apply", []string{"plan", "plan/compose", "plan/journal", "plan/postgres", "remote", "remote/job"}},
 		{"plan/verify", []string{"plan", "remote"}},
 		{"plan/report", []string{"plan", "plan/journal"}},
 		{"plan/internal/shamhost", []string{"remote"}},

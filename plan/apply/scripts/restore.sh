@@ -1,5 +1,5 @@
-# Puts a database back from a dump: into a fresh one, in one transaction that
-# stops at the first error, while the server goes on; then, with the server
+# Puts a database back from a dump: into a fresh one, made like the present one, in one
+# transaction that stops at the first error, while the server goes on; then, with the server
 # stopped, a last dump of the database that was there, and the swap by rename. It
 # stays under another name, and until it gets that it is not touched: whatever
 # fails before leaves no half of anything and the server running, if it ran. Safe
@@ -36,10 +36,11 @@ if [ -z "$RENAMING" ]; then
 	docker exec -i "$C" pg_restore -f /dev/null <"$DUMP"
 	# A database that an earlier try filled, or half filled, is ours by its name.
 	if has "$NEW"; then drop "$NEW"; fi
-	owner=$(sql "select pg_get_userbyid(datdba) from pg_database where datname = '$NAME'")
-	sql "create database $(quote "$NEW") owner $(quote "$owner") template template0"
+	make "$C" "$NEW" yes
 	echo "filling a fresh database"
-	docker exec -i "$C" pg_restore -U "$U" -d "$NEW" --exit-on-error --single-transaction <"$DUMP"
+	fill "$C" "$NEW" "$DUMP"
+	# A dump has nothing of the database itself. What it is without would be lost unseen.
+	endow "$C" "$NEW" yes
 fi
 if [ -n "$SERVER" ]; then
 	RAN=$(docker inspect -f '{{.State.Running}}' "$SERVER" 2>/dev/null </dev/null) || RAN=

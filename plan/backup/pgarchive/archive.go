@@ -16,7 +16,7 @@
 //	seven numbers of the time it was made, then three texts: the database, the
 //	version of its server and that of pg_dump
 //	number of entries; each entry: id, has-data, two texts, tag, description,
-//	section, four texts of SQL with the namespace last but none of them read,
+//	section, four texts, three of SQL and the namespace,
 //	tablespace, access method, kind of relation (1.16), owner, a text, ids it
 //	depends on until a null text, then a byte and an offset
 //	blocks until the end: 1 and an id, then chunks; or 3 and an id, then large
@@ -31,6 +31,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 )
 
 // Contents is what an archive holds.
@@ -41,6 +43,9 @@ type Contents struct {
 	Dumper   string // pg_dump's
 	Packing  Packing
 	Tables   []Table // in the archive's order; those that an extension makes are not listed
+
+	// Roles that must be there for it to be restored with owners and privileges, sorted.
+	Roles []string
 }
 
 // Table is a table of the archive. Rows is -1 where the archive has the table
@@ -78,13 +83,14 @@ const (
 // Read reads an archive to its end. Each row is shown to row, as the text COPY
 // writes, without its line end and cut at [MaxRow]; row may be nil.
 func Read(r io.Reader, row func(t Table, text []byte)) (*Contents, error) {
-	a := &archive{r: bufio.NewReaderSize(r, 64<<10), row: row, data: map[int64]*entry{}}
+	a := &archive{r: bufio.NewReaderSize(r, 64<<10), row: row, data: map[int64]*entry{}, roles: map[string]bool{}}
 	if err := a.read(); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return nil, fmt.Errorf("read a PostgreSQL archive: %w", err)
 	}
+	a.Roles = slices.Sorted(maps.Keys(a.roles))
 	return &a.Contents, nil
 }
 
@@ -101,6 +107,7 @@ type archive struct {
 	unpack  unpacker
 
 	extended bool // an extension is listed
+	roles    map[string]bool
 }
 
 // An entry has data behind the table of contents.
@@ -220,7 +227,7 @@ func (a *archive) entry() error {
 	if id <= 0 || has != 0 && has != 1 {
 		return fmt.Errorf("entry %d cannot be read", id)
 	}
-	var skip, tag, what, space string
+	var skip, tag, what, space, define, remove, owner string
 	if err := a.texts(&skip, &skip, &tag, &what); err != nil {
 		return err
 	}
@@ -228,7 +235,7 @@ func (a *archive) entry() error {
 		return err
 	}
 	// definition, drop and copy statements, namespace, tablespace, access method
-	if err := a.texts(&skip, &skip, &skip, &space, &skip, &skip); err != nil {
+	if err := a.texts(&define, &remove, &skip, &space, &skip, &skip); err != nil {
 		return err
 	}
 	if a.minor >= 16 {
@@ -236,8 +243,11 @@ func (a *archive) entry() error {
 			return err
 		}
 	}
-	if err := a.texts(&skip, &skip); err != nil { // owner, oids
+	if err := a.texts(&owner, &skip); err != nil { // and oids
 		return err
+	}
+	for _, role := range rolesOf(tag, what, define, remove, owner) {
+		a.roles[role] = true
 	}
 	for null := false; !null; {
 		if skip, null, err = a.text(); err != nil {

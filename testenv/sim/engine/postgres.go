@@ -224,7 +224,15 @@ func (e *Engine) psql(p *machine.Proc, args []string) int {
 	if got["-F"] != "" {
 		separator = got["-F"]
 	}
-	rows, err := cluster.query(cluster.Databases[name], got["-c"])
+	text := got["-c"]
+	if text == "" {
+		said, err := io.ReadAll(p.Stdin())
+		if err != nil {
+			return 2
+		}
+		text = string(said)
+	}
+	rows, err := cluster.script(cluster.Databases[name], text, psqlVariables(args))
 	if err != nil {
 		fmt.Fprintf(p.Stderr(), "ERROR:  %v\n", err)
 		return 1
@@ -235,9 +243,38 @@ func (e *Engine) psql(p *machine.Proc, args []string) int {
 	return 0
 }
 
+// psqlVariables are those that are set with -v.
+func psqlVariables(args []string) map[string]string {
+	vars := map[string]string{}
+	for i := 1; i < len(args); i++ {
+		if args[i-1] == "-v" {
+			name, value, _ := strings.Cut(args[i], "=")
+			vars[name] = value
+		}
+	}
+	return vars
+}
+
+// script answers the questions about what a database is besides its content, which
+// stand behind a comment, and otherwise takes a statement.
+func (c *Cluster) script(db *Database, text string, vars map[string]string) ([][]string, error) {
+	head, _, _ := strings.Cut(text, "\n")
+	about := c.Databases[vars["db"]]
+	switch {
+	case strings.HasPrefix(head, "-- database: ") && about == nil:
+		return nil, nil
+	case head == "-- database: how it was made":
+		return [][]string{{fmt.Sprintf(`create database "%s" owner "%s" template template0;`, vars["new"], about.Owner)}}, nil
+	case head == "-- database: what it was given":
+		return nil, nil
+	case head == "-- database: all of it":
+		return [][]string{{"owner\t" + about.Owner}}, nil
+	}
+	return c.query(db, strings.TrimSuffix(strings.TrimSpace(text), ";"))
+}
+
 var (
 	countDatabase  = regexp.MustCompile(`^select count\(\*\) from pg_database where datname = '([^']*)'$`)
-	ownerOf        = regexp.MustCompile(`^select pg_get_userbyid\(datdba\) from pg_database where datname = '([^']*)'$`)
 	dropDatabase   = regexp.MustCompile(`^drop database "([^"]*)" with \(force\)$`)
 	createDatabase = regexp.MustCompile(`^create database "([^"]*)" owner "([^"]*)" template template0$`)
 	renameDatabase = regexp.MustCompile(`^alter database "([^"]*)" rename to "([^"]*)"$`)
@@ -270,9 +307,6 @@ func (c *Cluster) query(db *Database, sql string) ([][]string, error) {
 			return [][]string{{"1"}}, nil
 		}
 		return [][]string{{"0"}}, nil
-	}
-	if m := ownerOf.FindStringSubmatch(sql); m != nil && c.Databases[m[1]] != nil {
-		return [][]string{{c.Databases[m[1]].Owner}}, nil
 	}
 	return nil, c.alter(sql)
 }
