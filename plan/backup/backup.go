@@ -43,8 +43,8 @@
 //
 // # Format
 //
-// manifest.json is one object, [Manifest], format 2, and is refused when a single
-// byte of it was changed. Beside it lie db.dump.age, secrets.tar.age,
+// manifest.json is one object, [Manifest], format 3, and is refused when a single
+// byte of it was changed. Format 2, with the time of the host's clock, is read too. Beside it lie db.dump.age, secrets.tar.age,
 // containers.json.age, file.0.age, file.1.age, … whose paths on the host the
 // manifest names, and, where they were asked for, image.tar.gz.age and files.list.age,
 // which writeListing describes. Each is an age file (age-encryption.org/v1) to the
@@ -55,6 +55,7 @@ package backup
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -108,7 +109,8 @@ type Taker struct {
 	Connections int
 	Name        string // of the host, for messages
 	Keys        Keys
-	Tell        func(Event) // for the screen; nil for silence
+	Tell        func(Event)      // for the screen; nil for silence
+	Now         func() time.Time // nil means [time.Now]
 
 	pause time.Duration // after a break of the line; 0 is source's own
 }
@@ -137,7 +139,7 @@ func (r Request) files() []string { return slices.Concat(r.Files, r.EnvFiles) }
 // Bounds of what the host may say and of how long it may take.
 const (
 	maxAnswer   = 1 << 20
-	dumpTimeout = 2 * time.Hour
+	listTimeout = 2 * time.Hour // of uploaded files
 	lookEvery   = 100 * time.Millisecond
 )
 
@@ -168,9 +170,10 @@ func (t *Taker) Take(ctx context.Context, req Request, dir string) (*Manifest, e
 	}
 	defer root.Close()
 	m := &Manifest{
-		Format: formatVersion, ID: req.ID, Host: t.Name, Taken: said.at, Run: req.Run, OnHost: req.Dir,
+		Format: formatVersion, ID: req.ID, Host: t.Name, Taken: takenAt(timeOfID(req.ID), t.now(), said.at, said.now), HostClock: said.at, Run: req.Run, OnHost: req.Dir,
 		Version: req.Version, ImageID: req.ImageID, Database: req.Database, Recipients: names,
 	}
+	m.Left = said.without(req)
 	if req.Stream {
 		if err := t.stream(ctx, req, root, to, m); err != nil {
 			return nil, err
@@ -210,6 +213,10 @@ func (t *Taker) watch() Runner {
 	return t.Host
 }
 
+// saidScript says what take.sh has made, and what the host's clock says now.
+const saidScript = `echo "now $(date +%s)"
+cat -- "$1/sums"`
+
 // onHost makes the backup's folder on the host, by a detached job, and returns
 // what is in it.
 func (t *Taker) onHost(ctx context.Context, req Request) (*answer, error) {
@@ -218,7 +225,7 @@ func (t *Taker) onHost(ctx context.Context, req Request) (*answer, error) {
 		return nil, err
 	}
 	res, err := t.Host.Run(ctx, remote.Command{
-		Name: "read what was backed up", Script: `cat -- "$1/sums"`, Args: []string{req.Dir}, Root: true, MaxStdout: maxAnswer,
+		Name: "read what was backed up", Script: saidScript, Args: []string{req.Dir}, Root: true, MaxStdout: maxAnswer,
 	})
 	var exit *remote.ExitError
 	switch {
@@ -255,10 +262,10 @@ func (t *Taker) follow(ctx context.Context, req Request, dir string) error {
 	if req.Stream {
 		args[7] = ""
 	}
-	if err := job.Start(ctx, t.Host, job.Spec{Dir: dir, Script: takeScript, Args: append(args, req.files()...), Timeout: dumpTimeout}); err != nil {
+	if err := job.Start(ctx, t.Host, job.Spec{Dir: dir, Script: takeScript, Args: append(args, req.files()...), Timeout: req.TimeLimit()}); err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(ctx, dumpTimeout+2*time.Minute)
+	wait, cancel := context.WithTimeout(ctx, req.TimeLimit()+2*time.Minute)
 	defer cancel()
 	log := jobLog{tell: t.tell}
 	st, err = job.Wait(wait, t.watch(), dir, lookEvery, log.add)
@@ -268,10 +275,14 @@ func (t *Taker) follow(ctx context.Context, req Request, dir string) error {
 	if err := t.sweep(ctx, dir); err != nil {
 		return err
 	}
-	if st.State != job.Ended || st.ExitCode != 0 {
-		return t.unproven("the host could not make it: "+log.lastLine(), nil)
+	switch {
+	case st.State == job.Ended && st.ExitCode == 0:
+		return nil
+	case st.Overdue:
+		return t.unproven(fmt.Sprintf("it was not made within %v (%s), and what there was of it is removed there; \"backup: {dump_timeout: …}\" in the inventory gives it longer",
+			req.TimeLimit(), log.lastLine()), nil)
 	}
-	return nil
+	return t.unproven("the host could not make it: "+log.lastLine(), nil)
 }
 
 // sweep removes what the job left of itself.
@@ -298,27 +309,57 @@ func lastLine(log []byte) string {
 
 // answer is what the host says it has made.
 type answer struct {
-	at    time.Time
+	at    time.Time // the host's clock before the dump began, and now
+	now   time.Time
 	files []File
+	left  map[int]string // why a file of the request was not taken, by its place
 }
 
 // sumLine is "SHA256 SIZE NAME", NAME out of the few the script can write.
-var sumLine = regexp.MustCompile(`^([0-9a-f]{64}) ([0-9]{1,15}) (db\.dump|secrets\.tar|containers\.json|image\.tar\.gz|file\.[0-9]{1,3})$`)
+var sumLine = regexp.MustCompile(`^([0-9a-f]{64}) ([0-9]{1,15}) (db\.dump|secrets\.tar|containers\.json|inspect\.json|ran\.tar|image\.tar\.gz|file\.[0-9]{1,3}|tree\.[0-9]{1,3}\.tar)$`)
+
+// leftLine is "left N WHY", N the place of a file in the request.
+var leftLine = regexp.MustCompile(`^left ([0-9]{1,3}) (missing|large|folder|unreadable)$`)
+
+// whyLeft says for a person what take.sh says in a word.
+var whyLeft = map[string]string{
+	"missing":    "it is not there",
+	"large":      "it is no file, or one of more than 256 MiB",
+	"folder":     "it is a folder with more than 5000 files or 256 MiB",
+	"unreadable": "it cannot be read",
+}
+
+var errClock = errors.New("the host's clock cannot be read")
+
+// readClock reads a time of the host's clock, in seconds.
+func readClock(text string) (time.Time, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return time.Unix(n, 0).UTC(), err == nil && n >= 0 && n <= 1<<40
+}
 
 // read takes the host's list apart.
 func read(out []byte) (*answer, error) {
-	var a answer
+	a := answer{left: map[int]string{}}
 	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 	if lines[len(lines)-1] != "end" {
 		return nil, errors.New("the host's list of files is cut off")
 	}
 	for _, line := range lines[:len(lines)-1] {
 		if at, ok := strings.CutPrefix(line, "at "); ok {
-			n, err := strconv.ParseInt(at, 10, 64)
-			if err != nil || n < 0 || n > 1<<40 {
-				return nil, errors.New("the host's clock cannot be read")
+			if a.at, ok = readClock(at); !ok {
+				return nil, errClock
 			}
-			a.at = time.Unix(n, 0).UTC()
+			continue
+		}
+		if now, ok := strings.CutPrefix(line, "now "); ok {
+			if a.now, ok = readClock(now); !ok {
+				return nil, errClock
+			}
+			continue
+		}
+		if m := leftLine.FindStringSubmatch(line); m != nil {
+			n, _ := strconv.Atoi(m[1]) // digits, by the pattern
+			a.left[n] = whyLeft[m[2]]
 			continue
 		}
 		m := sumLine.FindStringSubmatch(line)
@@ -341,12 +382,11 @@ func (a *answer) holds(host string, req Request) error {
 	for i := range a.files {
 		f := &a.files[i]
 		dump = dump || f.Name == Dump && f.Size > 0 && !a.at.IsZero()
-		n, ok := strings.CutPrefix(f.Name, "file.")
+		k, ok := f.place()
 		if !ok {
 			continue
 		}
-		k, err := strconv.Atoi(n)
-		if err != nil || k >= len(names) {
+		if k >= len(names) {
 			return &Unproven{Host: host, What: fmt.Sprintf("the host names a file %q nobody asked for", f.Name)}
 		}
 		f.Path = names[k]
@@ -361,4 +401,36 @@ func (a *answer) holds(host string, req Request) error {
 		return &Unproven{Host: host, What: fmt.Sprintf("%d of %d files were copied", files, len(req.Files))}
 	}
 	return nil
+}
+
+// place is where the name of a file or a folder stands in the request; false for a file
+// of our own.
+func (f File) place() (int, bool) {
+	n, file := strings.CutPrefix(f.Name, "file.")
+	if !file {
+		var tree bool
+		if n, tree = strings.CutPrefix(f.Name, "tree."); !tree {
+			return 0, false
+		}
+		n = strings.TrimSuffix(n, ".tar")
+	}
+	k, err := strconv.Atoi(n)
+	return k, err == nil
+}
+
+// without lists what the project names and the backup has not: what nobody could have
+// asked the host for, and what the host did not copy.
+func (a *answer) without(req Request) []Left {
+	var list []Left
+	for _, out := range req.Outside {
+		list = append(list, Left{Name: out.Name, Why: out.Why})
+	}
+	names := req.files()
+	for k, name := range names {
+		taken := slices.ContainsFunc(a.files, func(f File) bool { return f.Path == name })
+		if k >= len(req.Files) && !taken {
+			list = append(list, Left{Name: name, Why: cmp.Or(a.left[k], "the host did not copy it")})
+		}
+	}
+	return list
 }

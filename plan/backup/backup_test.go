@@ -40,7 +40,7 @@ func list(files map[string]string) string {
 			fmt.Fprintf(&b, "%s %d %s\n", sumOf(body), len(body), name)
 		}
 	}
-	return b.String() + "at 1795465800\nend\n"
+	return "now 1795465860\n" + b.String() + "at 1795465800\nend\n"
 }
 
 func sumOf(s string) string {
@@ -133,7 +133,8 @@ var testKey = sync.OnceValue(func() *age.X25519Identity {
 })
 
 func taker(h Runner) *Taker {
-	return &Taker{Host: h, Name: "web1", Keys: Keys{Identity: testKey()}, pause: time.Millisecond}
+	now := func() time.Time { return time.Unix(1800000000, 0) }
+	return &Taker{Host: h, Name: "web1", Keys: Keys{Identity: testKey()}, Now: now, pause: time.Millisecond}
 }
 
 func take(t testing.TB, h Runner, dir string) (*Manifest, error) {
@@ -162,7 +163,7 @@ func TestTakePullsProvesAndWritesDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m.Tables != 5 || m.Migration != 51 || m.Rows["messages"] != 3000 || m.Host != "web1" || m.ImageID != "sha256:old" || len(m.Files) != 5 ||
-		m.Taken.Unix() != 1795465800 || m.OnHost != op.Dir || len(m.Recipients) != 2 || !strings.HasPrefix(m.Postgres, "15.") {
+		m.Taken.Unix() != 1800000000-60 || m.HostClock.Unix() != 1795465800 || m.OnHost != op.Dir || len(m.Recipients) != 2 || !strings.HasPrefix(m.Postgres, "15.") {
 		t.Errorf("%+v", m)
 	}
 	if last.Done != last.Total || last.Total == 0 || strings.Join(stages, ", ") != "dump the database, hash" {

@@ -55,7 +55,7 @@ const (
 
 // list asks the host for its files. Notes say what is odd about the list.
 func (i inside) list(ctx context.Context, script string, folders []string) (list []Upload, note string, err error) {
-	err = i.read(ctx, remote.Command{Name: "list the files", Script: script, Args: folders, Timeout: dumpTimeout}, func(r *bufio.Reader) error {
+	err = i.read(ctx, remote.Command{Name: "list the files", Script: script, Args: folders, Timeout: listTimeout}, func(r *bufio.Reader) error {
 		list, note, err = readList(r)
 		return err
 	})

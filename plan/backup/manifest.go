@@ -17,16 +17,21 @@ import (
 	"liftalot/plan/journal"
 )
 
-// formatVersion is the manifest's; see the package comment.
-const formatVersion = 2
+// formatVersion is the manifest's; see the package comment. In format 2 the time at
+// which it was taken is the host's.
+const (
+	formatVersion   = 3
+	formatHostClock = 2
+)
 
 // Manifest is what is known of a proven backup. It holds no secret.
 type Manifest struct {
 	Format     int              `json:"format"`
 	ID         string           `json:"id"`
 	Host       string           `json:"host"`
-	Taken      time.Time        `json:"taken"` // by the host's clock, before the dump began
-	Run        bool             `json:"run"`   // taken by an upgrade
+	Taken      time.Time        `json:"taken"`               // by this machine's clock, before the dump began
+	HostClock  time.Time        `json:"host_clock,omitzero"` // the same moment by the host's, which its rows have
+	Run        bool             `json:"run"`                 // taken by an upgrade
 	OnHost     string           `json:"on_host"`
 	Version    string           `json:"version"` // of the server
 	ImageID    string           `json:"image_id"`
@@ -34,12 +39,22 @@ type Manifest struct {
 	Postgres   string           `json:"postgres"` // version of its server
 	Tables     int              `json:"tables"`
 	Migration  int64            `json:"migration"`
-	Rows       map[string]int64 `json:"rows"` // by table of the schema public
+	Rows       map[string]int64 `json:"rows"`            // by table of the schema public
+	Roles      []string         `json:"roles,omitempty"` // that a server must have for the dump to be restored
 	Recipients []string         `json:"recipients"`
 	Uploads    *Uploads         `json:"uploads,omitempty"` // nil: uploaded files were not asked for
 	Files      []File           `json:"files"`
-	Sum        string           `json:"sum"` // SHA-256 of this object with an empty sum
+	Left       []Left           `json:"left,omitempty"` // what the project names and the backup is without
+	Sum        string           `json:"sum"`            // SHA-256 of this object with an empty sum
+
+	// RolesFound are what a look into the dump has found of a backup in whose manifest
+	// they are not: one of format 2.
+	RolesFound []string `json:"-"`
 }
+
+// NeededRoles are those that a server must have for the dump to be restored, as far as
+// they are known: of a backup of format 2 once it was verified.
+func (m *Manifest) NeededRoles() []string { return slices.Concat(m.Roles, m.RolesFound) }
 
 // File is one file of a backup: what the host had, and what lies here of it.
 type File struct {
@@ -49,6 +64,12 @@ type File struct {
 	SHA256       string `json:"sha256"`
 	Sealed       int64  `json:"sealed"` // bytes of NAME.age
 	SealedSHA256 string `json:"sealed_sha256"`
+}
+
+// Left is something of the project that is not in its backup.
+type Left struct {
+	Name string `json:"name"` // a path on the host, or what the project calls it
+	Why  string `json:"why"`
 }
 
 // Dump is the database's file, and Image that of the server's image.
@@ -88,6 +109,9 @@ func (m *Manifest) Size() int64 {
 func (m *Manifest) encode() ([]byte, error) {
 	c := *m
 	c.Sum = ""
+	if c.Format == formatHostClock {
+		c.Taken, c.HostClock = c.HostClock, time.Time{}
+	}
 	plain, err := json.MarshalIndent(c, "", " ")
 	if err != nil {
 		return nil, fmt.Errorf("write the manifest: %w", err)
@@ -113,7 +137,7 @@ func (m *Manifest) save(dir string) error {
 }
 
 // fileName is what a manifest may call a file: it becomes a path here.
-var fileName = regexp.MustCompile(`^(db\.dump|secrets\.tar|containers\.json|image\.tar\.gz|files\.list|file\.[0-9]{1,3})$`)
+var fileName = regexp.MustCompile(`^(db\.dump|secrets\.tar|containers\.json|inspect\.json|ran\.tar|image\.tar\.gz|files\.list|file\.[0-9]{1,3}|tree\.[0-9]{1,3}\.tar)$`)
 
 // maxManifest bounds what is read: a thousand tables take 40 KiB.
 const maxManifest = 16 << 20
@@ -145,7 +169,14 @@ func decode(data []byte) (*Manifest, error) {
 	if err := json.Unmarshal(data, &m); err != nil {
 		return nil, err
 	}
-	if m.Format != formatVersion {
+	switch m.Format {
+	case formatVersion:
+	case formatHostClock: // a clock that is not ours decides nothing
+		m.HostClock = m.Taken
+		if at := timeOfID(m.ID); !at.IsZero() {
+			m.Taken = at
+		}
+	default:
 		return nil, fmt.Errorf("format %d is not known here", m.Format)
 	}
 	again, err := m.encode()

@@ -159,7 +159,7 @@ func (m *Manifest) proven(root *os.Root, keys Keys, op plan.Backup) error {
 		if c == nil {
 			continue
 		}
-		m.Postgres, m.Migration = c.Server, newest
+		m.Postgres, m.Migration, m.Roles = c.Server, newest, c.Roles
 		m.Tables, m.Rows = tally(c)
 	}
 	if m.Tables != op.Tables {
@@ -193,6 +193,9 @@ func (m *Manifest) verify(prove func(File) (*pgarchive.Contents, int64, error)) 
 			continue
 		}
 		dump = true
+		if m.Format == formatHostClock {
+			m.RolesFound = c.Roles
+		}
 		if tables, _ := tally(c); tables != m.Tables || newest != m.Migration {
 			return &Unproven{Host: m.Host, What: "the dump is not the one its manifest tells of"}
 		}

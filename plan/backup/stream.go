@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"strconv"
-	"time"
 
 	"filippo.io/age"
 
@@ -31,9 +29,9 @@ rm -f "$1/pipe"
 `
 
 // streamedScript says what streamScript saw.
-const streamedScript = `printf '%s %s\n' "$(cat "$1/at")" "$(cat "$1/streamed")"`
+const streamedScript = `printf '%s %s %s\n' "$(cat "$1/at")" "$(cat "$1/streamed")" "$(date +%s)"`
 
-var streamed = regexp.MustCompile(`^([0-9]{1,12}) ([0-9a-f]{64})\n$`)
+var streamed = regexp.MustCompile(`^([0-9]{1,12}) ([0-9a-f]{64}) ([0-9]{1,12})\n$`)
 
 // stream takes the dump straight off the host. A line that breaks ends it: what
 // was sent cannot be sent again.
@@ -51,11 +49,12 @@ func (t *Taker) stream(ctx context.Context, req Request, root *os.Root, to []age
 	if said == nil || said[2] != f.SHA256 {
 		return t.unproven("the dump that arrived is not the one that was sent", nil)
 	}
-	at, err := strconv.ParseInt(said[1], 10, 64)
-	if err != nil {
-		return t.unproven("the host's clock cannot be read", nil)
+	at, known := readClock(string(said[1]))
+	now, also := readClock(string(said[3]))
+	if !known || !also {
+		return t.unproven(errClock.Error(), nil)
 	}
-	m.Taken = time.Unix(at, 0).UTC()
+	m.Taken, m.HostClock = takenAt(timeOfID(req.ID), t.now(), at, now), at
 	m.Files = append(m.Files, f)
 	return nil
 }
@@ -66,7 +65,7 @@ func (t *Taker) dump(ctx context.Context, req Request, w io.Writer) error {
 	var done int64
 	var here error
 	res, err := t.Host.Run(ctx, remote.Command{
-		Name: "stream the dump", Script: streamScript, Root: true, Timeout: dumpTimeout,
+		Name: "stream the dump", Script: streamScript, Root: true, Timeout: req.TimeLimit(),
 		Args: []string{req.Dir, req.Container, req.User, req.Database},
 		Stdout: writer(func(p []byte) error {
 			if _, here = w.Write(p); here != nil {

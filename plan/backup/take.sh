@@ -4,10 +4,13 @@
 #   $8 dump, or nothing where the dump is not to lie on this host
 #   $9 how many of the files that follow must be there
 #   …  the client's files: compose files, .env and secrets that lie outside the
-#      folder, then those of env_file
+#      folder, then all others that the project names: env_file, include, configs, …
+# What is in the folder "ran" there, of a run's own, is taken too.
 # The dump goes straight into its file, so that pg_dump's own status is seen and
 # nothing can hide it. Standard input is closed: docker exec would eat it.
-# sums is written last and by one rename: without it the folder is no backup.
+# sums is written last and by one rename: without it the folder is no backup, and what
+# a try has made that fails, or that is ended by its deadline, goes with it: a copy of
+# the secrets and half a dump on the disk of the live database are of use to nobody.
 set -eu
 DIR=$1 DB=$2 USER=$3 NAME=$4 PROJECT=$5 SECRETS=$6 IMAGE=$7 DUMP=$8 MUST=$9
 shift 9
@@ -15,6 +18,18 @@ umask 077
 mkdir -p "${DIR%/*}"
 mkdir "$DIR" 2>/dev/null || [ -d "$DIR" ]
 chmod 0700 "$DIR"
+WHOLE=
+[ ! -f "$DIR/sums" ] || WHOLE=1
+# The last words of the log are the reason, so nothing is said here.
+failed() {
+	[ "$?" -ne 0 ] && [ -z "$WHOLE" ] || return 0
+	cd /
+	rm -rf "$DIR/secrets"
+	rm -f "$DIR"/secrets.* "$DIR"/file.* "$DIR"/tree.* "$DIR"/db.dump* "$DIR"/dump.said "$DIR"/image.* "$DIR"/*.json "$DIR"/ran.tar "$DIR"/left "$DIR"/at "$DIR"/sums.part
+	rmdir "$DIR" 2>/dev/null || :
+}
+trap failed EXIT
+trap 'exit 1' TERM INT HUP
 
 dump() { docker exec "$DB" pg_dump -U "$USER" -Fc "$@" --lock-wait-timeout=30000 "$NAME" </dev/null >"$DIR/db.dump.part" 2>"$DIR/dump.said"; }
 
@@ -29,43 +44,78 @@ packed() {
 	dump
 }
 
-# nowhere: whether cp has stumbled only over links that lead nowhere or in a circle, as
-# editors leave them for locks, and has taken everything else.
-nowhere() (
-	! grep -Ev 'No such file or directory$|Too many levels of symbolic links$|cyclic symbolic link' "$DIR/secrets.said" || exit 1
+# taken: whether all there is of the secrets was copied. cp also stumbles over links that
+# lead nowhere or in a circle, as editors leave them for locks, and says so in words that
+# differ from one cp to the other: what was copied tells.
+taken() (
 	cd "$SECRETS"
 	find -L . 2>/dev/null | while IFS= read -r f; do
-		[ ! -e "$f" ] || [ -e "$DIR/secrets/$f" ] || { echo "$SECRETS/$f was not copied" && exit 1; }
+		[ -e "$f" ] || continue
+		if [ -f "$f" ]; then
+			cmp -s "$f" "$DIR/secrets/$f"
+		else
+			[ -e "$DIR/secrets/$f" ] && { ! [ -d "$f" ] || ls "$f/" >/dev/null 2>&1; }
+		fi || { echo "$SECRETS/$f was not copied" && exit 1; }
 	done
 )
+
+# huge: whether a folder, with what its links lead to, holds more than belongs here.
+huge() {
+	[ "$(find -L "$1" 2>/dev/null | head -n 5001 | wc -l)" -gt 5000 ] || [ "$(du -skL "$1" 2>/dev/null | cut -f1)" -gt 262144 ]
+}
 
 # All that can fail in a moment comes before the dump, which may take hours.
 if [ -n "$SECRETS" ]; then
 	rm -rf "$DIR/secrets"
 	# What a link leads to is the secret. Where one leads out into a tree, that is named.
-	if [ "$(find -L "$SECRETS" 2>/dev/null | head -n 5001 | wc -l)" -gt 5000 ] || [ "$(du -skL "$SECRETS" 2>/dev/null | cut -f1)" -gt 262144 ]; then
+	if huge "$SECRETS"; then
 		echo "$SECRETS is no folder of secrets: with what its links lead to it holds more than 5000 files or 256 MiB"
 		exit 1
 	fi
-	cp -RLp "$SECRETS" "$DIR/secrets" 2>"$DIR/secrets.said" || nowhere
+	cp -RLp "$SECRETS" "$DIR/secrets" 2>"$DIR/secrets.said" || taken
 	tar -cf "$DIR/secrets.tar" -C "$DIR" secrets
 fi
 n=0
+: >"$DIR/left"
+# left WHY: the file under way is not in the backup, and the manifest will say so.
+left() { echo "left $n $1" >>"$DIR/left"; }
 for f; do
-	if [ "$n" -ge "$MUST" ] && ! [ -f "$f" ]; then
-		n=$((n + 1))
-		continue
+	if [ "$n" -lt "$MUST" ]; then
+		cp -p "$f" "$DIR/file.$n"
+	elif [ -d "$f" ]; then
+		if huge "$f"; then
+			left folder
+		elif ! tar -chf "$DIR/tree.$n.tar" -C "$f" . 2>/dev/null; then
+			rm -f "$DIR/tree.$n.tar"
+			left unreadable
+		fi
+	elif ! [ -e "$f" ]; then
+		left missing
+	elif ! [ -f "$f" ] || [ "$(du -skL "$f" 2>/dev/null | cut -f1)" -gt 262144 ]; then
+		left large
+	elif ! cp -pL "$f" "$DIR/file.$n" 2>/dev/null; then
+		rm -f "$DIR/file.$n"
+		left unreadable
 	fi
-	cp -p "$f" "$DIR/file.$n"
 	n=$((n + 1))
 done
+[ ! -d "$DIR/ran" ] || tar -cf "$DIR/ran.tar" -C "$DIR" ran
 docker ps -a --no-trunc --filter "label=com.docker.compose.project=$PROJECT" --format '{{json .}}' </dev/null >"$DIR/containers.json"
+# What ran, on record. A container that goes meanwhile, or an image that has gone, is
+# missing from it and stops nothing.
+IDS=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$PROJECT" </dev/null)
+[ -z "$IDS" ] || {
+	printf '{"containers":'
+	docker inspect $IDS </dev/null || :
+	printf ',"images":'
+	docker image inspect $(docker inspect -f '{{.Image}}' $IDS </dev/null | sort -u) </dev/null || :
+	printf '}\n'
+} >"$DIR/inspect.json" 2>/dev/null
 if [ -n "$DUMP" ] && ! [ -f "$DIR/db.dump" ]; then
 	echo "stage dump the database"
 	date +%s >"$DIR/at"
 	if ! packed; then
 		cat "$DIR/dump.said"
-		rm -f "$DIR/db.dump.part"
 		exit 1
 	fi
 	sync
@@ -85,10 +135,11 @@ if [ -n "$DUMP" ]; then
 fi
 echo "stage hash"
 cd "$DIR"
-for f in db.dump secrets.tar containers.json image.tar.gz file.*; do
+for f in db.dump secrets.tar containers.json inspect.json ran.tar image.tar.gz file.* tree.*; do
 	[ -f "$f" ] || continue
 	printf '%s %s %s\n' "$(sha256sum "$f" | cut -d' ' -f1)" "$(wc -c <"$f" | tr -d ' ')" "$f"
 done >sums.part
+cat left >>sums.part
 [ ! -f at ] || printf 'at %s\n' "$(cat at)" >>sums.part
 echo end >>sums.part
 sync

@@ -30,7 +30,11 @@ case $* in
 *pg_dump*) cat "$SHAM/archive"; [ ! -e "$SHAM/fail.dump" ] || { echo 'pg_dump: error: connection lost' >&2; exit 1; } ;;
 *"pg_restore -f /dev/null"*) cmp -s - "$SHAM/archive" || { echo 'pg_restore: error: could not read from input file: end of file' >&2; exit 1; } ;;
 save*) echo image ;;
+ps*-aq*) echo 0123 ;;
 ps*) echo '{"Names":"x"}' ;;
+inspect*-f*) echo sha256:old ;;
+inspect*) echo '[{"Id":"0123"}]' ;;
+"image inspect"*) echo '[{"Id":"sha256:old"}]' ;;
 *) exit 64 ;;
 esac`
 
@@ -76,12 +80,16 @@ func TestTheScriptTakesTheRunbooksBackup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Tables != 5 || m.Migration != 51 || len(m.Files) != 5 {
+	if m.Tables != 5 || m.Migration != 51 || len(m.Files) != 6 {
 		t.Errorf("%+v", m)
 	}
 	data, err := Read(dir, b.Files[1], testKey())
 	if err != nil || string(data) != "A=1\n" {
 		t.Errorf("%q, %v", data, err)
+	}
+	record, _ := m.File("inspect.json")
+	if data, err := m.bytes(dir, record, testKey()); err != nil || string(data) != `{"containers":[{"Id":"0123"}]`+"\n"+`,"images":[{"Id":"sha256:old"}]`+"\n}\n" {
+		t.Errorf("what ran is on record as %q, %v", data, err)
 	}
 	// On the host, for the runbook's own way back: everything, and closed.
 	if got := h.Read("var/backups/b1/secrets/token"); got != "t0ken" {
@@ -207,20 +215,110 @@ func TestTheScriptPassesOverLinksThatLeadNowhere(t *testing.T) {
 			}
 		}
 
-		for want, body := range map[string]string{
-			"Permission denied":  `$CP "$@"; echo "cp: cannot open 'old/jwt' for reading: Permission denied" >&2; exit 1`,
-			"jwt was not copied": `$CP "$@"; rm "$3/old/jwt"; exit 1`,
+		// Case 29: uutils' words are others, and so are those of the next cp. Only what was
+		// copied tells, and what was not is named before any dump.
+		h.Shim("cp", "CP='"+cp+"'"+`; $CP "$@" 2>/dev/null; s=$?; [ "$1" = -RLp ] || exit $s; echo "cp: IO error for operation on $2: Kein Anschluss (os error 2)" >&2; exit 1`)
+		b.Dir = h.Path("var", "backups", "words")
+		if _, err := takeFrom(t, h, b, t.TempDir()); err != nil {
+			t.Errorf("%s: %v", tools, err)
+		}
+		for name, body := range map[string]string{
+			"missing": `$CP "$@"; s=$?; [ "$1" = -RLp ] || exit $s; rm "$3/old/jwt"; exit 1`,
+			"half":    `$CP "$@"; s=$?; [ "$1" = -RLp ] || exit $s; printf j >"$3/old/jwt"; exit 1`,
 		} {
 			h.Shim("cp", "CP='"+cp+"'; "+body)
-			b.Dir = h.Path("var", "backups", strings.Fields(want)[0])
+			b.Dir = h.Path("var", "backups", name)
 			var unproven *Unproven
-			if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: %v; want %q", tools, err, want)
+			if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "jwt was not copied") {
+				t.Errorf("%s, %s: %v", tools, name, err)
 			}
-			if n := strings.Count(h.Read("log"), "pg_dump -U"); n != 1 {
+			if n := strings.Count(h.Read("log"), "pg_dump -U"); n != 2 {
 				t.Errorf("%s: %d dumps, one of them for nothing", tools, n)
 			}
+			if _, err := os.Stat(b.Dir); err == nil {
+				t.Errorf("%s, %s: a copy of the secrets is left", tools, name)
+			}
 		}
+	}
+}
+
+// R10: a try that fails, wherever, or is ended by its deadline, leaves nothing: neither half
+// a dump on the disk of the live database nor a copy of the secrets. What is not ours stays.
+func TestATryThatFailsLeavesNothing(t *testing.T) {
+	for name, spoil := range map[string]func(h *shamhost.Host, b *plan.Backup){
+		"the dump fails":    func(h *shamhost.Host, _ *plan.Backup) { h.Write("fail.dump", "") },
+		"a file is missing": func(h *shamhost.Host, b *plan.Backup) { b.Files = append(b.Files, h.Path("srv", "gone.yml")) },
+		"ended in mid-dump": func(h *shamhost.Host, _ *plan.Backup) {
+			h.Shim("docker", `case $* in *"pg_dump -U"*) printf half; kill -TERM "$PPID"; sleep 0; exit 0 ;; esac
+`+docker)
+		},
+	} {
+		h, b := shamOp(t)
+		spoil(h, &b)
+		var unproven *Unproven
+		if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(b.Dir); !errors.Is(err, os.ErrNotExist) {
+			left, _ := filepath.Glob(filepath.Join(b.Dir, "*"))
+			t.Errorf("%s: left behind: %q", name, left)
+		}
+	}
+	h, b := shamOp(t)
+	h.Write("var/backups/b1/ran/record.json", "{}")
+	h.Write("fail.dump", "")
+	if _, err := takeFrom(t, h, b, t.TempDir()); err == nil || h.Read("var/backups/b1/ran/record.json") != "{}" || h.Has("var/backups/b1/secrets") {
+		t.Errorf("%v", err)
+	}
+	// Without the fault that folder is in the backup.
+	if err := os.Remove(h.Path("fail.dump")); err != nil {
+		t.Fatal(err)
+	}
+	m, err := takeFrom(t, h, b, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := m.File("ran.tar"); !ok {
+		t.Errorf("%+v", m.Files)
+	}
+	// A backup that was whole stays what it was when another look at it fails.
+	h.Shim("docker", `case $* in *"pg_restore -f"*) exit 1 ;; esac
+`+docker)
+	if _, err := takeFrom(t, h, b, t.TempDir()); err == nil || !h.Has("var/backups/b1/db.dump") || !h.Has("var/backups/b1/sums") {
+		t.Errorf("%v", err)
+	}
+}
+
+// R12: whatever else the project names is taken where it is there, folders too, and what is
+// not is named in the manifest with the reason.
+func TestTheManifestNamesWhatIsLeftOut(t *testing.T) {
+	h, b := shamOp(t)
+	h.Write("srv/conf.d/a.conf", "a")
+	h.Write("srv/big.conf", "b")
+	h.Write("srv/many/x", "x")
+	h.Shim("du", `case $2 in *big.conf) echo "262145	$2" ;; *many) echo "262145	$2" ;; *) echo "1	$2" ;; esac`)
+	b.EnvFiles = []string{h.Path("srv", "gone.yml"), h.Path("srv", "conf.d"), h.Path("srv", "big.conf"), h.Path("srv", "many"), h.Write("srv/inc.yml", "services: {}\n")}
+	b.Outside = []plan.Outside{{Name: "oci://registry/app", Why: "include of what is not on this host"}}
+	dir := t.TempDir()
+	m, err := takeFrom(t, h, b, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Left{
+		{"oci://registry/app", "include of what is not on this host"}, {b.EnvFiles[0], whyLeft["missing"]},
+		{b.EnvFiles[2], whyLeft["large"]}, {b.EnvFiles[3], whyLeft["folder"]},
+	}
+	if !slices.Equal(m.Left, want) {
+		t.Errorf("left out: %+v", m.Left)
+	}
+	if data, err := Read(dir, b.EnvFiles[4], testKey()); err != nil || string(data) != "services: {}\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if f, ok := m.Find(b.EnvFiles[1]); !ok || f.Name != "tree.3.tar" {
+		t.Errorf("the folder is %+v", f)
+	}
+	if again, err := Load(dir); err != nil || !slices.Equal(again.Left, want) {
+		t.Errorf("%+v, %v", again, err)
 	}
 }
 
@@ -305,7 +403,7 @@ func TestTheScriptAgainGivesTheSameBackup(t *testing.T) {
 func TestTheScriptWithoutASecretsFolder(t *testing.T) {
 	h, b := shamOp(t)
 	b.Secrets = ""
-	if m, err := takeFrom(t, h, b, t.TempDir()); err != nil || len(m.Files) != 4 {
+	if m, err := takeFrom(t, h, b, t.TempDir()); err != nil || len(m.Files) != 5 {
 		t.Errorf("%+v, %v", m, err)
 	}
 }

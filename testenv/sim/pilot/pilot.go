@@ -336,7 +336,7 @@ func (l *Laptop) desk(client *remote.Client, host *lock.Host, p, was *plan.Plan)
 			if err != nil {
 				return apply.BackupNote{}, err
 			}
-			taker := &backup.Taker{Host: host, Watch: client, Name: HostName, Keys: backup.Keys{Identity: key}}
+			taker := &backup.Taker{Host: host, Watch: client, Name: HostName, Keys: backup.Keys{Identity: key}, Now: l.Now}
 			m, err := taker.Take(ctx, backup.Request{Backup: op, Run: true}, folder(op.ID))
 			if err != nil {
 				return apply.BackupNote{}, err

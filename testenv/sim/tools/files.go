@@ -286,13 +286,13 @@ func mktemp(c *call) int {
 
 // tarred is tar -cf ARCHIVE -C FOLDER NAME.
 func tarred(c *call) int {
-	got, ok := c.flags("c", "fC")
+	got, ok := c.flags("ch", "fC")
 	if !ok || got['c'] == "" || got['C'] == "" || len(c.args) != 1 {
-		return c.bad("only -cf ARCHIVE -C FOLDER NAME is simulated")
+		return c.bad("only -c[h]f ARCHIVE -C FOLDER NAME is simulated")
 	}
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	if err := c.pack(w, got['C'], c.args[0]); err != nil {
+	if err := c.pack(w, got['C'], c.args[0], got['h'] != ""); err != nil {
 		c.fail(c.args[0], err)
 		return 2
 	}
@@ -304,8 +304,13 @@ func tarred(c *call) int {
 	return 0
 }
 
-func (c *call) pack(w *tar.Writer, dir, name string) error {
-	n, err := c.Lstat(path.Join(dir, name))
+// pack writes a file or folder, and what links lead to where they are followed.
+func (c *call) pack(w *tar.Writer, dir, name string, follow bool) error {
+	look := c.Lstat
+	if follow {
+		look = c.Stat
+	}
+	n, err := look(path.Join(dir, name))
 	if err != nil {
 		return err
 	}
@@ -321,7 +326,7 @@ func (c *call) pack(w *tar.Writer, dir, name string) error {
 		return err
 	}
 	for _, e := range n.Names() {
-		if err := c.pack(w, dir, path.Join(name, e)); err != nil {
+		if err := c.pack(w, dir, path.Join(name, e), follow); err != nil {
 			return err
 		}
 	}
