@@ -114,6 +114,13 @@ type Backup struct {
 	Tables    int       `json:"tables"`
 	Migration int64     `json:"migration"`
 	Files     []File    `json:"files"`
+	Left      []Left    `json:"left,omitempty"`
+}
+
+// Left is something of the project that is not in the backup.
+type Left struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
 }
 
 // File is one file of a backup.

@@ -79,6 +79,7 @@ type backedUp struct {
 
 	Files  *backup.Uploads `json:"files,omitempty"`  // left out where they were not asked for
 	Bucket string          `json:"bucket,omitempty"` // left out where it is not in one
+	Left   []backup.Left   `json:"left,omitempty"`   // what the project names and the backup is without
 }
 
 func (s *session) backup(ctx context.Context, o backupOptions) error {
@@ -196,10 +197,13 @@ func (t *target) take(ctx context.Context, o backupOptions, track *ui.Track) (*b
 			t.warnOnce(fmt.Sprintf("%s: %s is a link that leads nowhere: whatever it stood for is not in the backup", t.host.Name, secret.Path))
 		}
 	}
+	for _, left := range m.Left {
+		t.warnOnce(fmt.Sprintf("%s: the backup is without %s: %s", t.host.Name, left.Name, left.Why))
+	}
 	dump, _ := m.File(backup.Dump)
 	return &backedUp{
 		Host: t.host.Name, ID: m.ID, Dir: p.Dir, Bytes: m.Size(), Dump: dump.Size, Tables: m.Tables, Took: t.env.Now().Sub(began), Streamed: p.Stream,
-		Files: m.Uploads,
+		Files: m.Uploads, Left: m.Left,
 	}, p.End()
 }
 
@@ -231,7 +235,7 @@ func (t *target) pending(f *plan.Facts, o backupOptions) (p *backup.Pending, sta
 		return nil, nil, err
 	}
 	for _, u := range old {
-		now := plan.BackupOf(f, u.ID, u.Backup.Dir)
+		now := plan.BackupOf(f, u.ID, u.Backup.Dir, 0)
 		if p == nil && t.env.Now().Sub(u.Begun) < staleAfter && u.Image == o.image && u.Uploads == o.files && u.Migration == now.Migration && u.Tables == now.Tables {
 			p = &u
 			continue
@@ -254,7 +258,7 @@ func (t *target) pending(f *plan.Facts, o backupOptions) (p *backup.Pending, sta
 	version, _ := plan.RunningVersion(f)
 	return &backup.Pending{
 		Begun: t.env.Now().UTC(), Dir: t.backupFolder(id),
-		Request: backup.Request{Backup: plan.BackupOf(f, id, workRoot+id), Version: version, Image: o.image, Stream: t.mustStream(f), Uploads: o.files, Server: server},
+		Request: backup.Request{Backup: plan.BackupOf(f, id, workRoot+id, t.host.Backup.DumpTimeout), Version: version, Image: o.image, Stream: t.mustStream(f), Uploads: o.files, Server: server},
 	}, stale, nil
 }
 

@@ -52,12 +52,13 @@ type listed struct {
 	Bucket    string    `json:"bucket,omitempty"` // where it is there
 
 	Files *backup.Uploads `json:"files,omitempty"` // left out where the backup is without them
+	Left  []backup.Left   `json:"left,omitempty"`  // what the project names and the backup is without
 }
 
 func (t *target) listed(e backup.Entry) listed {
 	l := listed{
 		Host: t.host.Name, ID: e.ID, Dir: e.Dir, Taken: e.Taken, Bytes: e.Size(), Version: e.Version, Migration: e.Migration,
-		Tables: e.Tables, Run: e.Run, Proof: "proven", Files: e.Uploads, Where: isHere,
+		Tables: e.Tables, Run: e.Run, Proof: "proven", Files: e.Uploads, Where: isHere, Left: e.Left,
 	}
 	if e.Err != nil {
 		l.Proof, l.Why = "damaged", e.Err.Error()
@@ -129,6 +130,11 @@ func (s *session) printBackups(all []listed, failed error) error {
 		table.Add(append(row, proof)...)
 	}
 	s.out.Table(table)
+	for _, b := range all {
+		for _, left := range b.Left {
+			s.out.Printf("%s  %s is without %s: %s\n", ui.Bold(b.Host), b.ID, left.Name, left.Why)
+		}
+	}
 	return failed
 }
 

@@ -176,6 +176,6 @@ func (t *target) taker(ctx context.Context, host backup.Runner, track *ui.Track)
 	}
 	return &backup.Taker{
 		Host: host, Watch: t.client, Dial: t.anotherClient, Connections: t.connections, Name: t.host.Name, Keys: keys,
-		Tell: onTrack(track),
+		Tell: onTrack(track), Now: t.env.Now,
 	}, nil
 }

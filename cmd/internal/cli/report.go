@@ -246,6 +246,9 @@ func (t *target) addBackup(r *report.Run) {
 	for _, f := range m.Files {
 		b.Files = append(b.Files, report.File{Name: f.Name, Path: f.Path, Size: f.Size, SHA256: f.SHA256})
 	}
+	for _, left := range m.Left {
+		b.Left = append(b.Left, report.Left(left))
+	}
 	r.Backup = b
 }
 

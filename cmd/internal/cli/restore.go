@@ -20,7 +20,8 @@ func (a *app) restoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "restore HOST [BACKUP]", Short: "Put a backup's database back, or try it without touching anything",
 		Long: `With --drill, restores the backup into a throw-away PostgreSQL on the host, without
-network or port, compares every table's rows with the backup, and removes it again.
+network or port, as the restore does: with the same roles, login, flags and properties
+of the database. Compares every table's rows with the backup, and removes it again.
 
 Without it, puts the database back under the server that runs: shows what is newer
 than the backup and would be lost, asks, fills a fresh database in one transaction
@@ -155,6 +156,11 @@ func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drille
 	if err != nil {
 		return nil, err
 	}
+	if facts.Database.Container != "" {
+		if err := t.rolesThere(ctx, facts, e.Manifest); err != nil {
+			return nil, err
+		}
+	}
 	dump, _ := e.File(backup.Dump)
 	warnings, err := plan.RoomForDrill(facts, dump.Size)
 	if err != nil {
@@ -239,6 +245,9 @@ func (t *target) restoreJob(ctx context.Context, id string) (todo job, err error
 	if err != nil {
 		return job{}, err
 	}
+	if err := t.rolesThere(ctx, facts, e.Manifest); err != nil {
+		return job{}, err
+	}
 	losses, err := t.losses(ctx, facts, e.Manifest)
 	if err != nil {
 		return job{}, err
@@ -271,9 +280,19 @@ func sent(p *plan.Plan) string {
 	return ""
 }
 
+// rolesThere makes sure that the host's database has the roles that a backup needs, before
+// anything is sent or dropped.
+func (t *target) rolesThere(ctx context.Context, f *plan.Facts, m *backup.Manifest) error {
+	missing, err := backup.MissingRoles(ctx, t.client, f.Database, m.NeededRoles())
+	if err != nil {
+		return fmt.Errorf("%s: %w", t.host.Name, err)
+	}
+	return plan.RolesThere(f, missing)
+}
+
 // losses says in words and numbers what a return to a backup loses.
 func (t *target) losses(ctx context.Context, f *plan.Facts, m *backup.Manifest) ([]string, error) {
-	live, err := backup.Counts(ctx, t.client, f.Database, m.Taken)
+	live, err := backup.Counts(ctx, t.client, f.Database, m.HostClock) // rows have the host's time
 	if err != nil {
 		return nil, fmt.Errorf("%s: what would be lost cannot be counted: %w", t.host.Name, err)
 	}

@@ -109,6 +109,11 @@ func (t *target) rollbackJob(ctx context.Context, withDB bool) (todo job, err er
 		return job{}, err
 	}
 	if step, ok := p.Step("restore"); ok {
+		if m, err := backup.Load(t.backupFolder(was.ID)); err == nil {
+			if err := t.rolesThere(ctx, facts, m); err != nil {
+				return job{}, err
+			}
+		}
 		p.Warnings = append(p.Warnings, t.rollbackLoss(ctx, facts, was, run, step)...)
 	}
 	if run.Outcome == journal.GivenUp {
@@ -148,7 +153,8 @@ func (t *target) rollbackLoss(ctx context.Context, f *plan.Facts, was *plan.Plan
 	// after the other: both times are this machine's, and rows have the host's.
 	begun, swapped := run.Step("backup").Begun, run.Step("swap").Begun
 	if step.Op.Restore.Dump != "" && !begun.IsZero() && swapped.After(begun) {
-		m.Taken = m.Taken.Add(swapped.Sub(begun))
+		later := swapped.Sub(begun)
+		m.Taken, m.HostClock = m.Taken.Add(later), m.HostClock.Add(later)
 	}
 	losses, err := t.losses(ctx, f, m)
 	if err != nil {
