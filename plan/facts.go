@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -157,6 +158,26 @@ type HostMount struct {
 	Source      string `json:"Source"`
 	Destination string `json:"Destination"`
 	RW          bool   `json:"RW"`
+}
+
+// MountsOf is what a container mounts, each as "KIND SOURCE DESTINATION", in order: its
+// volumes by name and the host's folders by path. Nil is not known.
+func (f *Facts) MountsOf(id string) []string {
+	var list []string
+	for _, c := range f.Everyone {
+		if c.ID != id {
+			continue
+		}
+		for _, m := range c.Mounts {
+			source := m.Source
+			if m.Name != "" {
+				source = m.Name // where the engine keeps a volume is its own business
+			}
+			list = append(list, fmt.Sprintf("%s %s %s", m.Type, source, m.Destination))
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // Running reports whether the container runs right now.

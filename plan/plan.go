@@ -98,9 +98,10 @@ type FileMark struct {
 
 // ContainerMark is a running container as it was.
 type ContainerMark struct {
-	Service string `json:"service"`
-	ID      string `json:"id"`
-	ImageID string `json:"image_id"`
+	Service string   `json:"service"`
+	ID      string   `json:"id"`
+	ImageID string   `json:"image_id"`
+	Mounts  []string `json:"mounts,omitempty"` // see [Facts.MountsOf]
 }
 
 // SecretMark is a secret file as it was, as far as may be known.

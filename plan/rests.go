@@ -16,7 +16,7 @@ func restsOn(f *Facts) Rests {
 	}
 	for _, c := range f.Services {
 		if c.Running() {
-			r.Containers = append(r.Containers, ContainerMark{Service: c.Service, ID: c.ID, ImageID: c.ImageID})
+			r.Containers = append(r.Containers, ContainerMark{Service: c.Service, ID: c.ID, ImageID: c.ImageID, Mounts: f.MountsOf(c.ID)})
 		}
 	}
 	for _, s := range f.Secrets {

@@ -15,6 +15,8 @@ type RollbackInput struct {
 	ID     string
 	Now    time.Time
 	WithDB bool // the operator accepts that the database goes back too
+
+	FromLater bool // the operator accepts to go back from what was installed after the plan
 }
 
 // DatabaseMoved reports that the database was migrated since the plan was made:
@@ -57,9 +59,10 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 	was := in.Plan
 	p := &Plan{
 		Format: Format, ID: in.ID, Host: was.Host, Created: in.Now.UTC().Format(time.RFC3339), Kind: Rollback, Undoes: was.ID,
-		Variant: was.Variant, From: was.To, Source: was.Source, To: was.From,
+		Variant: was.Variant, To: was.From,
 		Project: was.Project, Release: was.Release, Rests: restsOn(in.Facts),
 	}
+	p.From, p.Source = RunningAfter(was, in.Facts)
 	swapped := slices.ContainsFunc(was.Steps, func(s Step) bool { return s.Undo != nil && s.Undo.Swap != nil && in.Begun(s.ID) })
 	if swapped && mute(in) {
 		return nil, refused(was.Host, "database", "its database does not answer, so nobody can say whether it was migrated since the upgrade; nothing was changed",
@@ -68,11 +71,21 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 	// Before the swap the server is the one that was there, whatever became of the
 	// database.
 	moved := swapped && migrationsHash(in.Facts.Database.Migrated) != was.Rests.Migrations
+	if !swapped {
+		p.To = p.From // the server is not touched
+	}
+	later := swapped && updatedSince(was, in.Facts)
+	if later && !in.FromLater {
+		return nil, &LaterRunsError{Host: was.Host, Running: p.From, Installed: was.To, To: was.From, Database: moved}
+	}
 	if moved && !in.WithDB {
 		return nil, &DatabaseMoved{Host: was.Host, From: was.Rests.Migration, To: in.Facts.Database.Latest(), Since: was.Created}
 	}
 	if moved && in.Facts.Database.Confined {
 		return nil, confined(in.Facts)
+	}
+	if later {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the server runs %s, which was installed after this upgrade to %s, as from its admin panel: it goes back to %s", p.From, was.To, was.From))
 	}
 	for _, s := range UndoOrder(was.Steps) {
 		if s.Undo == nil || !in.Begun(s.ID) {

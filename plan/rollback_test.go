@@ -196,3 +196,92 @@ func TestDatabaseSafe(t *testing.T) {
 		}
 	}
 }
+
+// runs gives the server an image of somebody else's.
+func (f *Facts) runs(imageID, version string) {
+	for i := range f.Services {
+		if f.Services[i].Service == f.Project.Service {
+			f.Services[i].ImageID = imageID
+		}
+	}
+	f.Health.Version = version
+}
+
+// Defect D5 and row 35: a way back is told from what runs now. A release that was
+// installed after the upgrade is named, and goes back by a decision only.
+func TestD5ARollbackStartsFromWhatRunsNow(t *testing.T) {
+	former := ""
+	for _, c := range rollbackInput(t).Plan.Rests.Containers {
+		if c.Service == "chatalot" {
+			former = c.ImageID
+		}
+	}
+	for name, tt := range map[string]struct {
+		change func(f *Facts)
+		from   string
+		later  bool
+	}{
+		"what the upgrade installed":        {func(*Facts) {}, "0.24.6", false},
+		"it, and it does not answer":        {func(f *Facts) { f.Health = Health{} }, "0.24.6", false},
+		"what ran before, called wrongly":   {func(f *Facts) { f.runs(former, "0.17.0") }, "0.23.0", false},
+		"a later release":                   {func(f *Facts) { f.runs("sha256:later", "0.25.0") }, "0.25.0", true},
+		"an image that says nothing":        {func(f *Facts) { f.runs("sha256:own", ""); f.Health = Health{}; f.Database.Migrated = nil }, "unknown", true},
+		"a later one with a strange name":   {func(f *Facts) { f.runs("sha256:own", "edge") }, "edge", true},
+		"an earlier one, put there by hand": {func(f *Facts) { f.runs("sha256:own", "0.24.5") }, "0.24.5", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := rollbackInput(t)
+			tt.change(in.Facts)
+			in.WithDB = in.Facts.Database.Migrated == nil
+			p, err := BuildRollback(in)
+			var later *LaterRunsError
+			if errors.As(err, &later) != tt.later || tt.later && (later.Running != tt.from || !strings.Contains(err.Error(), "and would go back to 0.23.0")) {
+				t.Fatalf("got %v", err)
+			}
+			if tt.later {
+				in.FromLater = true
+				p, err = BuildRollback(in)
+			}
+			if err != nil || p.From != tt.from || p.To != "0.23.0" {
+				t.Fatalf("%+v, %v", p, err)
+			}
+			if warned := slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.Contains(w, "installed after this upgrade") }); warned != tt.later {
+				t.Errorf("warnings %q", p.Warnings)
+			}
+		})
+	}
+}
+
+// Where the later release has migrated too, both decisions are asked for at once.
+func TestALaterReleaseThatMigratedNeedsBothDecisions(t *testing.T) {
+	in := rollbackInput(t)
+	in.Facts.runs("sha256:later", "0.25.0")
+	in.Facts.Database.Migrated = append(slices.Clone(in.Facts.Database.Migrated), Migration{Version: 99, Success: true})
+	for _, withDB := range []bool{false, true} {
+		in.WithDB = withDB
+		_, err := BuildRollback(in)
+		var later *LaterRunsError
+		if !errors.As(err, &later) || !later.Database || !strings.Contains(err.Error(), "the database was migrated since") {
+			t.Errorf("%v", err)
+		}
+	}
+	in.WithDB, in.FromLater = false, true
+	var moved *DatabaseMoved
+	if _, err := BuildRollback(in); !errors.As(err, &moved) {
+		t.Errorf("%v", err)
+	}
+	in.WithDB = true
+	if p := rollback(t, in); p.From != "0.25.0" || position(p, "restore") < 0 {
+		t.Errorf("%s, %q", p.From, ids(p.Steps))
+	}
+}
+
+// A run that never came to its swap leaves the server's version alone, and so does its
+// way back.
+func TestAWayBackBeforeTheSwapChangesNoVersion(t *testing.T) {
+	in := rollbackInput(t)
+	in.Facts, in.Begun = recorded(t, "public"), begun("edit")
+	if p := rollback(t, in); p.From != "0.23.0" || p.To != "0.23.0" {
+		t.Errorf("%s to %s", p.From, p.To)
+	}
+}
