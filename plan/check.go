@@ -227,16 +227,13 @@ func (c *checker) services() {
 // behind it, as after an update from the panel, an older one that does not start on the
 // newer schema (trap P1).
 func (c *checker) wayBack() {
-	s, ok := c.f.Server()
-	if !ok || c.f.Model == nil {
+	name := FilesName(c.f)
+	if name == "" {
 		return
 	}
-	service := c.f.Model.Service(c.f.Project.Service)
-	name := composeImage(c.f)
+	s, _ := c.f.Server()
 	image, _ := c.f.ImageByID(s.ImageID)
-	if name == "" || name == s.Image || service.HasBuild || slices.Contains(image.Digests, name) || slices.Contains(image.Tags, name) {
-		return
-	}
+	service := c.f.Model.Service(c.f.Project.Service)
 	hint := fmt.Sprintf("let the image line of %s name what runs, or start what it names yourself and look whether it comes up", service.Name)
 	if runs, ok := pinOf(s, image, name); ok {
 		hint = fmt.Sprintf("write what runs into the image line of %s, start nothing, and plan again: image: %s", service.Name, runs)

@@ -14,15 +14,21 @@ func restsOn(f *Facts) Rests {
 	for _, x := range f.Files {
 		r.Files = append(r.Files, FileMark{Path: x.Path, SHA256: x.SHA256, Mode: x.Mode, UID: x.UID, GID: x.GID})
 	}
-	for _, c := range f.Services {
-		if c.Running() {
-			r.Containers = append(r.Containers, ContainerMark{Service: c.Service, ID: c.ID, ImageID: c.ImageID, Mounts: f.MountsOf(c.ID)})
-		}
-	}
+	r.Containers = f.Marks()
 	for _, s := range f.Secrets {
 		r.Secrets = append(r.Secrets, SecretMark{Path: s.Path, Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID})
 	}
 	return r
+}
+
+// Marks are the containers of the project that run, as they are.
+func (f *Facts) Marks() (list []ContainerMark) {
+	for _, c := range f.Services {
+		if c.Running() {
+			list = append(list, ContainerMark{Service: c.Service, ID: c.ID, ImageID: c.ImageID, Mounts: f.MountsOf(c.ID)})
+		}
+	}
+	return list
 }
 
 func migrationsHash(all []Migration) string {

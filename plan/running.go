@@ -80,3 +80,19 @@ func ordered(version string) bool {
 	_, ok := compareVersions(version, version)
 	return ok
 }
+
+// FilesName is the image that the compose files name for the server, where that is not
+// the one it runs: a plain "docker compose up -d" would replace it. "" says that both are
+// the same, that it is built there, or that it is not known.
+func FilesName(f *Facts) string {
+	s, ok := f.Server()
+	if !ok || f.Model == nil {
+		return ""
+	}
+	name := composeImage(f)
+	image, _ := f.ImageByID(s.ImageID)
+	if name == s.Image || f.Model.Service(f.Project.Service).HasBuild || slices.Contains(image.Digests, name) || slices.Contains(image.Tags, name) {
+		return ""
+	}
+	return name
+}

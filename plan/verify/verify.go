@@ -3,7 +3,13 @@
 // [Host] answers the runbook's verification and more, as named checks over a
 // fresh look and one read-only script. It changes nothing. What it expects is in
 // a [Want], made from the plan that was carried out ([Upgraded]) or taken back
-// ([RolledBack]), or [Anything] on a host this machine knows no run of.
+// ([RolledBack]), or [Anything] on a host this machine knows no run of. [Ended] is what a
+// run itself holds the host against at its end.
+//
+// What should run now is not only what the last run left. A later release is what the
+// updater was installed for, and a client may stop and start the stack, which makes other
+// containers: neither is a fault. A server that runs less than it was seen to run is one,
+// see [Highest].
 package verify
 
 import (
@@ -13,8 +19,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/Masterminds/semver/v3"
 
 	"liftalot/plan"
 	"liftalot/remote"
@@ -30,27 +34,24 @@ type Want struct {
 	Version   string               // "" accepts any
 	Image     string               // by digest, "" accepts any
 	ImageID   string               // of a server that was rolled back
+	Base      string               // a release above it was installed since, and is no fault
 	Updater   bool                 // the sidecar must run
 	NoUpdater bool                 // the sidecar must be gone
 	Running   []string             // services that ran before and must run again
-	Untouched []plan.ContainerMark // containers that must still be the same
+	Untouched []plan.ContainerMark // containers that the run leaves alone
+	Same      bool                 // they are the very same ones: the run is just over
 	Files     []plan.FileMark      // files that must be as they were
+	Highest   *Highest             // what it was seen to run, nil for nothing
 }
 
 // Upgraded is what a host looks like after its plan was carried out.
 func Upgraded(p *plan.Plan) Want {
-	w := Want{Version: p.To, Image: p.Release.Server.ByDigest(), Updater: true}
-	for _, c := range p.Rests.Containers {
-		if c.Service != p.Project.Service && c.Service != plan.UpdaterService && c.Service != plan.ProxyService {
-			w.Untouched = append(w.Untouched, c)
-		}
-	}
-	return w
+	return Want{Version: p.To, Image: p.Release.Server.ByDigest(), Base: p.To, Updater: true, Untouched: marks(p)}
 }
 
 // RolledBack is what a host looks like after the plan was taken back again.
 func RolledBack(p *plan.Plan) Want {
-	w := Want{Untouched: Upgraded(p).Untouched, Files: p.Rests.Files, NoUpdater: true}
+	w := Want{Base: p.From, Untouched: marks(p), Files: p.Rests.Files, NoUpdater: true}
 	for _, c := range p.Rests.Containers {
 		switch c.Service {
 		case p.Project.Service:
@@ -60,6 +61,19 @@ func RolledBack(p *plan.Plan) Want {
 			w.Running = append(w.Running, c.Service)
 		}
 	}
+	return w
+}
+
+// Ended is what a host looks like right after a run of p, which carried out or took back
+// was. Nobody else has touched its other containers since the run was planned, unless it
+// was interrupted and is gone on with.
+func Ended(p, was *plan.Plan, resumed bool) Want {
+	w := Upgraded(was)
+	if p.Kind != plan.Upgrade {
+		w = RolledBack(was) // after a restore too, all is as it was seen
+		w.Base, w.Untouched = "", marks(p)
+	}
+	w.Same = !resumed
 	return w
 }
 
@@ -74,6 +88,7 @@ func Host(ctx context.Context, host Runner, f *plan.Facts, w Want) []plan.Check 
 	v := &verifier{ctx: ctx, host: host, f: f, w: w}
 	v.server()
 	v.image()
+	v.lowered()
 	v.untouched()
 	v.files()
 	for _, service := range w.Running {
@@ -115,12 +130,9 @@ func (v *verifier) server() {
 	h := v.f.Health
 	v.add("health", h.OK(), "docker logs "+s.Name, "HTTP %d, status %q, database healthy: %v", h.Code, h.Status, h.DBHealthy)
 	switch {
-	case v.w.Version == "":
 	case v.later():
-		v.out = append(v.out, plan.Check{Name: "version", Level: plan.Warn,
-			Detail: fmt.Sprintf("the server says %s, later than the plan's %s: it was updated since", h.Version, v.w.Version),
-			Hint:   "\"liftalot check\" says whether the compose file names what runs"})
-	default:
+		v.updated()
+	case v.w.Version != "":
 		v.add("version", h.Version == v.w.Version, "", "the server says %s, the plan says %s", h.Version, v.w.Version)
 	}
 	if s.Restarts > 0 {
@@ -128,23 +140,38 @@ func (v *verifier) server() {
 	}
 }
 
-// later reports whether a healthy server runs a release above the plan's: what the
-// updater is for. That is no fault of the upgrade, and nothing to be taken back.
+// later reports whether a healthy server runs a release above that of the last run: what
+// the updater is for. That is no fault, and nothing to be taken back.
 func (v *verifier) later() bool {
-	now, err := semver.StrictNewVersion(v.f.Health.Version)
-	if err != nil {
-		return false
+	now, _ := plan.RunningVersion(v.f)
+	return v.w.Base != "" && v.f.Health.OK() && Below(v.w.Base, now)
+}
+
+// updated names the release that was installed since, and what would put the former one
+// back: the compose files are the client's, and an update leaves them alone.
+func (v *verifier) updated() {
+	now, _ := plan.RunningVersion(v.f)
+	v.add("version", true, "", "the server runs %s: it was updated from %s since, as from its admin panel", now, v.w.Base)
+	if name := plan.FilesName(v.f); name != "" {
+		s, _ := v.f.Server()
+		hint := fmt.Sprintf("let the image line of service %s name what runs", v.f.Project.Service)
+		if runs := byDigest(v.f, s); runs != "" {
+			hint += ": image: " + runs
+		}
+		v.out = append(v.out, plan.Check{Name: "compose file", Level: plan.Warn, Hint: hint,
+			Detail: fmt.Sprintf("it names %s, and a plain \"docker compose up -d\" puts the server back to that", name)})
 	}
-	was, err := semver.StrictNewVersion(v.w.Version)
-	return err == nil && v.w.Updater && v.f.Health.OK() && now.GreaterThan(was)
 }
 
 func (v *verifier) image() {
 	s, _ := v.f.Server()
+	if v.later() {
+		return
+	}
 	if v.w.ImageID != "" {
 		v.add("image", s.ImageID == v.w.ImageID, "", "runs image %s, before the upgrade it was %s", short(s.ImageID), short(v.w.ImageID))
 	}
-	if v.w.Image != "" && !v.later() {
+	if v.w.Image != "" {
 		image, _ := v.f.ImageByID(s.ImageID)
 		v.add("image", slices.Contains(image.Digests, v.w.Image), "", "runs %s, known as %s", short(s.ImageID), strings.Join(image.Digests, ", "))
 	}
@@ -153,13 +180,6 @@ func (v *verifier) image() {
 func short(id string) string {
 	id = strings.TrimPrefix(id, "sha256:")
 	return id[:min(12, len(id))]
-}
-
-func (v *verifier) untouched() {
-	for _, was := range v.w.Untouched {
-		now, ok := v.f.Container(was.Service)
-		v.add("untouched", ok && now.ID == was.ID && now.Running(), "", "service %s: container %s, it was %s", was.Service, short(now.ID), short(was.ID))
-	}
 }
 
 func (v *verifier) files() {

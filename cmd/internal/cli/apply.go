@@ -144,12 +144,13 @@ func undone(runs []journal.RunState, run string) bool {
 
 // agree shows what would be done and asks for it, if there is anything.
 func (s *session) agree(ctx context.Context, jobs []job, errs []error, verb string, how careful) error {
-	changes := 0
+	changes, what := 0, ""
 	for i, j := range jobs {
 		if errs[i] != nil || j.nothing != "" {
 			continue
 		}
 		changes++
+		what = fmt.Sprintf("%s, %s → %s", s.hosts[i].Name, j.plan.From, j.plan.To)
 		// A restore that goes on shows once more which backup it puts back.
 		if !s.flags.json && !s.flags.yes && (!j.resumes || j.plan.Kind == plan.Restoration) {
 			s.printPlan(j.plan)
@@ -158,5 +159,8 @@ func (s *session) agree(ctx context.Context, jobs []job, errs []error, verb stri
 	if changes == 0 {
 		return nil
 	}
-	return s.confirm(ctx, ui.Textf("\nGo on with the %s of %s%s?", verb, ui.Count(changes, "host", "hosts"), how.words(changes)))
+	if changes > 1 {
+		what = ui.Count(changes, "host", "hosts")
+	}
+	return s.confirm(ctx, ui.Textf("\nGo on with the %s of %s%s?", verb, what, how.words(changes)))
 }

@@ -74,7 +74,7 @@ func (t *target) check(ctx context.Context) (*checked, error) {
 	c.Checks = append(plan.Checks(f, t.settings(), rel), t.keyCheck(), clockCheck(f.Machine.Clock, t.env.Now()))
 	left, lerr := t.leftBehind(ctx, c.Variant, len(plan.Stopped(c.Checks)) > 0)
 	c.Checks = slices.Concat(left, c.Checks)
-	return c, errors.Join(err, lerr)
+	return c, errors.Join(err, lerr, t.addSeen(f))
 }
 
 // maxSkew is how far apart two clocks may be that somebody sets: a look takes seconds.

@@ -287,6 +287,7 @@ func planClass(host string, err error) (int, string, bool) {
 	var key *backup.KeyError
 	var gone *plan.ImageGone
 	var moved *plan.DatabaseMoved
+	var later *plan.LaterRunsError
 	var bad *verify.Error
 	var none *nothingToDo
 	switch {
@@ -308,6 +309,10 @@ func planClass(host string, err error) (int, string, bool) {
 		return exitPerson, imageHint(host, gone), true
 	case errors.As(err, &moved):
 		return exitPerson, fmt.Sprintf("liftalot rollback %s --with-database", host), true
+	case errors.As(err, &later) && later.Database:
+		return exitPerson, fmt.Sprintf("nothing was changed; if that is meant: liftalot rollback %s --from-later --with-database", host), true
+	case errors.As(err, &later):
+		return exitPerson, fmt.Sprintf("nothing was changed; if that is meant: liftalot rollback %s --from-later", host), true
 	case errors.As(err, &bad):
 		return exitCheck, "", true
 	case errors.As(err, &none):

@@ -63,6 +63,9 @@ func (t *target) seeNow(ctx context.Context) (*seenNow, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := t.addSeen(f); err != nil {
+		return nil, err
+	}
 	now := &seenNow{Updater: "none", Healthy: f.Health.OK()}
 	now.Version, _ = plan.RunningVersion(f)
 	if c, ok := f.Container(plan.UpdaterService); ok {

@@ -18,7 +18,8 @@ import (
 )
 
 func (a *app) rollbackCommand() *cobra.Command {
-	var withDB, dry bool
+	var how goingBack
+	var dry bool
 	var r rollout
 	cmd := &cobra.Command{
 		Use: "rollback [PATTERN...]", Short: "Take the last upgrade back",
@@ -26,28 +27,36 @@ func (a *app) rollbackCommand() *cobra.Command {
 changed since stays; the very image that ran, without a build; the sidecar gone.
 When the database was migrated meanwhile the old server cannot run on it: then
 --with-database puts the database back too, from the dump taken with the server
-stopped, and keeps the present one under another name.
+stopped, and keeps the present one under another name. A server that was updated
+since, as from its admin panel, goes back only with --from-later.
 ` + exitHelp,
 		RunE: func(cmd *cobra.Command, patterns []string) error {
-			how, err := r.read(cmd.CommandPath())
+			policy, err := r.read(cmd.CommandPath())
 			if err != nil {
 				return err
 			}
-			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.rollback(ctx, withDB, dry, how) })
+			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.rollback(ctx, how, dry, policy) })
 		},
 	}
 	cmd.Flags().BoolVarP(&a.flags.yes, "yes", "y", false, "do not ask before it begins")
-	cmd.Flags().BoolVar(&withDB, "with-database", false, "put the database back too, if it was migrated")
+	cmd.Flags().BoolVar(&how.withDatabase, "with-database", false, "put the database back too, if it was migrated")
+	cmd.Flags().BoolVar(&how.fromLater, "from-later", false, "go back also from a release that was installed after the upgrade")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only show what would be done")
 	r.addFlags(cmd, false)
 	return a.addSelection(cmd, plan.Upgrade, plan.Rollback)
 }
 
-func (s *session) rollback(ctx context.Context, withDB, dry bool, how careful) error {
+// goingBack are the decisions of a way back that a person takes by name.
+type goingBack struct {
+	withDatabase bool
+	fromLater    bool
+}
+
+func (s *session) rollback(ctx context.Context, how goingBack, dry bool, policy careful) error {
 	jobs := make([]job, len(s.hosts))
 	number := s.numbers()
 	errs := s.eachOf(ctx, s.hosts, s.lookingAtOnce(), func(ctx context.Context, t *target) (err error) {
-		jobs[number[t.host.Name]], err = t.rollbackJob(ctx, withDB)
+		jobs[number[t.host.Name]], err = t.rollbackJob(ctx, how)
 		return err
 	})
 	if dry {
@@ -59,11 +68,11 @@ func (s *session) rollback(ctx context.Context, withDB, dry bool, how careful) e
 		}
 		return present(s, "plans", all, s.printPlan)
 	}
-	return s.runAll(ctx, jobs, errs, string(plan.Rollback), how)
+	return s.runAll(ctx, jobs, errs, string(plan.Rollback), policy)
 }
 
 // rollbackJob finds what is to be taken back and decides how.
-func (t *target) rollbackJob(ctx context.Context, withDB bool) (todo job, err error) {
+func (t *target) rollbackJob(ctx context.Context, how goingBack) (todo job, err error) {
 	runs, err := t.runs()
 	if err != nil {
 		return job{}, err
@@ -96,7 +105,7 @@ func (t *target) rollbackJob(ctx context.Context, withDB bool) (todo job, err er
 		return job{}, err
 	}
 	p, err := plan.BuildRollback(plan.RollbackInput{
-		Plan: was, Facts: facts, ID: id, Now: t.env.Now(), WithDB: withDB,
+		Plan: was, Facts: facts, ID: id, Now: t.env.Now(), WithDB: how.withDatabase, FromLater: how.fromLater,
 		Begun: func(step string) bool {
 			st := run.Step(step)
 			return st.Do != "" && st.Undo != journal.UndoDone && !takenBack(runs, run.Run, step)

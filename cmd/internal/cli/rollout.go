@@ -182,6 +182,7 @@ func (b *batchRun) settle(ctx context.Context) {
 			if j.ends != "" {
 				t := b.target(h)
 				if err := t.end(ctx, j); err != nil {
+					done.Outcome, done.Nothing = apply.Interrupted, "" // it stays as it was
 					b.errs[h.Name], done = err, done.failed(h.Name, err)
 				}
 				t.close()

@@ -85,8 +85,9 @@ func (t *target) carryOut(ctx context.Context, todo job, track *ui.Track) (finis
 	}
 	desk := t.desk(was, p, host, track)
 	var warned []string
+	var found *plan.Facts
 	desk.Verify = func(ctx context.Context, _ plan.Verify) (err error) {
-		warned, err = t.verifyPatiently(ctx, wantAfter(p, was))
+		warned, found, err = t.verifyPatiently(ctx, verify.Ended(p, was, todo.resumes))
 		return err
 	}
 	e := &apply.Engine{Host: host, Watch: t.client, Plan: p, Hash: hash, Journal: j, Stop: t.stop, Desk: desk, Handover: apply.HandoverFolder(was)}
@@ -103,7 +104,11 @@ func (t *target) carryOut(ctx context.Context, todo job, track *ui.Track) (finis
 	if err == nil {
 		t.rememberInstalled(p)
 	}
-	if kerr := t.keepResult(done); kerr != nil {
+	kerr := t.keepResult(done)
+	if kerr == nil && res.Outcome == apply.Completed && res.Swapped {
+		kerr = t.beginSeen(found)
+	}
+	if kerr != nil {
 		t.warnOnce(kerr.Error())
 	}
 	return done, err
@@ -161,15 +166,15 @@ const (
 // verifyPatiently verifies a host, and looks again before it says that
 // something is wrong. What is odd and no fault comes back for a person to see to, such
 // as a reverse proxy that still looks for the old container.
-func (t *target) verifyPatiently(ctx context.Context, want verify.Want) (warned []string, err error) {
+func (t *target) verifyPatiently(ctx context.Context, want verify.Want) (warned []string, found *plan.Facts, err error) {
 	for tries := 1; ; tries++ {
-		checks, err := t.verifyAs(ctx, want)
+		checks, f, err := t.verifyAs(ctx, want)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		bad := verify.Failed(t.host.Name, checks)
 		if bad == nil || tries == maxVerify || remote.Pause(ctx, verifyPause) != nil {
-			return warnings(checks), bad
+			return warnings(checks), f, bad
 		}
 	}
 }
@@ -188,24 +193,17 @@ func warnings(checks []plan.Check) (list []string) {
 	return list
 }
 
-func wantAfter(p, was *plan.Plan) verify.Want {
-	if p.Kind != plan.Upgrade {
-		return verify.RolledBack(was) // after a restore too, all is as it was seen
-	}
-	return verify.Upgraded(was)
-}
-
 // verifyAs takes a fresh look and compares, the public address included.
-func (t *target) verifyAs(ctx context.Context, want verify.Want) ([]plan.Check, error) {
+func (t *target) verifyAs(ctx context.Context, want verify.Want) ([]plan.Check, *plan.Facts, error) {
 	f, err := t.look(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	checks := verify.Host(ctx, t.client, f, want)
 	if t.host.PublicURL != "" {
 		checks = append(checks, publicCheck(ctx, t.host.PublicURL))
 	}
-	return checks, nil
+	return checks, f, nil
 }
 
 // publicCheck asks for the health of the server as its users reach it: a reverse

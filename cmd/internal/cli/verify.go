@@ -11,21 +11,29 @@ import (
 )
 
 func (a *app) verifyCommand() *cobra.Command {
-	return &cobra.Command{
+	var accept bool
+	cmd := &cobra.Command{
 		Use: "verify [PATTERN...]", Short: "Look again and compare with what was promised",
-		Long: `Looks at hosts and compares them with what the last run promised: health, version
-and image of the server, the updater and all it must reach, containers that must
-not have been touched; after a rollback the files too. Nothing is changed.
+		Long: `Looks at hosts and compares them with what should run there now: what the last run
+promised, or a later release that was installed since, as from the admin panel. It
+holds health, version and image of the server, the updater and all it must reach, the
+image and the volumes of the other containers, and after a rollback the files too. A
+server that runs less than it was seen to run before is one that was lowered, as by a
+plain "docker compose up -d" after an update from the panel. Nothing is changed.
+--accept takes the release and the containers that run now as right from here on: on
+this machine, nothing is written on the host.
 ` + exitHelp,
 		RunE: func(cmd *cobra.Command, patterns []string) error {
-			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.verify(ctx) })
+			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.verify(ctx, accept) })
 		},
 	}
+	cmd.Flags().BoolVar(&accept, "accept", false, "take the release and the containers that run now as right")
+	return cmd
 }
 
-func (s *session) verify(ctx context.Context) error {
+func (s *session) verify(ctx context.Context, accept bool) error {
 	all := collect(ctx, s, "look again", func(ctx context.Context, t *target) (*checked, error) {
-		c, err := t.verify(ctx)
+		c, err := t.verify(ctx, accept)
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +42,7 @@ func (s *session) verify(ctx context.Context) error {
 	return present(s, "hosts", all, s.printChecks)
 }
 
-func (t *target) verify(ctx context.Context) (*checked, error) {
+func (t *target) verify(ctx context.Context, accept bool) (*checked, error) {
 	was, run, back, err := t.lastRun()
 	if err != nil {
 		return nil, err
@@ -43,12 +51,14 @@ func (t *target) verify(ctx context.Context) (*checked, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := verify.Anything(f)
-	switch {
-	case was != nil && back:
-		want = verify.RolledBack(was)
-	case was != nil && run.Outcome == journal.Completed:
-		want = verify.Upgraded(was)
+	if accept {
+		if err := t.accept(f); err != nil {
+			return nil, err
+		}
+	}
+	want, err := t.wantNow(f, was, run, back)
+	if err != nil {
+		return nil, err
 	}
 	c := &checked{Host: t.host.Name, Variant: plan.VariantOf(f, releaseOf(was))}
 	c.Version, _ = plan.RunningVersion(f)
@@ -56,7 +66,28 @@ func (t *target) verify(ctx context.Context) (*checked, error) {
 	if t.host.PublicURL != "" {
 		c.Checks = append(c.Checks, publicCheck(ctx, t.host.PublicURL))
 	}
-	return c, nil
+	return c, t.addSeen(f)
+}
+
+// wantNow is what should run on the host now, as far as this machine knows.
+func (t *target) wantNow(f *plan.Facts, was *plan.Plan, run journal.RunState, back bool) (verify.Want, error) {
+	want := verify.Anything(f)
+	switch {
+	case was != nil && back:
+		want = verify.RolledBack(was)
+	case was != nil && run.Outcome == journal.Completed:
+		want = verify.Upgraded(was)
+	}
+	seen, err := t.seenBefore()
+	want.Highest = seen.Highest
+	if !seen.At.IsZero() {
+		want.Untouched = seen.Accepted
+		if want.Version != "" {
+			// The release that a person has accepted is what the last run left.
+			want.Version, want.Image = "", ""
+		}
+	}
+	return want, err
 }
 
 func releaseOf(p *plan.Plan) *plan.Release {
