@@ -38,7 +38,11 @@ type Engine struct {
 	// Pause is how long after a break in the line the engine looks again, twice as
 	// long each time; 0 means 2 seconds.
 	Pause time.Duration
+	// Before is what was known of the server's downtime when this start began: of an
+	// earlier start of the run, or of the run before it.
+	Before *Downtime
 
+	away     outages
 	state    journal.RunState
 	result   Result
 	again    bool     // the operation under way was tried before and seen to fail
@@ -49,6 +53,12 @@ type Engine struct {
 
 // Run carries the plan out, or carries on with it.
 func (e *Engine) Run(ctx context.Context) (Result, error) {
+	res, err := e.run(ctx)
+	res.Downtime = e.downtime(ctx, res.Outcome)
+	return res, err
+}
+
+func (e *Engine) run(ctx context.Context) (Result, error) {
 	e.state = journal.Summarise(e.Journal.Records())
 	resumed := e.state.Run == e.Plan.ID && e.state.Interrupted()
 	if !resumed {
@@ -59,6 +69,7 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return e.ended(err)
 	}
+	e.away.begin(e.Before, resumed, facts, e.Desk.Now().UTC())
 	// A way back that was begun goes on whatever has moved meanwhile: no other command
 	// would, and each of its operations looks before it acts.
 	wayBack := resumed && e.Plan.Kind != plan.Upgrade

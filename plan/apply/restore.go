@@ -16,10 +16,14 @@ const restoreTimeout = 4 * time.Hour
 
 // restore puts the database back from a dump.
 func (e *Engine) restore(ctx context.Context, id string, op plan.Restore) error {
-	return e.work(ctx, id, "put the database back", job.Spec{
+	err := e.work(ctx, id, "put the database back", job.Spec{
 		Script: restoreScript, Timeout: restoreTimeout,
 		Args: []string{op.Container, op.User, op.Database, op.Dump, op.Fallback, op.Keep, op.Server, op.Final},
 	})
+	if err == nil {
+		e.stopped(ctx, op.Server)
+	}
+	return err
 }
 
 // giveBack takes a restore back.
@@ -38,10 +42,14 @@ func (e *Engine) giveBack(ctx context.Context, id string, op plan.Return) error 
 
 // start starts the server and waits until it is well.
 func (e *Engine) start(ctx context.Context, id string, op plan.Start) error {
-	return e.work(ctx, id, "start the server", job.Spec{
+	err := e.work(ctx, id, "start the server", job.Spec{
 		Script: startScript, Timeout: time.Duration(op.Limit)*time.Second + time.Minute,
 		Args: []string{op.Container, strconv.Itoa(op.Port), strconv.Itoa(op.Limit)},
 	})
+	if err == nil {
+		e.started()
+	}
+	return err
 }
 
 // work runs a script that may be run again at any point, as a job on the host

@@ -15,15 +15,6 @@ import (
 	"liftalot/remote/job"
 )
 
-// Downtime is how long the server did not answer, as the host saw it.
-type Downtime struct {
-	Millis int64   `json:"millis"`
-	After  int64   `json:"after"`  // milliseconds from the beginning of the swap to the last answer
-	How    string  `json:"how"`    // "probe" or "script"
-	Probes int     `json:"probes"` // answers asked for
-	Rate   float64 `json:"rate"`   // a second
-}
-
 // MigratedError reports that the new version failed after it had changed the
 // database, or that nobody can say: going back takes the database too, and a person
 // decides that.
@@ -83,16 +74,13 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 		return nil, err
 	}
 	log.close()
-	e.result.Downtime = e.result.Downtime.plus(log.downtime())
+	e.swapSeen(ctx, id, st, &log)
 	if st.State != job.Ended {
 		return nil, &SwapError{Result: "died", Notes: log.notes}
 	}
 	switch log.end {
 	case "healthy":
-		if e.result.Downtime == nil { // the server was never seen away
-			return nil, nil
-		}
-		return json.Marshal(e.result.Downtime)
+		return e.swapData()
 	case "migrated":
 		return nil, &MigratedError{}
 	case "unsure":
@@ -151,6 +139,10 @@ type swapLog struct {
 	gone, here  float64 // the job's own marks
 	sawSilence  bool
 	unrecovered bool
+
+	stopping   bool    // the old server is about to be stopped
+	clockUp    float64 // a moment, in seconds since boot …
+	clockEpoch float64 // … and by the host's clock
 }
 
 // add takes a piece of the log and returns what of its lines is for the screen.
@@ -183,6 +175,7 @@ func (l *swapLog) line(line string) string {
 	word, rest, _ := strings.Cut(line, " ")
 	switch word {
 	case "stage":
+		l.stopping = l.stopping || rest == "stop" || rest == "back"
 		return stages[rest]
 	case "note":
 		if len(l.notes) < maxNotes {
@@ -206,6 +199,16 @@ func (l *swapLog) line(line string) string {
 		if _, err := fmt.Sscanf(rest, "%g %g", &gone, &here); err == nil {
 			l.gone, l.here = gone/100, here/100
 		}
+	case "gone":
+		var gone float64
+		if _, err := fmt.Sscanf(rest, "%g", &gone); err == nil && l.gone == 0 {
+			l.gone = gone / 100
+		}
+	case "clock":
+		var up, epoch float64
+		if _, err := fmt.Sscanf(rest, "%g %g", &up, &epoch); err == nil && epoch > 0 && epoch < maxEpoch {
+			l.clockUp, l.clockEpoch = up/100, epoch
+		}
 	}
 	return ""
 }
@@ -221,17 +224,8 @@ func (l *swapLog) change(before, at float64, up bool) {
 	}
 }
 
-// plus joins what two jobs of one run saw, such as a swap that failed and the
-// way back after it.
-func (d *Downtime) plus(more *Downtime) *Downtime {
-	if d == nil || more == nil {
-		return cmp.Or(d, more)
-	}
-	sum := *d
-	sum.Millis += more.Millis
-	sum.Probes += more.Probes
-	return &sum
-}
+// maxEpoch, in seconds, is beyond any clock that is meant.
+const maxEpoch = 1 << 40
 
 // shortestWatch, in seconds, keeps a host that says nonsense from an endless
 // number of probes a second.

@@ -79,7 +79,7 @@ func aPage() Page {
 		p := aPlan(fmt.Sprintf("web%d", i+1))
 		r := Tell(p, records(p, failed))
 		r.Head = Head{Line: 41, SHA256: strings.Repeat("9", 64)}
-		r.Downtime = &Downtime{Millis: 2290, After: 1100, How: "probe", Probes: 61, Rate: 8.3}
+		r.Downtime = &Downtime{Millis: 2290, After: 1100, How: "probe", Probes: 61, Rate: 8.3, Words: "2.3s"}
 		r.Backup = &Backup{
 			ID: p.ID, Dir: "/home/ann/clients/.liftalot/hosts/" + p.Host + "/backups/" + p.ID, Taken: began, Database: "chatalot", Tables: 33, Migration: 51,
 			Files: []File{{Name: "db.dump", Size: 95334, SHA256: strings.Repeat("1", 64)}, {Name: "file.0", Path: "/srv/chatalot/docker-compose.yml", Size: 4446, SHA256: strings.Repeat("2", 64)}},
@@ -120,7 +120,7 @@ func TestTimelineStaysInThePicture(t *testing.T) {
 		r := Tell(p, records(p, ""))
 		r.Downtime = &Downtime{Millis: away, After: away}
 		l := draw(7, r)
-		if len(l.Bars) != 4 || l.Away == nil {
+		if len(l.Bars) != 4 || len(l.Away) != 1 {
 			t.Fatalf("got %+v", l)
 		}
 		for _, b := range l.Bars {
@@ -128,7 +128,7 @@ func TestTimelineStaysInThePicture(t *testing.T) {
 				t.Errorf("%q is drawn from %.1f over %.1f", b.Title, b.X, b.Width)
 			}
 		}
-		if l.Away.X < 0 || l.Away.Width < 1 {
+		if l.Away[0].X < 0 || l.Away[0].Width < 1 {
 			t.Errorf("away for %d ms: %+v", away, l.Away)
 		}
 	}
@@ -140,7 +140,7 @@ func TestTimelineShowsWhenTheServerWasAway(t *testing.T) {
 	for after, want := range map[int64]float64{0: 300, 2000: 400, 1 << 40: 600} {
 		r := Tell(p, records(p, ""))
 		r.Downtime = &Downtime{Millis: 2000, After: after}
-		if l := draw(7, r); l.Away == nil || l.Away.X != want || l.Away.Width != 100 {
+		if l := draw(7, r); len(l.Away) != 1 || l.Away[0].X != want || l.Away[0].Width != 100 {
 			t.Errorf("after %d ms: %+v, want it at %.0f", after, l.Away, want)
 		}
 	}

@@ -26,6 +26,7 @@ package report
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"liftalot/plan"
@@ -92,17 +93,46 @@ type Head struct {
 type Image struct {
 	Name      string `json:"name"`
 	Before    string `json:"before,omitempty"` // id of the image that ran; "" when none did
-	After     string `json:"after"`            // by digest
-	Signature string `json:"signature"`
+	After     string `json:"after"`            // by digest; of a rollback the id of the image that came back
+	Signature string `json:"signature"`        // "" for an image that came back
 }
 
 // Downtime is how long the server did not answer.
 type Downtime struct {
-	Millis int64   `json:"millis"`
-	After  int64   `json:"after"` // milliseconds from the beginning of the swap
-	How    string  `json:"how"`   // probe or script
-	Probes int     `json:"probes"`
-	Rate   float64 `json:"rate"` // probes a second
+	Millis  int64     `json:"millis"`
+	After   int64     `json:"after"` // milliseconds from the beginning of the swap
+	How     string    `json:"how"`   // probe, script or clock
+	Probes  int       `json:"probes"`
+	Rate    float64   `json:"rate"` // probes a second
+	AtLeast bool      `json:"at_least,omitempty"`
+	Since   time.Time `json:"down_since,omitzero"` // it did not answer when the run ended
+	Gaps    []Gap     `json:"gaps,omitempty"`
+	Words   string    `json:"words"` // the same for a person, such as "2.3s"
+}
+
+// A Gap is one time without an answer; Until is zero where it had not ended.
+type Gap struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Sentence is the end of one that begins with "the server was".
+func (d Downtime) Sentence() string {
+	if d.Since.IsZero() {
+		return "down for " + d.Words
+	}
+	return d.Words + ", and still when the run ended"
+}
+
+// Measured says how the downtime is known.
+func (d Downtime) Measured() string {
+	switch d.How {
+	case "probe":
+		return fmt.Sprintf("measured from the host by %d probes, %.1f a second", d.Probes, d.Rate)
+	case "script":
+		return "by the clock of the script that replaced it"
+	}
+	return "from the last answer to the next one, by the times of the host and of the journal"
 }
 
 // Backup is what is known of the run's backup.
@@ -156,6 +186,9 @@ func Tell(p *plan.Plan, records []journal.Record) Run {
 	r := Run{
 		Host: p.Host, ID: p.ID, Kind: string(p.Kind), From: p.From, To: p.To, Manifest: p.Release.Signature,
 		Diffs: p.Diffs, Deviations: p.Deviations, Warnings: p.Warnings,
+	}
+	if p.Kind == plan.Rollback {
+		r.Manifest = "" // nothing of the release is installed
 	}
 	r.Images, r.Steps = images(p), []Step{}
 	for _, s := range journal.Runs(records) {
@@ -213,6 +246,9 @@ func images(p *plan.Plan) []Image {
 	for _, c := range p.Rests.Containers {
 		ran[c.Service] = c.ImageID
 	}
+	if p.Kind == plan.Rollback {
+		return returned(p, ran)
+	}
 	for _, i := range []struct {
 		name, service string
 		ref           plan.Ref
@@ -222,6 +258,17 @@ func images(p *plan.Plan) []Image {
 	} {
 		if i.ref.Digest != "" {
 			list = append(list, Image{Name: i.name, Before: ran[i.service], After: i.ref.ByDigest(), Signature: i.ref.Signature})
+		}
+	}
+	return list
+}
+
+// returned is the image that a way back leads to, beside the one that ran before it.
+func returned(p *plan.Plan, ran map[string]string) []Image {
+	list := []Image{}
+	for _, s := range p.Steps {
+		if s.Op.Swap != nil {
+			list = append(list, Image{Name: "server", Before: ran[p.Project.Service], After: s.Op.Swap.OldImage})
 		}
 	}
 	return list

@@ -10,7 +10,7 @@ import (
 type timeline struct {
 	ID    string // unlike any other on the page
 	Bars  []bar
-	Away  *bar
+	Away  []bar // the times without a server
 	Marks []mark
 	Words string // the picture, for who cannot see it
 }
@@ -66,15 +66,39 @@ func draw(id int, r Run) *timeline {
 			b.Class = "even"
 		}
 		l.Bars = append(l.Bars, b)
-		if s.Swap && r.Downtime != nil {
-			began := s.Begun.Add(time.Duration(r.Downtime.After) * time.Millisecond)
-			length := width * float64(time.Duration(r.Downtime.Millis)*time.Millisecond) / float64(whole)
-			l.Away = &bar{X: max(at(s.Begun), min(at(began), at(ended))), Width: max(length, 1), Class: "bad"}
-			l.Words += fmt.Sprintf(" The server was away for %d ms during %q.", r.Downtime.Millis, s.Title)
-		}
+	}
+	if r.Downtime != nil {
+		l.drawGaps(*r.Downtime, r, at)
 	}
 	return l
 }
+
+// drawGaps draws the times without a server: by the clock where they are known so, else by the
+// beginning of the step that replaced it.
+func (l *timeline) drawGaps(d Downtime, r Run, at func(time.Time) float64) {
+	gaps := d.Gaps
+	for _, s := range r.Steps {
+		if s.Swap && !s.Begun.IsZero() && len(gaps) == 0 {
+			began := s.Begun.Add(time.Duration(min(d.After, longest)) * time.Millisecond)
+			if began.After(s.Ended) && !s.Ended.IsZero() {
+				began = s.Ended
+			}
+			gaps = []Gap{{began, began.Add(time.Duration(min(d.Millis, longest)) * time.Millisecond)}}
+		}
+	}
+	for _, g := range gaps {
+		x := max(0, min(at(g.From), width-1))
+		end := float64(width)
+		if !g.Until.IsZero() {
+			end = min(at(g.Until), width)
+		}
+		l.Away = append(l.Away, bar{X: x, Width: max(end-x, 1), Class: "bad"})
+	}
+	l.Words += fmt.Sprintf(" The server was %s.", d.Sentence())
+}
+
+// longest, in milliseconds, keeps times in their type whatever a host said.
+const longest = 366 * 24 * 3600 * 1000
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"liftalot/cmd/internal/ui"
+	"liftalot/plan/apply"
 	"liftalot/plan/journal"
 	"liftalot/plan/report"
 )
@@ -43,6 +43,11 @@ type past struct {
 	To      string    `json:"to,omitempty"`
 	By      string    `json:"by,omitempty"`
 	Away    *int64    `json:"downtime_ms,omitempty"`
+	AtLeast bool      `json:"downtime_at_least,omitempty"`
+	Since   time.Time `json:"down_since,omitzero"` // the server did not answer when the run ended
+
+	down *apply.Downtime
+	last bool // of its host
 }
 
 func (s *session) history() error {
@@ -70,9 +75,9 @@ func (s *session) history() error {
 		{Title: "WHEN"}, {Title: "HOST", Min: 10}, {Title: "RUN"}, {Title: "WHAT"}, {Title: "VERSION", Min: 8}, {Title: "RESULT", Min: 10}, {Title: "DOWNTIME", Right: true}, {Title: "BY", Min: 6},
 	}}
 	for _, p := range all {
-		away := "-"
-		if p.Away != nil {
-			away = fmt.Sprintf("%d ms", *p.Away)
+		away := downtime(p.down)
+		if !p.Since.IsZero() && !p.last {
+			away = "down from " + downSince(p.down) // it is another run's to say until when
 		}
 		table.Add(shortTime(p.Begun), p.Host, p.Run, p.Kind, ui.Textf("%s → %s", p.From, p.To), p.Outcome, away, p.By)
 	}
@@ -105,9 +110,12 @@ func (t *target) past() (list []past, err error) {
 			return list, err
 		}
 		if done.Downtime != nil {
-			one.Away = &done.Downtime.Millis
+			one.Away, one.AtLeast, one.Since, one.down = &done.Downtime.Millis, done.Downtime.AtLeast, done.Downtime.Since, done.Downtime
 		}
 		list = append(list, one)
+	}
+	if len(list) > 0 {
+		list[len(list)-1].last = true
 	}
 	return list, nil
 }

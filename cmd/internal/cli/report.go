@@ -230,7 +230,11 @@ func (t *target) addResult(r *report.Run) error {
 	}
 	r.Error = done.Error
 	if d := done.Downtime; d != nil {
-		r.Downtime = &report.Downtime{Millis: d.Millis, After: d.After, How: d.How, Probes: d.Probes, Rate: d.Rate}
+		r.Downtime = &report.Downtime{Millis: d.Millis, After: d.After, How: d.How, Probes: d.Probes, Rate: d.Rate,
+			AtLeast: d.AtLeast, Since: d.Since, Words: downtime(d)}
+		for _, g := range d.Gaps {
+			r.Downtime.Gaps = append(r.Downtime.Gaps, report.Gap{From: g.From, Until: g.Until})
+		}
 	}
 	return nil
 }
@@ -286,7 +290,7 @@ func (a *app) printReport(page report.Page) {
 			a.out.Printf("  %s\n", ui.Bad(r.Error))
 		}
 		if r.Downtime != nil {
-			a.out.Printf("  the server was away for %d ms\n", r.Downtime.Millis)
+			a.out.Printf("  the server was %s\n", r.Downtime.Sentence())
 		}
 		if r.Backup != nil {
 			a.out.Printf("  backup: %s\n", r.Backup.Dir)

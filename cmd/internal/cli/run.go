@@ -91,6 +91,9 @@ func (t *target) carryOut(ctx context.Context, todo job, track *ui.Track) (finis
 		return err
 	}
 	e := &apply.Engine{Host: host, Watch: t.client, Plan: p, Hash: hash, Journal: j, Stop: t.stop, Desk: desk, Handover: apply.HandoverFolder(was)}
+	if e.Before, err = t.downBefore(p, j.Records()); err != nil {
+		return done, err
+	}
 	res, err := e.Run(ctx)
 	done.Outcome, done.Downtime, done.Took, done.Follow = res.Outcome, res.Downtime, t.env.Now().Sub(began), slices.Concat(warned, p.FollowUps)
 	if res.Backup != nil {

@@ -51,7 +51,7 @@ func TestStatusAndHistory(t *testing.T) {
 	if got, want := strings.Join(kinds, "; "), "a upgrade completed; a rollback completed; a upgrade completed"; got != want {
 		t.Errorf("history %q, want %q", got, want)
 	}
-	if r := f.does(exitDone, "history"); !matches(`a +20\w+-\w+ +rollback +0\.24\.6 → 0\.23\.0 +completed +\d+ ms`, r.out) {
+	if r := f.does(exitDone, "history"); !matches(`a +20\w+-\w+ +rollback +0\.24\.6 → 0\.23\.0 +completed +[0-9.]+s`, r.out) {
 		t.Errorf("history:\n%s", r.out)
 	}
 }

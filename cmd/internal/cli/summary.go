@@ -46,7 +46,7 @@ func (f finished) onScreen() (ui.Outcome, string) {
 	}
 	text := fmt.Sprintf("%s → %s, took %s", f.From, f.To, ui.Duration(f.Took))
 	if f.Downtime != nil {
-		text += ", away for " + downtime(f.Downtime)
+		text += ", " + downWords(f.Downtime)
 	}
 	return ui.Done, text
 }
@@ -155,13 +155,6 @@ func versions(r finished) ui.Text {
 		return ui.Plain(r.From)
 	}
 	return ui.Textf("%s → %s", r.From, r.To)
-}
-
-func downtime(d *apply.Downtime) string {
-	if d == nil {
-		return "-"
-	}
-	return fmt.Sprintf("%d ms", d.Millis)
 }
 
 func backupText(b *backupSummary) string {

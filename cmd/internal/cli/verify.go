@@ -82,10 +82,7 @@ func (t *target) wantNow(f *plan.Facts, was *plan.Plan, run journal.RunState, ba
 	want.Highest = seen.Highest
 	if !seen.At.IsZero() {
 		want.Untouched = seen.Accepted
-		if want.Version != "" {
-			// The release that a person has accepted is what the last run left.
-			want.Version, want.Image = "", ""
-		}
+		want.Version, want.Image, want.ImageID = "", "", "" // another release was accepted
 	}
 	return want, err
 }
