@@ -29,13 +29,18 @@ func (t *target) seenFile() string { return filepath.Join(t.folder(), "seen.json
 
 // seenBefore reads what the host was seen to run; nothing is no error.
 func (t *target) seenBefore() (hostSeen, error) {
-	seen := hostSeen{Format: 1}
 	data, err := os.ReadFile(t.seenFile())
-	if errors.Is(err, fs.ErrNotExist) {
-		return seen, nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return hostSeen{}, fmt.Errorf("read what %s was seen to run: %w", t.host.Name, err)
 	}
-	if err != nil {
-		return seen, fmt.Errorf("read what %s was seen to run: %w", t.host.Name, err)
+	return t.parseSeen(data)
+}
+
+// parseSeen reads the content of seen.json; nil is that of no file.
+func (t *target) parseSeen(data []byte) (hostSeen, error) {
+	seen := hostSeen{Format: 1}
+	if data == nil {
+		return seen, nil
 	}
 	if err := json.Unmarshal(data, &seen); err != nil || seen.Format < 1 {
 		return hostSeen{}, &journal.DamagedError{Path: t.seenFile(), Reason: "it does not say what the host was seen to run; move it away to start afresh"}
@@ -46,16 +51,22 @@ func (t *target) seenBefore() (hostSeen, error) {
 	return seen, nil
 }
 
-func (t *target) keepSeen(seen hostSeen) error {
-	seen.Format = 1
-	data, err := json.MarshalIndent(seen, "", " ")
-	if err == nil {
-		err = os.MkdirAll(t.folder(), 0o700)
-	}
-	if err != nil {
+// changeSeen lets change make of what was seen what is seen now; false changes nothing.
+func (t *target) changeSeen(change func(seen *hostSeen) bool) error {
+	if err := os.MkdirAll(t.folder(), 0o700); err != nil {
 		return fmt.Errorf("keep what %s was seen to run: %w", t.host.Name, err)
 	}
-	return journal.WriteFile(t.seenFile(), append(data, '\n'), 0o600)
+	return updateState(t.seenFile(), func(old []byte) ([]byte, error) {
+		seen, err := t.parseSeen(old)
+		if err != nil || !change(&seen) {
+			return nil, err
+		}
+		data, err := json.MarshalIndent(seen, "", " ")
+		if err != nil {
+			return nil, fmt.Errorf("keep what %s was seen to run: %w", t.host.Name, err)
+		}
+		return append(data, '\n'), nil
+	})
 }
 
 // addSeen adds what a look shows of the host's release, where that is more than what is
@@ -65,33 +76,39 @@ func (t *target) addSeen(f *plan.Facts) error {
 	if !ok {
 		return nil
 	}
-	seen, err := t.seenBefore()
-	if err != nil || seen.Highest != nil && !verify.Below(seen.Highest.Version, now.Version) {
-		return err
-	}
-	seen.Highest = &now
-	return t.keepSeen(seen)
+	return t.changeSeen(func(seen *hostSeen) bool {
+		if seen.Highest != nil && !verify.Below(seen.Highest.Version, now.Version) {
+			return false
+		}
+		seen.Highest = &now
+		return true
+	})
 }
 
 // beginSeen begins what is known of the host anew, after a run that changed its server.
 func (t *target) beginSeen(f *plan.Facts) error {
-	var seen hostSeen
-	if f != nil {
-		if now, ok := verify.HighestIn(f, t.env.Now()); ok {
-			seen.Highest = &now
-		}
-	}
-	if _, err := os.Stat(t.seenFile()); seen.Highest == nil && errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return t.keepSeen(seen)
+	return t.changeSeen(func(seen *hostSeen) bool {
+		was := *seen
+		*seen = hostSeen{Format: 1, Highest: t.highestIn(f)}
+		return seen.Highest != nil || was.Highest != nil || !was.At.IsZero()
+	})
 }
 
 // accept takes what runs now as right from here on.
 func (t *target) accept(f *plan.Facts) error {
-	seen := hostSeen{Accepted: verify.Others(f.Marks(), f.Project.Service), At: t.env.Now().UTC()}
-	if now, ok := verify.HighestIn(f, t.env.Now()); ok {
-		seen.Highest = &now
+	return t.changeSeen(func(seen *hostSeen) bool {
+		*seen = hostSeen{Format: 1, Highest: t.highestIn(f), Accepted: verify.Others(f.Marks(), f.Project.Service), At: t.env.Now().UTC()}
+		return true
+	})
+}
+
+func (t *target) highestIn(f *plan.Facts) *verify.Highest {
+	if f == nil {
+		return nil
 	}
-	return t.keepSeen(seen)
+	now, ok := verify.HighestIn(f, t.env.Now())
+	if !ok {
+		return nil
+	}
+	return &now
 }
