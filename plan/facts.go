@@ -35,6 +35,7 @@ type Facts struct {
 	Health   Health          `json:"health"`
 	Database Database        `json:"database"`
 	Disks    []Disk          `json:"disks"`
+	Places   HostPlaces      `json:"places,omitzero"`
 	Failures []Failure       `json:"failures,omitempty"` // parts of the look that did not succeed
 
 	// Model is the merged compose model with every profile active, as the

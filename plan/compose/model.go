@@ -140,6 +140,9 @@ func (m *Model) NetworkID(name string) string { return str(m.get("networks", nam
 // VolumeID returns the name Docker knows a volume by.
 func (m *Model) VolumeID(name string) string { return str(m.get("volumes", name, "name")) }
 
+// VolumeExternal reports whether a volume is not the project's own.
+func (m *Model) VolumeExternal(name string) bool { return truth(m.get("volumes", name, "external")) }
+
 // VolumeElsewhere reports whether what a volume holds is, or may be, elsewhere than in
 // Docker's own folder: on a device or in a folder that it names, with another driver, or
 // in a volume that somebody else made.
@@ -148,6 +151,20 @@ func (m *Model) VolumeElsewhere(name string) bool {
 	driver := str(v["driver"])
 	return mapping(v["driver_opts"])["device"] != nil || driver != "" && driver != "local" || truth(v["external"])
 }
+
+// VolumeDevice returns the folder of the host that a volume, by the name Docker knows it
+// by, is nothing but another name for, "" for any other volume.
+func (m *Model) VolumeDevice(id string) string {
+	for _, name := range m.names("volumes") {
+		if v := mapping(m.get("volumes", name)); m.VolumeID(name) == id {
+			return str(mapping(v["driver_opts"])["device"])
+		}
+	}
+	return ""
+}
+
+// ServiceUser returns as whom a service runs, "" for the user of its image.
+func (m *Model) ServiceUser(name string) string { return plain(m.get("services", name, "user")) }
 
 // SecretFile returns the file a secret is read from, "" if it is no file.
 func (m *Model) SecretFile(name string) string { return str(m.get("secrets", name, "file")) }

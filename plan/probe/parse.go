@@ -31,6 +31,7 @@ func parse(f *plan.Facts, parts []part) error {
 	}{
 		{"machine", p.machine}, {"docker", p.docker}, {"info", p.info}, {"compose", p.compose},
 		{"stacks", p.stacks}, {"names", p.names}, {"everyone", p.everyContainer}, {"chosen", p.chosen},
+		{"compose-engine", p.answered}, {"inside", p.insideContainers}, {"host-volumes", p.hostVolumes}, {"listening", p.listening},
 		{"containers", p.containers}, {"networks", p.networks}, {"volumes", p.volumes}, {"images", p.images},
 		{"model", p.model}, {"named", p.named}, {"hashes", p.hashes}, {"files", p.files}, {"folder", p.folder},
 		{"secrets", p.secrets}, {"health", p.health}, {"web", p.web}, {"updates", p.updates},
@@ -139,6 +140,9 @@ func (p *parser) hashes(out []byte) error {
 	return nil
 }
 
+// answered reads nothing: of such a part it counts that it did not fail.
+func (p *parser) answered([]byte) error { return nil }
+
 func (p *parser) names(out []byte) error {
 	p.facts.Names = lines(out)
 	return nil
@@ -199,6 +203,9 @@ func (p *parser) folder(out []byte) error {
 	for _, l := range lines(out) {
 		if l == "git=1" {
 			p.facts.Project.Git = true
+		}
+		if to, ok := strings.CutPrefix(l, "secrets="); ok {
+			p.leads(p.facts.Project.WorkingDir+"/secrets", to)
 		}
 		if name, ok := strings.CutPrefix(l, "loose="); ok {
 			p.facts.Project.Loose = append(p.facts.Project.Loose, name)

@@ -60,7 +60,7 @@ func (p *parser) machine(out []byte) error {
 // safeEnv are the variables of a container whose values are no secrets and are
 // needed to decide.
 var safeEnv = []string{
-	"LISTEN_ADDR", "PUBLIC_URL", "FILE_STORAGE_PATH", "POSTGRES_USER", "POSTGRES_DB",
+	"LISTEN_ADDR", "PUBLIC_URL", "FILE_STORAGE_PATH", "POSTGRES_USER", "POSTGRES_DB", "PGDATA",
 	"UPDATER_API_URL", "UPDATER_API_TOKEN_FILE", "UPDATE_CHANNEL", "UPDATE_MANIFEST_HOST",
 	"CHATALOT_UPDATER_SERVER_CONTAINER", "TOTP_ENCRYPTION_KEY_FILE",
 }

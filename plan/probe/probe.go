@@ -166,7 +166,7 @@ func Commands() []string {
 	return []string{
 		"id, uname, cat, date, sed, readlink, stat, sha256sum, df, find, tr, grep, wc, tail, head, cut, sort (of files that are there)",
 		"docker version, docker info, docker ps, docker inspect, docker network ls, docker network inspect, docker volume ls, docker image inspect",
-		"docker compose version, docker compose config (also of a candidate file given on standard input)",
+		"docker compose version, docker compose ls, docker compose config (also of a candidate file given on standard input)",
 		"docker exec SERVER curl http://127.0.0.1:PORT/{api/health,version.json,api/admin/updates/status}",
 		"docker exec DATABASE psql -c 'select …' (four read-only statements)",
 		"plan, where it edits two files: mktemp, head and rm in a folder of its own in /dev/shm, gone again after the question",

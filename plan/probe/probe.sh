@@ -90,10 +90,40 @@ part names docker ps -a --format '{{.Names}}'
 # Every container of the host, one JSON document a line: who shares what with the server,
 # and who has which name and port.
 everyone() {
-	_all=$(docker ps -aq --no-trunc)
+	_all=$(docker ps -aq --no-trunc) || return
 	[ -z "$_all" ] || docker inspect --format '{"id":{{json .Id}},"name":{{json .Name}},"state":{{json .State.Status}},"project":{{json (index .Config.Labels "com.docker.compose.project")}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"user":{{json .Config.User}},"image":{{json .Config.Image}},"network_mode":{{json .HostConfig.NetworkMode}},"pid_mode":{{json .HostConfig.PidMode}},"ipc_mode":{{json .HostConfig.IpcMode}},"volumes_from":{{json .HostConfig.VolumesFrom}},"links":{{json .HostConfig.Links}},"ports":{{json .HostConfig.PortBindings}},"mounts":{{json .Mounts}}}' $_all
 }
 part everyone everyone
+
+# Compose itself speaks to the engine only now: a newer one refuses an old plugin.
+part compose-engine docker compose ls -q
+
+# As whom the main process of each container runs, since a user may be a name of the image
+# and an entrypoint gives root up; and what the paths that it mounts are behind their links.
+inside() {
+	docker inspect --format '{{println "pid" .Id .State.Pid}}{{range .Mounts}}{{if eq .Type "bind"}}{{println "bind" .Source}}{{end}}{{end}}' $(docker ps -aq) |
+		sort -u | while IFS= read -r _l; do
+		_f=${_l#* }
+		case $_l in
+		'pid '*' 0') ;;
+		'pid '*) printf 'user %s %s\n' "${_f% *}" "$(grep -E '^(Uid|Gid|Groups|CapEff):' "/proc/${_f##* }/status" 2>/dev/null | tr '\n\t' '  ')" ;;
+		'bind '*) _r=$(readlink -f "$_f") && [ "$_r" != "$_f" ] && printf 'real %s\t%s\n' "$_f" "$_r" ;;
+		esac
+	done
+	:
+}
+part inside inside
+part host-volumes docker volume ls --format '{"name":{{json .Name}},"project":{{json (.Label "com.docker.compose.project")}},"key":{{json (.Label "com.docker.compose.volume")}}}'
+
+# The ports on which something of the host listens, in the kernel's own writing.
+listening() {
+	for _f in tcp tcp6 udp udp6; do
+		case $_f in tcp*) _t=0A ;; *) _t=07 ;; esac
+		sed -n "s/^ *[0-9]*: \([0-9A-F]*:[0-9A-F]*\) [0-9A-F]*:[0-9A-F]* $_t .*/$_f \1/p" "/proc/net/$_f" 2>/dev/null | sort -u | head -n 2000
+	done
+	:
+}
+part listening listening
 
 WANT_REAL=$(readlink -f "$WANT" 2>/dev/null)
 CHOSEN=$(stacks 2>/dev/null | while IFS='	' read -r _c _p _w _f _e; do
@@ -157,6 +187,7 @@ loose() {
 		case ",$FILES," in *",$DIR/$_f,"*) ;; *) echo "loose=$_f" ;; esac
 	done
 	[ -e "$DIR/.git" ] && echo git=1
+	_f=$(readlink -f "$DIR/secrets") && [ "$_f" != "$DIR/secrets" ] && echo "secrets=$_f"
 	:
 }
 part folder loose

@@ -33,6 +33,7 @@ info) case $3 in *root*) cat info ;; *) echo /var/lib/docker ;; esac ;;
 compose)
 	case $* in
 	"compose version --short") cat compose ;;
+	"compose ls -q") echo chatalot ;;
 	*"config --hash"*) cat hashes ;;
 	*"config --format json") cat model; echo 'level=warning msg="not set"' >&2 ;;
 	*) exit 64 ;;
@@ -46,6 +47,8 @@ ps)
 	esac ;;
 inspect)
 	case $3 in
+	'{"id":'*) cat everyone 2>/dev/null || : ;;
+	*State.Pid*) echo "pid c1 $PPID"; [ ! -e binds ] || cat binds ;;
 	*'"com.docker.compose.project"'*) grep "^$4" stacks | cut -f2 ;;
 	*project.working_dir*) grep "^$4" stacks | cut -f3 ;;
 	*project.config_files*) grep "^$4" stacks | cut -f4 ;;
@@ -57,7 +60,7 @@ inspect)
 	*) cat containers ;;
 	esac ;;
 network) [ "$2" = ls ] && echo n1 || cat networks ;;
-volume) cat volumes ;;
+volume) case $3 in --format) cat host-volumes 2>/dev/null || : ;; *) cat volumes ;; esac ;;
 image)
 	case $* in
 	*"{{.Id}} $(cat moved 2>/dev/null)") echo sha256:pulled ;;
@@ -210,8 +213,11 @@ func TestTheScriptSeesTheSameUnderEveryShell(t *testing.T) {
 // comparable leaves out what belongs to the machine of the test.
 func comparable(f *plan.Facts, dir string) plan.Facts {
 	c := *f
-	c.Machine, c.Disks, c.Model = plan.Machine{}, nil, nil
-	c.Files, c.Secrets = slices.Clone(f.Files), slices.Clone(f.Secrets)
+	c.Machine, c.Disks, c.Model, c.Places = plan.Machine{}, nil, nil, plan.HostPlaces{}
+	c.Files, c.Secrets, c.Services = slices.Clone(f.Files), slices.Clone(f.Secrets), slices.Clone(f.Services)
+	for i := range c.Services {
+		c.Services[i].Inspect = nil // whole, and so with the folders of either
+	}
 	for i := range c.Files {
 		x := &c.Files[i]
 		x.UID, x.GID, x.Mode, x.Data, x.SHA256, x.Size = 0, 0, 0, nil, "", 0
@@ -250,7 +256,7 @@ func TestTheScriptRunsOnlyWhatIsListed(t *testing.T) {
 	if len(f.Failures) > 0 || f.Project.Name != "chatalot" || len(f.Secrets) == 0 || len(f.Disks) == 0 {
 		t.Fatalf("failures %+v; secrets %d, disks %d", f.Failures, len(f.Secrets), len(f.Disks))
 	}
-	allowed := regexp.MustCompile(`^docker (version|info|ps|inspect|network ls|network inspect|volume ls|image inspect|compose version) ?|` +
+	allowed := regexp.MustCompile(`^docker (version|info|ps|inspect|network ls|network inspect|volume ls|image inspect|compose version|compose ls -q) ?|` +
 		`^docker compose -p .* config --(format json|hash \*)$|` +
 		`^docker exec [0-9a-f]+ curl -sS -m 10 -w \\n%\{http_code\} http://127\.0\.0\.1:8080/(api/health|version\.json|api/admin/updates/status)$|` +
 		`^docker exec [0-9a-f]+ psql -X .* -c select [^;]*$`)
@@ -413,6 +419,11 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 		inside(t, h, dir+"/secrets/updater_token", strings.Repeat("aB", 32)+"\n")
 		inside(t, h, dir+"/secrets/db_password", " \n\t")
 		inside(t, h, dir+"/secrets/with blank", "x")
+		h.Write("etc/keys/jwt", "")
+		if err := os.Symlink("keys", h.Path("etc/linked")); err != nil {
+			t.Fatal(err)
+		}
+		h.Write("docker/binds", "bind "+h.Path("etc/linked")+"\nbind "+h.Path("etc/keys")+"\n")
 		if err := os.Remove(dir + "/.env"); err != nil {
 			t.Fatal(err)
 		}
@@ -425,6 +436,9 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 		spaced, ok := f.Secret("with blank")
 		if !token.Hex64 || !token.Newline || token.Blank || !blank.Blank || blank.Hex64 || !ok || spaced.Size != 1 {
 			t.Errorf("token %+v, password %+v, %+v", token, blank, spaced)
+		}
+		if to := f.Places.Real[h.Path("etc/linked")]; to != h.Path("etc/keys") || len(f.Places.Users) != 1 || f.Places.Users["c1"].UID != os.Getuid() {
+			t.Errorf("%+v", f.Places)
 		}
 		if !f.Project.Git || !slices.Equal(f.Project.Loose, []string{"docker-compose.override.yml"}) || !f.Files[1].Missing || f.Files[0].Missing {
 			t.Errorf("%+v, files %+v", f.Project, f.Files)

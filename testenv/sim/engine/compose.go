@@ -137,6 +137,12 @@ func (c *call) compose() int {
 		fmt.Fprintln(c.p.Stdout(), ComposeVersion)
 		return 0
 	}
+	if c.OldClient != "" && verb != "config" {
+		return c.daemon("client version %s is too old. Minimum supported API version is 1.44, please upgrade your client to a newer version", c.OldClient)
+	}
+	if verb == "ls" {
+		return x.list()
+	}
 	if err := x.read(); err != nil {
 		return c.refuse(err.Error())
 	}
@@ -147,6 +153,24 @@ func (c *call) compose() int {
 		return x.up()
 	}
 	return c.refuse("docker compose " + verb + ": " + errNotSimulated.Error())
+}
+
+// list is "ls -q": the projects of which something runs.
+func (x *composition) list() int {
+	if got, err := x.flags("q", ""); err != nil || got["q"] == nil {
+		return x.refuse("docker compose ls: " + errNotSimulated.Error())
+	}
+	var names []string
+	for _, c := range x.Containers {
+		if name := c.Labels[labelProject]; name != "" && x.condition(c).status != "exited" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Fprintln(x.p.Stdout(), name)
+	}
+	return 0
 }
 
 // read finds the recording for the files that were named.

@@ -283,22 +283,36 @@ func (c *call) networkRemove() int {
 	return 0
 }
 
+type volumeDoc struct {
+	Name   string
+	labels map[string]string
+}
+
+// Label is the value of one, as the templates of docker's lists have it.
+func (v volumeDoc) Label(name string) string { return v.labels[name] }
+
 func (c *call) volumeList() int {
-	got, err := c.flags("q", "filter")
-	if err != nil || got["q"] == nil {
+	got, err := c.flags("q", "filter format")
+	if err != nil || got["q"] == nil && got["format"] == nil {
 		return c.refuse("docker volume ls: " + errNotSimulated.Error())
 	}
+	var docs []any
 	byName := slices.SortedFunc(slices.Values(c.Volumes), func(a, b *Volume) int { return cmp.Compare(a.Name, b.Name) })
 	for _, v := range byName {
 		ok, err := matching(got["filter"], v.Labels, v.Name)
 		if err != nil {
 			return c.refuse(err.Error())
 		}
-		if ok {
+		if ok && got["q"] != nil {
 			fmt.Fprintln(c.p.Stdout(), v.Name)
+		} else if ok {
+			docs = append(docs, volumeDoc{v.Name, v.Labels})
 		}
 	}
-	return 0
+	if got["q"] != nil {
+		return 0
+	}
+	return c.print(one(got["format"]), docs)
 }
 
 func (c *call) tag() int {

@@ -107,6 +107,9 @@ type Engine struct {
 	// Offered are digests of a vendor who built the recorded release anew, by the
 	// recorded digest that each stands for.
 	Offered map[string]string
+	// OldClient is the API version of a compose plugin that is older than what the
+	// engine still accepts: "config" works all the same, and nothing else does.
+	OldClient string
 	// Did counts what was done, such as "create chatalot", for who asks whether
 	// something was done twice. It is no part of a snapshot.
 	Did map[string]int

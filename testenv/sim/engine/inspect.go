@@ -28,7 +28,7 @@ type containerDoc struct {
 type stateDoc struct {
 	Status                string
 	Running, Restarting   bool
-	ExitCode              int
+	Pid, ExitCode         int // no process of the machine stands for a container
 	StartedAt, FinishedAt string
 	Health                *healthDoc `json:",omitempty"`
 }
