@@ -63,17 +63,20 @@ func Checks(f *Facts, s Settings, rel *Release) []Check {
 		return c.out
 	}
 	c.model()
+	c.panels()
 	c.variant()
 	c.services()
 	c.wayBack()
 	c.health()
 	c.database()
+	c.nameless()
 	c.downtime()
 	c.migrations()
 	c.secretFiles()
 	c.links()
 	c.exposed()
-	c.names()
+	c.shutOut()
+	c.occupied(c.f.Model)
 	c.space()
 	c.drift()
 	c.pending()
@@ -128,6 +131,11 @@ func (c *checker) docker() {
 	case !atLeast(c.f.Compose, 2, 20):
 		c.add("docker", Stop, "install compose 2.20 or later", "compose %s is too old", c.f.Compose)
 	default:
+		if fail, bad := c.failed("compose-engine"); bad {
+			c.add("docker", Stop, "bring the compose plugin and the engine to releases that know each other, then look whether \"docker compose ls\" answers: nothing can be started there with this one",
+				"compose %s cannot speak to engine %s (API %s): %s", c.f.Compose, c.f.Docker.Version, c.f.Docker.API, fail.Detail)
+			return
+		}
 		c.add("docker", Pass, "", "engine %s, compose %s", c.f.Docker.Version, c.f.Compose)
 	}
 }
@@ -175,7 +183,7 @@ func bases(paths []string) []string {
 func (c *checker) model() {
 	for _, file := range c.f.Files {
 		if file.Missing && slices.Contains(c.f.Project.Files, file.Path) {
-			c.add("compose files", Stop, "the project was started from a file that is gone: put it back first", "%s is missing", file.Path)
+			c.gone(file.Path)
 			return
 		}
 	}

@@ -205,20 +205,6 @@ func (c *checker) exposed() {
 // inside reports whether a path lies in a folder.
 func inside(file, folder string) bool { return strings.HasPrefix(file, folder+"/") }
 
-// names looks for a container that would be in the way of ours.
-func (c *checker) names() {
-	for _, name := range []string{UpdaterService, ProxyService} {
-		if !slices.Contains(c.f.Names, name) {
-			continue
-		}
-		if slices.ContainsFunc(c.f.Services, func(k Container) bool { return k.Name == name }) {
-			continue
-		}
-		c.add("names", Stop, "the vendor's services have fixed container names: one stack per host", "a container %q of another project is on this host", name)
-		return
-	}
-}
-
 // Room the images need, unpacked, beyond the database's own copy.
 const imageRoom = 1 << 30
 

@@ -110,7 +110,6 @@ func checkCases(t testing.TB) []checkCase {
 		{"linked secrets", "/etc/certs is a folder outside of /srv/chatalot/secrets: no backup takes it", Warn, func(f *Facts, _ *Settings, _ *Release) {
 			f.Secrets = append(f.Secrets, Secret{Name: "certs", Path: "/etc/certs", Dir: true})
 		}},
-		{"names", `"chatalot-updater" of another project`, Stop, func(f *Facts, _ *Settings, _ *Release) { f.Names = append(f.Names, UpdaterService) }},
 		{"open folder", "/srv/chatalot/db_password has to be readable", Stop, func(f *Facts, _ *Settings, _ *Release) {
 			f.Model = changed("staged", "/srv/chatalot/db_password", "secrets", "db_password", "file")
 			f.Secrets = append(f.Secrets, Secret{Name: "db_password", Path: "/srv/chatalot/db_password", Mode: 0o600, Size: 32})
@@ -219,7 +218,7 @@ func (f *Facts) disk(path string) *Disk {
 }
 
 func TestChecks(t *testing.T) {
-	for _, tt := range checkCases(t) {
+	for _, tt := range slices.Concat(checkCases(t), placeCases(t), panelCases(), shutOutCases(t)) {
 		t.Run(tt.check+"/"+string(tt.level)+"/"+tt.want, func(t *testing.T) {
 			in := inputFor(t, recorded(t, "public"))
 			if tt.move != nil {
@@ -247,7 +246,7 @@ func TestChecks(t *testing.T) {
 // A hint is what to do next: a check that stops and leaves one alone is no help.
 func TestWhatStopsHasAHintOrANextQuestion(t *testing.T) {
 	silent := map[string]bool{"root": false, "server": true, "variant": true, "database": true}
-	for _, tt := range checkCases(t) {
+	for _, tt := range slices.Concat(checkCases(t), placeCases(t), panelCases(), shutOutCases(t)) {
 		if tt.level != Stop {
 			continue
 		}

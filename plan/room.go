@@ -34,12 +34,34 @@ func roomToFill(f *Facts, dump int64) int64 {
 const databaseHome = "/var/lib/postgresql"
 
 // databasePlace is where the database's files are on the host, "" where that is not
-// known: docker's folder, if a volume of it is mounted for them and nothing else. A
-// folder of the host, such as an attached disk, is not among what a look sees. The
-// nameless volume that the image asks for says nothing: it is there, and empty, beside
-// such a folder too.
+// known: docker's folder, if a volume of it is mounted for them and nothing else, or the
+// nameless one that the image asks for, or nothing at all. A folder of the host, such as
+// an attached disk, is not among what a look sees.
 func databasePlace(f *Facts) string {
 	c, _ := f.Container(f.Database.Service)
+	host, ok := f.OnHost(c.ID)
+	if !ok {
+		return placeByModel(f, c)
+	}
+	m, mounted := host.mountOf(dataFolder(f))
+	switch {
+	case !mounted, m.Type == "volume" && anonymousVolume.MatchString(m.Name):
+		return f.Docker.Root
+	case m.Type != "volume":
+		return ""
+	}
+	for _, v := range f.Model.Service(f.Database.Service).Volumes {
+		if v.Type == "volume" && v.Source != "" && f.Model.VolumeID(v.Source) == m.Name && !f.Model.VolumeElsewhere(v.Source) {
+			return f.Docker.Root
+		}
+	}
+	return ""
+}
+
+// placeByModel goes by the compose files, where nothing is known of what the container
+// mounts. A nameless volume says nothing then: it is there, and empty, beside a folder of
+// the host too.
+func placeByModel(f *Facts, c Container) string {
 	service := f.Model.Service(f.Database.Service)
 	if data := service.Environment["PGDATA"]; data != "" && !inside(data, databaseHome) {
 		return ""

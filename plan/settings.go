@@ -45,13 +45,16 @@ const (
 	// AllowLostSignature accepts a channel or an image without a signature that had
 	// one before.
 	AllowLostSignature = "lost-signature"
+	// AllowClosedSecrets, followed by a container's name, accepts that it loses the
+	// secrets folder, which the upgrade closes.
+	AllowClosedSecrets = "closed-secrets:"
 	// AllowOverwrite, followed by SERVICE.KEY, replaces a value that differs.
 	AllowOverwrite = "overwrite:"
 )
 
 // Decisions lists all of them, for the inventory's own check.
 func Decisions() []string {
-	return []string{AllowOldMigrations, AllowWritableProxy, AllowNoFinalDump, AllowDegraded, AllowUnsignedProxy, AllowLostSignature, AllowOverwrite}
+	return []string{AllowOldMigrations, AllowWritableProxy, AllowNoFinalDump, AllowDegraded, AllowUnsignedProxy, AllowLostSignature, AllowClosedSecrets, AllowOverwrite}
 }
 
 // Allows reports whether a person has taken the decision.
