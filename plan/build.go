@@ -116,6 +116,7 @@ func (b *builder) plan() *Plan {
 	b.backup()
 	b.pull()
 	b.tag()
+	b.names()
 	b.steps = append(b.steps, files...)
 	b.login()
 	b.edits()
@@ -138,8 +139,9 @@ func (b *builder) add(s Step) { b.steps = append(b.steps, s) }
 func current(f *Facts, rel *Release, pin Pin) bool {
 	s, _ := f.Server()
 	image, _ := f.ImageByID(s.ImageID)
-	return f.Health.Version == rel.Version &&
-		(s.Image == rel.Server.Pinned(pin) || slices.Contains(image.Digests, rel.Server.ByDigest()))
+	// A tag says nothing of the image that has it.
+	named := pin != PinTag && s.Image == rel.Server.Pinned(pin)
+	return f.Health.Version == rel.Version && (named || slices.Contains(image.Digests, rel.Server.ByDigest()))
 }
 
 // BackupDir is where the backup of an upgrade lies on the host: the runbook's folder, named
@@ -235,6 +237,26 @@ func (b *builder) tag() {
 		Op:     Op{Tag: &Tag{ImageID: server.ImageID, Name: b.rollbackTag()}},
 		Reason: "rollback returns to exactly this image and builds nothing",
 		NoUndo: "the name stays until you remove it: it costs no space while the image is in use",
+	})
+}
+
+// names gives the images their tags on this host, where the inventory wants tags in the
+// compose files: a pull by digest gives them none, and nothing is pulled after it.
+func (b *builder) names() {
+	if b.in.Settings.Pin != PinTag {
+		return
+	}
+	op := Names{}
+	for _, i := range []struct {
+		what string
+		ref  Ref
+	}{{"server", b.in.Release.Server}, {"updater", b.in.Release.Updater}, {"proxy", b.in.Release.Proxy}} {
+		op.Images = append(op.Images, ImageName{Ref: i.ref.ByDigest(), Name: i.ref.Pinned(PinTag), Keep: fmt.Sprintf("%s-%s", b.rollbackTag(), i.what)})
+	}
+	back := Names{Images: op.Images, Back: true}
+	b.add(Step{
+		ID: "names", Title: "give the pulled images their tags", Op: Op{Names: &op}, Undo: &Op{Names: &back},
+		Reason: "the compose file names them by tag (pin: tag), and each tag must be the very image that was verified",
 	})
 }
 
@@ -390,6 +412,9 @@ func (b *builder) deviations() []string {
 	}
 	if b.aim.writable && !b.in.Facts.Model.ReadOnly(ProxyService) {
 		out = append(out, "socket proxy without read_only, by your decision "+AllowWritableProxy)
+	}
+	if b.in.Settings.Pin == PinTag {
+		out = append(out, "the compose file names images by tag, by your inventory's \"pin: tag\": whoever pulls a tag there later gets what the registry has under it by then, unverified")
 	}
 	if b.aim.ipv6Off {
 		out = append(out, "socket proxy with DISABLE_IPV6=1: IPv6 is off on this host")

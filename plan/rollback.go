@@ -126,13 +126,14 @@ func mute(in RollbackInput) bool {
 }
 
 // UndoOrder gives steps in the order they are taken back: edits of the client's
-// files first, since the old server is started from them, then the last step
-// first.
+// files first, and the tags of images that these name, since the old server is started
+// from them, then the last step first.
 func UndoOrder(steps []Step) []Step {
 	out := slices.Clone(steps)
 	slices.Reverse(out)
+	first := func(s Step) bool { return s.Op.Edit != nil || s.Op.Names != nil }
 	slices.SortStableFunc(out, func(a, b Step) int {
-		switch x, y := a.Op.Edit != nil, b.Op.Edit != nil; {
+		switch x, y := first(a), first(b); {
 		case x && !y:
 			return -1
 		case y && !x:

@@ -25,6 +25,7 @@ type Op struct {
 	Backup   *Backup     `json:"backup,omitempty"`
 	Tag      *Tag        `json:"tag,omitempty"`
 	Pull     *Pull       `json:"pull,omitempty"`
+	Names    *Names      `json:"names,omitempty"`
 	Mode     *Mode       `json:"mode,omitempty"`
 	Secret   *MakeFile   `json:"secret,omitempty"`
 	Unsecret *UnmakeFile `json:"unsecret,omitempty"`
@@ -73,6 +74,20 @@ type Pull struct {
 	Registry string   `json:"registry"`
 	Refs     []string `json:"refs"`
 	Login    bool     `json:"login"` // credentials come from the inventory
+}
+
+// Names gives images that were pulled by digest the tags that the compose files name them
+// by, or gives the tags back to what had them.
+type Names struct {
+	Images []ImageName `json:"images"`
+	Back   bool        `json:"back,omitempty"`
+}
+
+// ImageName is one of them.
+type ImageName struct {
+	Ref  string `json:"ref"`  // by digest
+	Name string `json:"name"` // the tag
+	Keep string `json:"keep"` // a name of ours for another image that has the tag
 }
 
 // Mode sets the mode of a folder.
@@ -270,6 +285,8 @@ func (o Op) Kind() string {
 		return "tag"
 	case o.Pull != nil:
 		return "pull"
+	case o.Names != nil:
+		return "names"
 	case o.Mode != nil:
 		return "mode"
 	case o.Secret != nil:
@@ -308,7 +325,7 @@ func (o Op) Kind() string {
 func (o Op) single() bool {
 	n := 0
 	for _, set := range []bool{
-		o.Backup != nil, o.Tag != nil, o.Pull != nil, o.Mode != nil, o.Secret != nil, o.Unsecret != nil, o.Login != nil, o.Edit != nil,
+		o.Backup != nil, o.Tag != nil, o.Pull != nil, o.Names != nil, o.Mode != nil, o.Secret != nil, o.Unsecret != nil, o.Login != nil, o.Edit != nil,
 		o.Unedit != nil, o.Up != nil, o.Down != nil, o.Gate != nil, o.Swap != nil, o.Restore != nil, o.Verify != nil,
 		o.Send != nil, o.Return != nil, o.Start != nil,
 	} {

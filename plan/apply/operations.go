@@ -22,6 +22,8 @@ func (e *Engine) do(ctx context.Context, id string, op plan.Op) (json.RawMessage
 		return nil, e.tag(ctx, *op.Tag)
 	case op.Pull != nil:
 		return nil, e.pull(ctx, id, *op.Pull)
+	case op.Names != nil:
+		return nil, e.names(ctx, *op.Names)
 	case op.Mode != nil:
 		return nil, e.mode(ctx, *op.Mode)
 	case op.Secret != nil:

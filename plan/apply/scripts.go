@@ -25,6 +25,8 @@ var (
 	startScript string
 	//go:embed scripts/pull.sh
 	pullScript string
+	//go:embed scripts/names.sh
+	namesScript string
 
 	settledScript = projectScript + settledSteps
 	swapScript    = projectScript + swapSteps

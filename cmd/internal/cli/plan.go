@@ -87,6 +87,9 @@ func (t *target) plan(ctx context.Context) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if stop := plan.Stopped(plan.Occupied(f, after)); len(stop) > 0 {
+		return nil, &plan.Refused{Host: t.host.Name, Checks: stop}
+	}
 	if words != "" {
 		p.Model = []string{words}
 	}
@@ -171,6 +174,8 @@ func (s *session) printPlan(p *plan.Plan) {
 // undoWords says how a step is taken back.
 func undoWords(op plan.Op) string {
 	switch {
+	case op.Names != nil:
+		return "the tags go back to the images that had them; one that nothing had stays"
 	case op.Mode != nil:
 		return "the folder's mode as it was"
 	case op.Unsecret != nil && op.Unsecret.Was.Missing:
