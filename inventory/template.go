@@ -213,7 +213,7 @@ const templateTail = `
 #     sudo: "command:pass show acme/sudo"
 #     compose_dir: auto               # or an absolute path on the host
 #     channel: stable                 # or version: 0.24.6
-#     pin: digest                     # or tag
+#     pin: digest                     # or tag: the name, which the registry may move
 #     registry: {username: acme, password: "env:ACME_TOKEN"}
 #                                     # token_host: git.example, where the registry has another host give
 #                                     # out its tokens and that host may have the login
@@ -232,7 +232,7 @@ const templateTail = `
 #     allow: []                       # decisions you take for this host, by name:
 #                                     # old-migrations, unhealthy-server, proxy-writable-root,
 #                                     # no-final-dump, unsigned-proxy, lost-signature,
-#                                     # "overwrite:SERVICE.KEY"
+#                                     # "overwrite:SERVICE.KEY", "closed-secrets:CONTAINER"
 #
 # Secrets never stand in this file: env:NAME, file:PATH (mode 0600),
 # command:LINE (a password manager), keychain:SERVICE/ACCOUNT (of macOS or of a

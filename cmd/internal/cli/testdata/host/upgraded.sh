@@ -13,9 +13,11 @@ health=$(docker exec "$S" curl -fsS http://localhost:8080/api/health)
 case $health in *'"version":"'"$1"'"'*) ;; *) no "health says $health" ;; esac
 case $health in *'"db_healthy":true'*) ;; *) no "health says $health" ;; esac
 
-# By digest: the image that runs is known under the one the model names.
-want=$(docker compose config --images chatalot | grep '/chatalot@sha256:')
-docker inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$(docker inspect -f '{{.Image}}' "$S")" | grep -qxF "$want" || no "the server does not run $want"
+# By digest, or by the tag of a pin by tag: the image that runs is known under the one the
+# model names, and under a digest in any case.
+want=$(docker compose config --images chatalot | grep '/chatalot[@:]')
+docker inspect -f '{{range .RepoDigests}}{{println .}}{{end}}' "$(docker inspect -f '{{.Image}}' "$S")" | grep -q '/chatalot@sha256:' || no "the server runs an image without a digest"
+docker inspect -f '{{range .RepoDigests}}{{println .}}{{end}}{{range .RepoTags}}{{println .}}{{end}}' "$(docker inspect -f '{{.Image}}' "$S")" | grep -qxF "$want" || no "the server does not run $want"
 
 name=$(docker inspect -f '{{.Name}}' "$S")
 aim=$(docker inspect -f '{{range .Config.Env}}{{println .}}{{end}}' "$U" | sed -n 's/^CHATALOT_UPDATER_SERVER_CONTAINER=//p')
