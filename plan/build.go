@@ -67,7 +67,13 @@ func Build(in Input) (*Plan, []Edited, error) {
 		return refuse(e.reason)
 	}
 	b := builder{in: in, aim: a, edited: edited, notes: e.notes}
-	b.settled, b.noDeps = dependencies(in.Facts)
+	b.settled, b.drifted = dependencies(in.Facts)
+	b.noDeps = len(b.drifted) > 0
+	if current, nothing := b.idle(); current && !nothing {
+		if stop := Stopped(driftChecks(in.Facts, in.Settings, &in.Release)); len(stop) > 0 {
+			return refuse(stop)
+		}
+	}
 	return b.plan(), edited, nil
 }
 
@@ -80,6 +86,7 @@ type builder struct {
 	steps  []Step
 
 	settled []string // what the server and the updater depend on
+	drifted []string // what of it compose would, or might, recreate
 	noDeps  bool     // some of it drifted: compose must not look at it
 }
 
@@ -89,15 +96,15 @@ func (b *builder) plan() *Plan {
 	p := &Plan{
 		Format: Format, ID: b.in.ID, Host: f.Host, Created: b.in.Now.UTC().Format(time.RFC3339), Kind: Upgrade,
 		Variant: VariantOf(f, &b.in.Release), From: from, Source: source, To: b.in.Release.Version,
-		Project: f.Project, Release: b.in.Release, Rests: restsOn(f),
+		Project: f.Project, Release: b.in.Release, Rests: restsOn(f, b.in.ID),
 	}
 	files := b.secretFiles()
-	current := p.Variant == Done && current(f, &b.in.Release, b.in.Settings.Pin)
-	nothing := current && len(b.edited) == 0 && len(files) == 0
+	current, nothing := b.idle()
 	checks := Checks(f, b.in.Settings, &b.in.Release)
 	if current && !nothing {
 		// The checks alone saw no reason for a swap.
-		checks = append(checks, downtime(f, b.in.Settings)...)
+		checks = append(slices.DeleteFunc(checks, func(c Check) bool { return c.Name == "drift" }), downtime(f, b.in.Settings)...)
+		checks = append(checks, driftChecks(f, b.in.Settings, &b.in.Release)...)
 	}
 	for _, c := range checks {
 		if c.Level == Warn {
@@ -131,6 +138,14 @@ func (b *builder) plan() *Plan {
 	p.Deviations = b.deviations()
 	p.FollowUps = b.followUps()
 	return p
+}
+
+// idle reports whether the server runs the release already, and whether there is nothing
+// to do at all.
+func (b *builder) idle() (now, nothing bool) {
+	f := b.in.Facts
+	now = VariantOf(f, &b.in.Release) == Done && current(f, &b.in.Release, b.in.Settings.Pin)
+	return now, now && len(b.edited) == 0 && len(b.secretFiles()) == 0
 }
 
 func (b *builder) add(s Step) { b.steps = append(b.steps, s) }
@@ -405,7 +420,7 @@ func (b *builder) deviations() []string {
 		"the registry_creds secret is listed in the short form: compose ignores \"mode\" for file secrets",
 	}
 	if b.noDeps {
-		out = append(out, "services started with --no-deps, since compose would recreate what they depend on (see drift); the next \"docker compose up\" there will restart them once")
+		out = append(out, fmt.Sprintf("services started with --no-deps, since compose would recreate what they depend on (%s); the next \"docker compose up\" there will restart them once", strings.Join(b.drifted, ", ")))
 	}
 	if b.aim.server != "chatalot" {
 		out = append(out, fmt.Sprintf("CHATALOT_UPDATER_SERVER_CONTAINER is %q, the container that runs here, not the runbook's \"chatalot\"", b.aim.server))

@@ -41,6 +41,7 @@ func shapes() []hostShape {
 		{"full-other-names", of("public",
 			"@postgres:5432", "@db:5433", `"postgres": {`, `"db": {`, `"host": "postgres"`, `"host": "db"`, `"port": 5432`, `"port": 5433`,
 			`"service": "postgres"`, `"service": "db"`, "  postgres:\n    image", "  db:\n    image", "      postgres:\n", "      db:\n",
+			"\"chatalot-db\",\n                        \"postgres\"", "\"chatalot-db\",\n                        \"db\"",
 			"chatalot-server", "talk")},
 		{"full-no-healthcheck", with("public", func(t *testing.T, in *Input) {
 			remodel(t, in.Facts, "public", nil, "services", "postgres", "healthcheck")

@@ -50,7 +50,9 @@ type checker struct {
 	f   *Facts
 	s   Settings
 	rel *Release // nil while nothing is known of the release
-	out []Check
+
+	edits bool // there is something to change, whatever the look alone says
+	out   []Check
 }
 
 // Checks answers every named question about a host. It never stops at the first

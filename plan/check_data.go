@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -239,81 +238,18 @@ func (c *checker) space() {
 	c.add("disk space", Pass, "", "enough on every file system")
 }
 
-// drift compares what runs with what compose would make of the files now.
-func (c *checker) drift() {
-	if len(c.f.Hashes) == 0 {
-		fail, _ := c.failed("hashes")
-		c.add("drift", Warn, "", "compose did not say what it would make of the files now: %s", fail.Detail)
-		return
-	}
-	var drifted []string
-	var moved []Container
-	for _, k := range c.f.Services {
-		if h, ok := c.f.Hashes[k.Service]; ok && k.ConfigHash != "" && h != k.ConfigHash {
-			drifted = append(drifted, k.Service)
-		} else if k.Moved {
-			moved = append(moved, k)
-		}
-	}
-	for _, k := range moved {
-		hint := "this tool leaves it alone"
-		if k.Service == c.f.Project.Service {
-			hint = "the upgrade replaces it by the release, and going back gives the name to the image that runs now"
-		}
-		c.add("drift", Warn, hint, "service %s: the name of its image, %s, points elsewhere now; \"docker compose up\" would recreate it", k.Service, k.Image)
-	}
-	if len(drifted) > 0 {
-		hint := "a \"docker compose up -d\" would recreate them; this tool leaves them alone"
-		if server := c.f.Project.Service; slices.Contains(drifted, server) {
-			hint += fmt.Sprintf(", except for %s: the upgrade's swap carries out whatever has changed there", server)
-		}
-		c.add("drift", Warn, hint, "files or compose changed since these were started: %s", strings.Join(drifted, ", "))
-	}
-	if len(drifted)+len(moved) == 0 {
-		c.add("drift", Pass, "", "containers match the compose files")
-	}
-}
-
-// pending looks for changes of the server's own service that are in the files and were
-// never carried out: the swap would. Another name, and it waits for a container that is
-// gone; another volume, and the server comes up healthy without its uploads (traps C5
-// and C8).
+// pending looks for another name of the server's container that is in the files and was
+// never carried out: the swap would, and then wait for a container that is gone (trap C5).
 func (c *checker) pending() {
 	s, ok := c.f.Server()
 	if !ok || c.f.Model == nil {
 		return
 	}
-	m := c.f.Model.Service(s.Service)
 	hint := fmt.Sprintf("take the change out of the files again, or carry it out first and look at the server: docker compose up -d %s", s.Service)
-	if name, same := c.nameAfterUp(s, m.ContainerName); !same {
+	if name, same := c.nameAfterUp(s, c.f.Model.Service(s.Service).ContainerName); !same {
 		c.add("pending", Stop, hint, "the compose files call the server's container %s, and it runs as %s: the upgrade would recreate it under the other name", name, s.Name)
 	}
-	var mounted, lacking []string
-	for _, v := range m.Volumes {
-		if v.Type != "volume" || v.Source == "" {
-			continue
-		}
-		name := c.f.Model.VolumeID(v.Source)
-		mounted = append(mounted, name)
-		if !slices.Contains(s.Volumes, name) {
-			lacking = append(lacking, name)
-		}
-	}
-	if len(lacking) > 0 {
-		c.add("pending", Stop, hint, "the compose files give the server the volume %s, and %s runs without it: the upgrade would bring it up on what is in there, if anything",
-			strings.Join(lacking, ", "), s.Name)
-		return
-	}
-	for _, name := range s.Volumes {
-		if !slices.Contains(mounted, name) && !anonymousVolume.MatchString(name) {
-			c.add("pending", Stop, hint, "%s runs with the volume %s, and the compose files do not give it to the server any more: the upgrade would bring it up without what is in there", s.Name, name)
-		}
-	}
 }
-
-// anonymousVolume matches the names the engine makes up; compose carries such a volume
-// over to the next container.
-var anonymousVolume = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // nameAfterUp is the name the server's container gets when compose makes it anew, and
 // whether it has it. Compose 1 wrote "_" between the parts of a name that it made up;

@@ -119,7 +119,8 @@ type Container struct {
 	Networks   []string          `json:"networks"`
 	Volumes    []string          `json:"volumes"`
 	Ports      []string          `json:"ports"`
-	Moved      bool              `json:"moved,omitempty"` // its reference names another image by now
+	Moved      bool              `json:"moved,omitempty"`  // its reference names another image by now
+	Unsure     bool              `json:"unsure,omitempty"` // compose's note of its image cannot be compared
 
 	// Inspect is all that the engine tells of the container, as docker inspect prints
 	// it: secrets too, so it is never saved.

@@ -77,8 +77,8 @@ func TestMoved(t *testing.T) {
 			"the database's migrations changed (at 52, was 51)", "swap"},
 		{"a migration fails", func(f *Facts) { f.Database.Migrated[50].Success = false }, "the database's migrations changed", "swap"},
 		{"a migration's checksum", func(f *Facts) { f.Database.Migrated[3].Checksum = "00" }, "the database's migrations changed", "swap"},
-		{"an env_file changed", func(f *Facts) { f.Hashes["chatalot"] = "other" }, "what compose makes of service chatalot changed", "edit"},
-		{"compose says nothing of a service", func(f *Facts) { delete(f.Hashes, "postgres") }, "what compose makes of service postgres changed", "edit"},
+		{"an env_file changed", func(f *Facts) { remodel(t, f, "public", "other", "services", "chatalot", "environment", "RUST_LOG") }, "what compose makes of service chatalot changed", "edit"},
+		{"compose says nothing of a service", func(f *Facts) { remodel(t, f, "public", nil, "services", "coturn") }, "what compose makes of service coturn changed", "edit"},
 		{"secret gone", func(f *Facts) { secretFile(f, "jwt_public.pem").Path = "/x" }, "jwt_public.pem went away", ""},
 		{"secret's size", func(f *Facts) { secretFile(f, "jwt_public.pem").Size++ }, "jwt_public.pem has another size, mode or owner", ""},
 		{"secret's mode", func(f *Facts) { secretFile(f, "jwt_public.pem").Mode = 0o600 }, "jwt_public.pem has another size, mode or owner", ""},
@@ -106,6 +106,21 @@ func TestMoved(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Compose's own hash means something else in each version: it is no move, unless the plan
+// is one of before and rests on it.
+func TestComposesOwnHashIsNoMove(t *testing.T) {
+	p, _ := build(t, inputFor(t, recorded(t, "public")))
+	now := recorded(t, "public")
+	now.Hashes["chatalot"] = "of another version"
+	if moved := Moved(p, now, nothing); len(moved) > 0 {
+		t.Errorf("%q", moved)
+	}
+	p.Rests.Config = recorded(t, "public").Hashes
+	if moved := Moved(p, now, nothing); len(moved) != 1 || !strings.Contains(moved[0], "service chatalot changed") {
+		t.Errorf("a plan of before: %q", moved)
 	}
 }
 

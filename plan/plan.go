@@ -82,8 +82,9 @@ type Rests struct {
 	Docker     string          `json:"docker"`
 	Compose    string          `json:"compose"`
 
-	// Config is compose's own hash of each service's configuration: with it an
-	// env_file, or a file that is included, counts as well.
+	// Config is a digest of what compose makes of each service, variables resolved: with
+	// it an env_file, or a file that is included, counts as well, whatever compose's own
+	// hash leaves out. It is keyed with the plan's ID; see configDigests.
 	Config map[string]string `json:"config,omitempty"`
 }
 

@@ -44,7 +44,35 @@ func recorded(t testing.TB, name string, pairs ...string) *Facts {
 			f.Files[i].setData(recordedPart(t, look, "file."+strconv.Itoa(i)))
 		}
 	}
+	inspected(t, &f, look)
 	return &f
+}
+
+// inspected adds what the engine told of containers and images.
+func inspected(t testing.TB, f *Facts, look string) {
+	t.Helper()
+	docs := func(part string) map[string]json.RawMessage {
+		var all []json.RawMessage
+		if err := json.Unmarshal([]byte(recordedPart(t, look, part)), &all); err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]json.RawMessage{}
+		for _, doc := range all {
+			var head struct{ ID string }
+			if err := json.Unmarshal(doc, &head); err != nil {
+				t.Fatal(err)
+			}
+			out[head.ID] = doc
+		}
+		return out
+	}
+	containers, images := docs("containers"), docs("images")
+	for i := range f.Services {
+		f.Services[i].Inspect = containers[f.Services[i].ID]
+	}
+	for i := range f.Images {
+		f.Images[i].Inspect = images[f.Images[i].ID]
+	}
 }
 
 func read(t testing.TB, elem ...string) string {

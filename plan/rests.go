@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // restsOn takes the marks of what a plan is about to rest on.
-func restsOn(f *Facts) Rests {
-	r := Rests{Docker: f.Docker.Version, Compose: f.Compose, Migrations: migrationsHash(f.Database.Migrated), Migration: f.Database.Latest(), Config: maps.Clone(f.Hashes)}
+func restsOn(f *Facts, id string) Rests {
+	r := Rests{Docker: f.Docker.Version, Compose: f.Compose, Migrations: migrationsHash(f.Database.Migrated), Migration: f.Database.Latest(), Config: configDigests(f, id)}
 	for _, x := range f.Files {
 		r.Files = append(r.Files, FileMark{Path: x.Path, SHA256: x.SHA256, Mode: x.Mode, UID: x.UID, GID: x.GID})
 	}
@@ -144,8 +145,13 @@ func movedConfig(p *Plan, f *Facts) []string {
 		return nil
 	}
 	var out []string
+	now := configDigests(f, p.ID)
 	for _, service := range slices.Sorted(maps.Keys(p.Rests.Config)) {
-		if f.Hashes[service] != p.Rests.Config[service] {
+		was := p.Rests.Config[service]
+		if !strings.HasPrefix(was, digestPrefix) { // a plan of before: Compose's own hash
+			now[service] = f.Hashes[service]
+		}
+		if now[service] != was {
 			out = append(out, fmt.Sprintf("what compose makes of service %s changed, as by a file that it reads", service))
 		}
 	}

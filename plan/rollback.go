@@ -60,7 +60,7 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 	p := &Plan{
 		Format: Format, ID: in.ID, Host: was.Host, Created: in.Now.UTC().Format(time.RFC3339), Kind: Rollback, Undoes: was.ID,
 		Variant: was.Variant, To: was.From,
-		Project: was.Project, Release: was.Release, Rests: restsOn(in.Facts),
+		Project: was.Project, Release: was.Release, Rests: restsOn(in.Facts, in.ID),
 	}
 	p.From, p.Source = RunningAfter(was, in.Facts)
 	swapped := slices.ContainsFunc(was.Steps, func(s Step) bool { return s.Undo != nil && s.Undo.Swap != nil && in.Begun(s.ID) })

@@ -50,11 +50,14 @@ const (
 	AllowClosedSecrets = "closed-secrets:"
 	// AllowOverwrite, followed by SERVICE.KEY, replaces a value that differs.
 	AllowOverwrite = "overwrite:"
+	// AllowDrift, followed by SERVICE.FIELD, lets the upgrade carry out what was changed
+	// in the files and never applied; SERVICE.KEY or SERVICE accepts all of it beneath.
+	AllowDrift = "drift:"
 )
 
 // Decisions lists all of them, for the inventory's own check.
 func Decisions() []string {
-	return []string{AllowOldMigrations, AllowWritableProxy, AllowNoFinalDump, AllowDegraded, AllowUnsignedProxy, AllowLostSignature, AllowClosedSecrets, AllowOverwrite}
+	return []string{AllowOldMigrations, AllowWritableProxy, AllowNoFinalDump, AllowDegraded, AllowUnsignedProxy, AllowLostSignature, AllowClosedSecrets, AllowOverwrite, AllowDrift}
 }
 
 // Allows reports whether a person has taken the decision.

@@ -77,14 +77,15 @@ func updaterNetworks(in Input) ([]string, []Check) {
 }
 
 // dependencies are the services that the server, and the updater through its
-// database, depend on, and whether one of them drifted from its files or from the
-// image that its reference names by now. Where none did, compose leaves them alone
+// database, depend on, and which of them drifted from their files or from the
+// image that their reference names by now. Where none did, compose leaves them alone
 // when it starts a service that depends on them; where one did it would recreate it,
 // the database included (trap C9), and only --no-deps keeps it from that. That flag
 // is not the rule, because compose 2.26 takes depends_on out of a service started
 // with it and so marks it as changed: the client's next "up" would restart it for
-// nothing.
-func dependencies(f *Facts) (all []string, drifted bool) {
+// nothing. Whether compose would recreate one is compose's own decision, so its hash
+// counts here, and what cannot be told counts as drift.
+func dependencies(f *Facts) (all, drifted []string) {
 	queue := append([]string{f.Database.Service}, f.Model.Service(f.Project.Service).DependsOn...)
 	for len(queue) > 0 {
 		s := queue[0]
@@ -95,11 +96,18 @@ func dependencies(f *Facts) (all []string, drifted bool) {
 		all = append(all, s)
 		queue = append(queue, f.Model.Service(s).DependsOn...)
 		c, ok := f.Container(s)
-		drifted = drifted || !ok || !c.Running() || c.ConfigHash != f.Hashes[s] || c.Moved
+		if !ok || !c.Running() || c.ConfigHash != f.Hashes[s] || c.Moved || c.Unsure {
+			drifted = append(drifted, s)
+		}
 	}
 	slices.Sort(all)
+	slices.Sort(drifted)
 	return all, drifted
 }
+
+// NotesManifests reports whether a version of compose notes on a container the digest of
+// the platform's manifest, where the engine has one, instead of the image's ID.
+func NotesManifests(compose string) bool { return atLeast(compose, 5, 5) }
 
 // unescapeDollar undoes compose's escape, as its merged model does.
 func unescapeDollar(s string) string { return strings.ReplaceAll(s, "$$", "$") }

@@ -101,6 +101,13 @@ func (m *Model) names(section string) []string {
 	return slices.Sorted(maps.Keys(mapping(m.get(section))))
 }
 
+// Raw returns what Compose printed at a path, decoded with [json.Decoder.UseNumber] and
+// with $$ as $. It may hold secrets, and must not be changed.
+func (m *Model) Raw(path ...string) any { return m.get(path...) }
+
+// NetworkNames returns the names that the files have for networks, sorted.
+func (m *Model) NetworkNames() []string { return m.names("networks") }
+
 // HasNetwork reports whether the model has a network. Compose leaves out of it
 // what no service uses; so it does with volumes and secrets.
 func (m *Model) HasNetwork(name string) bool { return m.has("networks", name) }

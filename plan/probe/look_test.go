@@ -21,7 +21,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // testenv (public, chatalot-net, staged, traefik; done after a real upgrade,
 // half-done after a container and two keys of it were taken away again). The
 // passwords in them were replaced by ones that contain "canary" or "ca4a47",
-// and parts of inspect that nobody reads were left out.
+// and parts of inspect that nobody reads were left out. HostConfig was added later, as
+// the same engine and Compose make it of the same files, without its zero values.
 const recordedMarker = "@@0123456789abcdef0123456789abcdef"
 
 var recorded = []string{"public", "chatalot-net", "staged", "traefik", "done", "half-done"}
@@ -282,6 +283,37 @@ func TestAReferenceThatNamesAnotherImageIsSeen(t *testing.T) {
 			if k.Moved != (k.Service == tt.moved) {
 				t.Errorf("%s: %s: moved %v", tt.name, k.Service, k.Moved)
 			}
+		}
+	}
+}
+
+// Case 17: compose 5.5 notes the platform's manifest where engine 28 keeps images in
+// containerd, whose ID is that of the index. What was only noted otherwise is not moved,
+// and a reference by digest never is.
+func TestCase17AnImageThatIsNotedByItsManifestIsNotMoved(t *testing.T) {
+	const index, manifest, other = "sha256:1d", "sha256:3a", "sha256:07"
+	for _, tt := range []struct {
+		name, compose, ref, now string
+		noted                   noted
+		moved, unsure           bool
+	}{
+		{"an engine without manifests", "2.26.1", "postgres:17", index, noted{index, ""}, false, false},
+		{"the same store, an older compose", "2.40.3", "postgres:17", index, noted{index, manifest}, false, false},
+		{"compose 5.5", "5.5.1", "postgres:17", index, noted{manifest, manifest}, false, false},
+		{"compose became 5.5", "5.5.1", "postgres:17", index, noted{index, manifest}, false, true},
+		{"compose became older", "2.40.3", "postgres:17", index, noted{manifest, manifest}, false, true},
+		{"by digest", "5.5.1", "postgres@sha256:99", index, noted{"sha256:builder", ""}, false, true},
+		{"by digest, and gone", "2.26.1", "postgres@sha256:99", "", noted{index, ""}, false, true},
+		{"noted as nobody knows", "5.5.1", "postgres:17", index, noted{"sha256:builder", manifest}, false, true},
+		{"without a note", "5.5.1", "postgres:17", index, noted{}, false, true},
+		{"pulled anew", "5.5.1", "postgres:17", other, noted{manifest, manifest}, true, false},
+		{"pulled anew, no manifests", "2.26.1", "postgres:17", other, noted{index, ""}, true, false},
+		{"its name is gone", "2.26.1", "postgres:17", "", noted{index, ""}, true, false},
+	} {
+		p := parser{facts: &plan.Facts{Compose: tt.compose}, from: map[string]noted{"c": tt.noted}}
+		moved, unsure := p.moved(plan.Container{ID: "c", ImageID: index}, tt.ref, tt.now)
+		if moved != tt.moved || unsure != tt.unsure {
+			t.Errorf("%s: moved %v, unsure %v", tt.name, moved, unsure)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // parse fills the facts from the parts. Parts are independent: one that cannot
 // be read becomes a failure of its own name, and the others still count.
 func parse(f *plan.Facts, parts []part) error {
-	p := parser{facts: f, byName: map[string]part{}, from: map[string]string{}}
+	p := parser{facts: f, byName: map[string]part{}, from: map[string]noted{}}
 	for _, x := range parts {
 		p.byName[x.name] = x
 	}
@@ -56,7 +56,7 @@ func parse(f *plan.Facts, parts []part) error {
 type parser struct {
 	facts  *plan.Facts
 	byName map[string]part
-	from   map[string]string // by container: the image compose started it from
+	from   map[string]noted // by container: the image compose started it from
 }
 
 func (p *parser) fail(x part, detail string) {

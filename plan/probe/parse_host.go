@@ -70,7 +70,11 @@ type inspected struct {
 	ID           string `json:"Id"`
 	Name, Image  string
 	RestartCount int
-	State        struct {
+
+	// The platform's own manifest, where the engine keeps images in containerd.
+	ImageManifestDescriptor *struct{ Digest string }
+
+	State struct {
 		Status    string
 		StartedAt string
 		Health    *struct{ Status string }
@@ -115,7 +119,10 @@ func (p *parser) container(c inspected) plan.Container {
 		Started: c.State.StartedAt, ConfigHash: c.Config.Labels["com.docker.compose.config-hash"],
 		User: c.Config.User, Env: map[string]string{},
 	}
-	p.from[c.ID] = c.Config.Labels["com.docker.compose.image"]
+	p.from[c.ID] = noted{label: c.Config.Labels["com.docker.compose.image"]}
+	if d := c.ImageManifestDescriptor; d != nil {
+		p.from[c.ID] = noted{p.from[c.ID].label, d.Digest}
+	}
 	if c.State.Health != nil {
 		k.Health = c.State.Health.Status
 	}
@@ -228,10 +235,15 @@ func (p *parser) images(out []byte) error {
 	return nil
 }
 
+// A noted image is the one that compose says it made a container of: until 5.4 the image's
+// ID, from 5.5 on the digest of the platform's own manifest where the engine (28 or later,
+// with containerd's store) has one, whose ID is that of the index above it.
+type noted struct{ label, manifest string }
+
 // named compares the image that a service's reference names by now with the one compose
 // noted when it made the container, as compose does before it leaves a container alone.
 // A reference that was not asked about says nothing; one that names no image any more
-// is another.
+// is another. One by digest cannot move: what does not fit there was only noted otherwise.
 func (p *parser) named(out []byte) error {
 	now := map[string]string{}
 	for _, l := range lines(out) {
@@ -243,10 +255,28 @@ func (p *parser) named(out []byte) error {
 	}
 	for i := range p.facts.Services {
 		k := &p.facts.Services[i]
-		id, asked := now[p.facts.ImageOf(k.Service)]
-		k.Moved = asked && id != p.from[k.ID]
+		ref := p.facts.ImageOf(k.Service)
+		if id, asked := now[ref]; asked {
+			k.Moved, k.Unsure = p.moved(*k, ref, id)
+		}
 	}
 	return nil
+}
+
+// moved tells whether a reference names another image than a container's, and where that
+// is not so, whether compose may think it does.
+func (p *parser) moved(k plan.Container, ref, id string) (moved, unsure bool) {
+	from := p.from[k.ID]
+	byManifest := from.manifest != "" && from.manifest != id // the two kinds of notes differ
+	switch {
+	case id == from.label:
+		return false, byManifest && plan.NotesManifests(p.facts.Compose)
+	case id == k.ImageID && from.manifest != "" && from.label == from.manifest:
+		return false, !plan.NotesManifests(p.facts.Compose)
+	case id == k.ImageID && id != "", strings.Contains(ref, "@"):
+		return false, true
+	}
+	return true, false
 }
 
 // files reads the places of the compose files and .env, and joins them with

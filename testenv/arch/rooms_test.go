@@ -32,7 +32,8 @@ func rooms() []room {
 		{"plan/container", nil},
 		{"plan/release", nil},
 		{"plan/batch", nil},
-		{"plan", []string{"inventory", "plan/compose"}},
+		{"plan/drift", []string{"plan/compose"}},
+		{"plan", []string{"inventory", "plan/compose", "plan/drift"}},
 		{"plan/journal", []string{"plan", "remote/filelock"}},
 
 		// A reader of PostgreSQL's archives, that knows no product either.

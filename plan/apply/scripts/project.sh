@@ -18,7 +18,7 @@ running() {
 
 # recreates SERVICE CONTAINER: whether compose would put another container in its place,
 # for another definition, or for a reference that names another image by now than the one
-# it noted, as after a pull. It says why in WHY.
+# it noted, as after a pull. What cannot be told counts as that. It says why in WHY.
 recreates() {
 	WHY=": it does not say"
 	_want=$(compose --profile '*' config --hash "$1" 2>/dev/null) || return 0
@@ -26,6 +26,20 @@ recreates() {
 	[ "${_want##* }" = "$(label "$2" config-hash)" ] || return 0
 	_ref=$(docker inspect -f '{{.Config.Image}}' "$2" </dev/null)
 	_now=$(docker image inspect -f '{{.Id}}' "$_ref" 2>/dev/null </dev/null) || _now=
+	_note=$(label "$2" image)
+	# An engine that keeps images in containerd has the index for their ID; compose 5.5
+	# and later note the platform's own manifest there.
+	_manifest=$(docker inspect -f '{{with index . "ImageManifestDescriptor"}}{{index . "digest"}}{{end}}' "$2" 2>/dev/null </dev/null) || _manifest=
+	if [ -n "$_manifest" ] && [ "$_manifest" != "$_now" ] && [ "$_now" = "$(docker inspect -f '{{.Image}}' "$2" </dev/null)" ]; then
+		_expect=$_now
+		case $(docker compose version --short 2>/dev/null </dev/null) in
+			5.[5-9]* | 5.[1-9][0-9]* | [6-9].* | [1-9][0-9].* | v5.[5-9]* | v5.[1-9][0-9]* | v[6-9].* | v[1-9][0-9].*) _expect=$_manifest ;;
+		esac
+		WHY=": whether its image is still the one that compose noted is not known"
+		[ "$_expect" != "$_note" ]
+		return
+	fi
 	WHY=": $_ref names another image by now"
-	[ "$_now" != "$(label "$2" image)" ]
+	case $_ref in *@*) WHY=": whether its image is still the one that compose noted is not known" ;; esac
+	[ "$_now" != "$_note" ]
 }
