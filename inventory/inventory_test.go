@@ -288,8 +288,9 @@ func TestDecisionsAreChecked(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	mustParse(t, text, "")
-	overwrite := WithDecisions("old-migrations", "overwrite:")
-	for written, good := range map[string]bool{"old-migrations": true, "overwrite:chatalot.UPDATER_API_URL": true, "overwrite:": false, "overwrite": false, "old-migrations:x": false} {
+	overwrite := WithDecisions("old-migrations", "overwrite:", "drift:")
+	for written, good := range map[string]bool{"old-migrations": true, "overwrite:chatalot.UPDATER_API_URL": true, "overwrite:": false, "overwrite": false,
+		"drift:chatalot.environment.DB_PASSWORD": true, "drift:chatalot.volumes./app/data/files": true, "drift:chatalot.extra_hosts.a=::1": true, "drift:": false, "drift:a b": false, "old-migrations:x": false} {
 		text := fmt.Sprintf("version: 1\nhosts: {a: {address: h, allow: [%q]}}\n", written)
 		if _, err := parse(t, text, "", overwrite); (err == nil) != good {
 			t.Errorf("%s: %v", written, err)

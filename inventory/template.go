@@ -232,7 +232,8 @@ const templateTail = `
 #     allow: []                       # decisions you take for this host, by name:
 #                                     # old-migrations, unhealthy-server, proxy-writable-root,
 #                                     # no-final-dump, unsigned-proxy, lost-signature,
-#                                     # "overwrite:SERVICE.KEY", "closed-secrets:CONTAINER"
+#                                     # "overwrite:SERVICE.KEY", "closed-secrets:CONTAINER",
+#                                     # "drift:SERVICE.FIELD" (as check names it)
 #
 # Secrets never stand in this file: env:NAME, file:PATH (mode 0600),
 # command:LINE (a password manager), keychain:SERVICE/ACCOUNT (of macOS or of a

@@ -35,7 +35,7 @@ var (
 	userForm        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@\\-]*\$?$`)
 	fingerprintForm = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
 	digestForm      = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	decisionForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(:[A-Za-z0-9._-]+)?$`) // what, and of what
+	decisionForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(:[A-Za-z0-9._/=:@+-]+)?$`) // what, and of what
 	envForm         = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 

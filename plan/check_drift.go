@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -50,7 +51,7 @@ func (c *checker) driftOf(k Container) {
 		if text := d.Show(known); c.s.acceptsDrift(k.Service, d.Field) {
 			accepted = append(accepted, text)
 		} else {
-			news, names = append(news, text), append(names, AllowDrift+k.Service+"."+d.Field)
+			news, names = append(news, text), append(names, AllowDrift+k.Service+"."+nameable(d.Field))
 		}
 	}
 	recreated := c.recreates(k)
@@ -70,6 +71,19 @@ func (c *checker) driftOf(k Container) {
 	c.driftOfImage(k)
 }
 
+// writable matches the names that the inventory takes.
+var writable = regexp.MustCompile(`^[A-Za-z0-9._/=:@+-]+$`)
+
+// nameable is a field as an inventory can name it: one with a blank in it, say, goes by
+// its key.
+func nameable(field string) string {
+	if writable.MatchString(field) {
+		return field
+	}
+	key, _, _ := strings.Cut(field, ".")
+	return key
+}
+
 // sentences joins differences, no more than people read.
 func sentences(all []string) string {
 	const most = 25
@@ -81,9 +95,9 @@ func sentences(all []string) string {
 
 // waysOut names what a person can do about drift.
 func (c *checker) waysOut(service string, names []string) string {
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = fmt.Sprintf("%q", n)
+	var quoted []string
+	for _, n := range slices.Compact(names) {
+		quoted = append(quoted, fmt.Sprintf("%q", n))
 	}
 	return fmt.Sprintf("take the change out of the files again; or carry it out first and look at the server: docker compose up -d %s; or let the upgrade carry it out, by name: allow: [%s]",
 		service, strings.Join(quoted, ", "))
