@@ -9,7 +9,7 @@ import (
 	"liftalot/plan/compose"
 )
 
-// open are variables whose values are shown: no secret is in them. All others are told
+// open are variables whose values are shown: no secret belongs in them. All others are told
 // apart only by whether they are set.
 var open = []string{
 	"ADMIN_USERNAME", "BASE_URL", "CHATALOT_UPDATER_SERVER_CONTAINER", "COMMUNITY_CREATION_MODE", "FILE_STORAGE_PATH", "JWT_PRIVATE_KEY_PATH",
@@ -46,7 +46,7 @@ func (d Difference) value(v string, secrets []string) string {
 		if !slices.Contains(open, name) {
 			return hidden
 		}
-		v = withoutLogin(name, v)
+		v = compose.RedactWords(withoutLogin(name, v))
 	case "volumes", "tmpfs", "networks", "ports", "ulimits", "devices", "network_mode", "pid", "ipc", "restart", "user", "working_dir", "volumes_from":
 		v = withoutLogin("", v) // names, paths and numbers
 	default:

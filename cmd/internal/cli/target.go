@@ -150,7 +150,7 @@ func (t *target) settings() plan.Settings {
 		Host: t.host.Name, Channel: t.host.Channel, ManifestHost: t.host.ManifestHost, Pin: plan.Pin(t.host.Pin),
 		MaxDowntime: t.host.MaxDowntime, PublicURL: t.host.PublicURL, Credentials: t.host.Registry.Username != "", Allow: t.host.Allow,
 		ProxyDigests: t.host.ProxyDigests,
-		DumpTimeout: t.host.Backup.DumpTimeout,
+		DumpTimeout:  t.host.Backup.DumpTimeout,
 	}
 }
 

@@ -23,6 +23,9 @@ const (
 	labelImage   = "com.docker.compose.image"
 )
 
+// engineSocket is the engine's own: it lies in no file system of the simulation.
+const engineSocket = "/var/run/docker.sock"
+
 // ComposeVersion is the one that was recorded.
 const ComposeVersion = "2.26.1-4"
 
@@ -361,8 +364,11 @@ func (x *composition) create(name string, s service, ref string, image *Image) (
 	}
 	slices.Sort(c.Networks)
 	for _, v := range s.Volumes {
-		if v.Type == "volume" {
+		switch v.Type {
+		case "volume":
 			c.Mounts = append(c.Mounts, Mount{Type: "volume", Name: x.volume(v.Source), Destination: v.Target, RW: !v.ReadOnly})
+		case "bind":
+			c.Mounts = append(c.Mounts, Mount{Type: "bind", Source: v.Source, Destination: v.Target, RW: !v.ReadOnly})
 		}
 	}
 	for _, secret := range s.Secrets {

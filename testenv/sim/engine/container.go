@@ -102,7 +102,7 @@ func (c *Container) furnish(e *Engine) error {
 		m.Place(c.root, path.Join("/usr/bin", t), m.NewFile("", 0o755))
 	}
 	for _, mount := range c.Mounts {
-		if mount.Type != "bind" {
+		if mount.Type != "bind" || mount.Source == engineSocket {
 			continue
 		}
 		file, err := m.Lookup(mount.Source)
