@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -243,3 +244,6 @@ func (c *checker) nameless() {
 		c.add("database files", Warn, hint, "the database's files (%s in %s) are in a nameless volume: recreating its container loses them, as \"down\" and then \"up\" do", data, k.Name)
 	}
 }
+
+// anonymousVolume matches the names that the engine makes up.
+var anonymousVolume = regexp.MustCompile(`^[0-9a-f]{64}$`)
