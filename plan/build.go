@@ -121,6 +121,7 @@ func (b *builder) plan() *Plan {
 		p.Variant = Half
 	}
 	b.backup()
+	b.record()
 	b.pull()
 	b.tag()
 	b.names()
@@ -219,6 +220,21 @@ func (b *builder) backup() {
 		ID: "backup", Title: "back up database, secrets, .env and compose files", Op: Op{Backup: &bk},
 		Reason: "nothing is changed before a backup is on this machine and read to its end",
 		NoUndo: "a backup stays: on the host in " + bk.Dir + " and on this machine",
+	})
+}
+
+// recordDir is where the record of what runs lies: beside the backup, since it is wanted
+// as long.
+func (b *builder) recordDir() string { return b.backupDir() + "/ran" }
+
+func (b *builder) record() {
+	server, _ := b.in.Facts.Server()
+	op := Record{Folder: b.recordDir(), Containers: []RecordedTarget{{Name: server.Name, ID: server.ID}}}
+	op.Containers = append(op.Containers, recordedDependents(b.in.Facts, dependents(b.in.Facts, server.Name, ""), "")...)
+	b.add(Step{
+		ID: "record", Title: "write down what the server's container is made of", Op: Op{Record: &op},
+		Reason: "going back makes exactly the container that runs now, whatever the files, variables and registries say by then",
+		NoUndo: "the record stays with the backup on the host, for root only, in " + op.Folder,
 	})
 }
 
@@ -368,6 +384,7 @@ func (b *builder) swap() {
 	s := Swap{
 		Project: f.Project, Container: server.Name, Port: listenPort(server), Version: b.in.Release.Version,
 		ImageRef: b.in.Release.Server.ByDigest(), OldImage: server.ImageID, OldRef: cmp.Or(composeImage(f), server.Image),
+		OldID: server.ID, Record: b.recordDir(), Dependents: dependents(f, server.Name, ""), DependentRecord: b.recordDir(),
 		Database:  Login{Container: f.Database.Container, User: f.Database.User, Database: f.Database.Name},
 		Migration: f.Database.Latest(),
 		Prober:    b.prober(),

@@ -79,6 +79,7 @@ func Checks(f *Facts, s Settings, rel *Release) []Check {
 	c.exposed()
 	c.shutOut()
 	c.occupied(c.f.Model)
+	c.dependents()
 	c.space()
 	c.drift()
 	c.pending()

@@ -15,7 +15,13 @@ func restsOn(f *Facts, id string) Rests {
 	for _, x := range f.Files {
 		r.Files = append(r.Files, FileMark{Path: x.Path, SHA256: x.SHA256, Mode: x.Mode, UID: x.UID, GID: x.GID})
 	}
-	r.Containers = f.Marks()
+	server, _ := f.Server()
+	hang := dependents(f, server.Name, "")
+	r.Containers = slices.DeleteFunc(f.Marks(), func(m ContainerMark) bool {
+		// What is made anew with the server is held against the plan when it is recorded.
+		c, _ := f.Container(m.Service)
+		return slices.ContainsFunc(hang, func(d Dependent) bool { return d.Name == c.Name })
+	})
 	for _, s := range f.Secrets {
 		r.Secrets = append(r.Secrets, SecretMark{Path: s.Path, Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID})
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -100,8 +101,12 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 			p.Steps = append(p.Steps, restoreStep(in))
 			p.Warnings = append(p.Warnings, fmt.Sprintf("the database goes back to the dump of %s; what was written since stays only in the database kept aside", was.Created), orphans(was.Host))
 		}
+		op := *s.Undo
+		if op.Swap != nil {
+			op.Swap = p.serveDependents(*op.Swap, in.Facts)
+		}
 		p.Steps = append(p.Steps, Step{
-			ID: "undo-" + s.ID, Title: "take back: " + s.Title, Reason: "fixed in the plan of run " + was.ID, Op: *s.Undo,
+			ID: "undo-" + s.ID, Title: "take back: " + s.Title, Reason: "fixed in the plan of run " + was.ID, Op: op,
 			NoUndo: "this is the way back",
 		})
 	}
@@ -114,6 +119,22 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		"images and volumes of the upgrade stay too: nothing is ever removed",
 	}
 	return p, nil
+}
+
+// serveDependents has a way back serve what depends on the server now, which need not be
+// what depended on it when the upgrade was planned.
+func (p *Plan) serveDependents(back Swap, f *Facts) *Swap {
+	back.Dependents = dependents(f, back.Container, back.OldID)
+	if len(back.Dependents) == 0 {
+		return &back
+	}
+	back.DependentRecord = path.Join(RunRoot, p.ID, "dependents")
+	p.Steps = append([]Step{{
+		ID: "record", Title: "write down what the containers that depend on the server are made of",
+		Op:     Op{Record: &Record{Folder: back.DependentRecord, Containers: recordedDependents(f, back.Dependents, back.OldID)}},
+		Reason: "they are made anew together with the server's container", NoUndo: "the record goes with the run's folder",
+	}}, p.Steps...)
+	return &back
 }
 
 // mute reports that a look has nothing from a database that the plan knew: that says

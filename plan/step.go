@@ -23,6 +23,7 @@ type Step struct {
 // Op is one operation out of a closed set: exactly one field is set.
 type Op struct {
 	Backup   *Backup     `json:"backup,omitempty"`
+	Record   *Record     `json:"record,omitempty"`
 	Tag      *Tag        `json:"tag,omitempty"`
 	Pull     *Pull       `json:"pull,omitempty"`
 	Names    *Names      `json:"names,omitempty"`
@@ -60,6 +61,21 @@ type Backup struct {
 
 	Outside []Outside `json:"outside,omitempty"` // what the project names and no backup can have
 	Limit   int       `json:"limit,omitempty"`   // seconds that it may take there
+}
+
+// Record writes down on the host what containers are made of, as the engine tells it,
+// for them to be made once more. What is written holds their environment and with it
+// secrets: it is for root only and never in a plan.
+type Record struct {
+	Folder     string           `json:"folder"` // on the host, 0700
+	Containers []RecordedTarget `json:"containers"`
+}
+
+// RecordedTarget is a container to be recorded.
+type RecordedTarget struct {
+	Name   string `json:"name"`
+	ID     string `json:"id"`               // the one the plan was made for
+	Parent string `json:"parent,omitempty"` // ID of the container whose namespace it shares
 }
 
 // Tag gives the running image a name of ours, so that a prune of images without a name
@@ -195,23 +211,31 @@ type Gate struct {
 // Swap replaces the server's container, as one detached job on the host that
 // ends healthy or undoes itself.
 type Swap struct {
-	Project   Project    `json:"project"`
-	Container string     `json:"container"` // the server's name, before and after
-	Port      int        `json:"port"`
-	Version   string     `json:"version"`   // what health must say; "" accepts any
-	ImageRef  string     `json:"image"`     // what must run afterwards, by digest; "" for a way back
-	OldImage  string     `json:"old_image"` // image id to go back to
-	OldRef    string     `json:"old_ref"`   // the name under which compose looks for it, with the files as they were
-	Files     []SwapFile `json:"files,omitempty"`
-	Dump      string     `json:"dump"` // final dump with the server stopped, "" for none
-	Database  Login      `json:"database"`
-	Migration int64      `json:"migration"` // the newest one the old server knows; 0 is not known
-	Prober    string     `json:"prober"`    // container that watches the server from inside
-	Limit     int        `json:"limit"`     // seconds the server may be away
-	Soak      int        `json:"soak"`      // seconds it must stay healthy
-	Back      bool       `json:"back"`      // this is a way back: nothing to undo to
-	Settled   []string   `json:"settled"`
-	NoDeps    bool       `json:"no_deps"`
+	Project   Project `json:"project"`
+	Container string  `json:"container"` // the server's name, before and after
+	Port      int     `json:"port"`
+	Version   string  `json:"version"`          // what health must say; "" accepts any
+	ImageRef  string  `json:"image"`            // what must run afterwards, by digest; "" for a way back
+	OldImage  string  `json:"old_image"`        // image id to go back to
+	OldRef    string  `json:"old_ref"`          // the name under which compose looks for it, with the files as they were
+	OldID     string  `json:"old_id,omitempty"` // of the container that runs it
+
+	// Record is the folder on the host with the record of the old container: going back
+	// makes that one again. A plan of an earlier version has none, and goes back by the
+	// files as they were. Dependents are made anew with the server, from DependentRecord.
+	Record          string      `json:"record,omitempty"`
+	Dependents      []Dependent `json:"dependents,omitempty"`
+	DependentRecord string      `json:"dependent_record,omitempty"`
+	Files           []SwapFile  `json:"files,omitempty"`
+	Dump            string      `json:"dump"` // final dump with the server stopped, "" for none
+	Database        Login       `json:"database"`
+	Migration       int64       `json:"migration"` // the newest one the old server knows; 0 is not known
+	Prober          string      `json:"prober"`    // container that watches the server from inside
+	Limit           int         `json:"limit"`     // seconds the server may be away
+	Soak            int         `json:"soak"`      // seconds it must stay healthy
+	Back            bool        `json:"back"`      // this is a way back: nothing to undo to
+	Settled         []string    `json:"settled"`
+	NoDeps          bool        `json:"no_deps"`
 }
 
 // DumpTime is how many of the seconds that the server may be away the final dump
@@ -281,6 +305,8 @@ func (o Op) Kind() string {
 	switch {
 	case o.Backup != nil:
 		return "backup"
+	case o.Record != nil:
+		return "record"
 	case o.Tag != nil:
 		return "tag"
 	case o.Pull != nil:
@@ -325,7 +351,7 @@ func (o Op) Kind() string {
 func (o Op) single() bool {
 	n := 0
 	for _, set := range []bool{
-		o.Backup != nil, o.Tag != nil, o.Pull != nil, o.Names != nil, o.Mode != nil, o.Secret != nil, o.Unsecret != nil, o.Login != nil, o.Edit != nil,
+		o.Backup != nil, o.Record != nil, o.Tag != nil, o.Pull != nil, o.Names != nil, o.Mode != nil, o.Secret != nil, o.Unsecret != nil, o.Login != nil, o.Edit != nil,
 		o.Unedit != nil, o.Up != nil, o.Down != nil, o.Gate != nil, o.Swap != nil, o.Restore != nil, o.Verify != nil,
 		o.Send != nil, o.Return != nil, o.Start != nil,
 	} {

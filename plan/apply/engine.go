@@ -388,7 +388,10 @@ func (e *Engine) tidy(ctx context.Context) error {
 			Name: "remove the run's folder", Root: true, Args: append([]string{plan.RunRoot}, runs...),
 			Script: `root=$1
 shift
-for run; do rm -rf -- "$root/$run"; done
+for run; do
+	rm -rf -- "$root/$run"
+	! docker inspect "liftalot-watchdog-$run" >/dev/null 2>&1 </dev/null || docker rm -f "liftalot-watchdog-$run" >/dev/null </dev/null
+done
 rmdir -- "$root" 2>/dev/null || true`,
 		},
 	} {

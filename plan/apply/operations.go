@@ -18,6 +18,8 @@ func (e *Engine) do(ctx context.Context, id string, op plan.Op) (json.RawMessage
 	switch {
 	case op.Backup != nil:
 		return e.backup(ctx, *op.Backup)
+	case op.Record != nil:
+		return nil, e.record(ctx, *op.Record)
 	case op.Tag != nil:
 		return nil, e.tag(ctx, *op.Tag)
 	case op.Pull != nil:

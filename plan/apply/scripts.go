@@ -11,6 +11,10 @@ import (
 var (
 	//go:embed scripts/project.sh
 	projectScript string
+	//go:embed scripts/container.sh
+	containerScript string
+	//go:embed scripts/watchdog.sh
+	watchdogSteps string
 	//go:embed scripts/settled.sh
 	settledSteps string
 	//go:embed scripts/swap.sh
@@ -29,7 +33,11 @@ var (
 	namesScript string
 
 	settledScript = projectScript + settledSteps
-	swapScript    = projectScript + swapSteps
+	swapScript    = projectScript + containerScript + watchdogFunction + swapSteps
 	restoreScript = postgres.Functions + restoreSteps
 	returnScript  = postgres.Functions + returnSteps
+
+	// watchdogFunction prints the script of the watchdog, which the swap's job puts into
+	// its folder.
+	watchdogFunction = "watchdog_script() { cat <<'END_OF_WATCHDOG'\n" + containerScript + watchdogSteps + "END_OF_WATCHDOG\n}\n"
 )

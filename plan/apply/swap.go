@@ -118,12 +118,27 @@ func swapArgs(op plan.Swap, dir, run string) []string {
 		"limit=" + strconv.Itoa(op.Limit), "soak=" + strconv.Itoa(op.Soak),
 		"db=" + op.Database.Container, "dbuser=" + op.Database.User, "dbname=" + op.Database.Database,
 		"dump=" + op.Dump, "dumptime=" + strconv.Itoa(plan.DumpTime(op.Limit)), "prober=" + op.Prober, "back=" + back, "work=" + dir, "nodeps=" + noDeps, "temp=" + remote.TempPrefix(run) + "swap",
-		"migration=" + strconv.FormatInt(op.Migration, 10), "--",
+		"migration=" + strconv.FormatInt(op.Migration, 10),
+		"oldid=" + op.OldID, "record=" + op.Record, "dependents=" + dependentArgs(op.Dependents), "dependentrecord=" + op.DependentRecord, "run=" + run, "--",
 	}
 	for _, f := range op.Files {
 		args = append(args, f.Copy, f.Path, f.Before, f.After)
 	}
 	return append(append(args, "--"), op.Project.Args()...)
+}
+
+// dependentArgs are the dependents as the scripts take them: NAME:PARENT:1 for one that
+// ran, else :0. The names are the engine's, which has none with a blank or a colon.
+func dependentArgs(all []plan.Dependent) string {
+	var words []string
+	for _, d := range all {
+		ran := "0"
+		if d.Running {
+			ran = "1"
+		}
+		words = append(words, d.Name+":"+d.Parent+":"+ran)
+	}
+	return strings.Join(words, " ")
 }
 
 // swapLog reads what the job says, line by line.

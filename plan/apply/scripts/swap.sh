@@ -21,6 +21,7 @@ while [ "$1" != -- ]; do
 	image) IMAGE=$v ;; oldimage) OLDIMAGE=$v ;; oldref) OLDREF=$v ;; limit) LIMIT=$v ;; soak) SOAK=$v ;;
 	db) DB=$v ;; dbuser) DBUSER=$v ;; dbname) DBNAME=$v ;; dump) DUMP=$v ;; prober) PROBER=$v ;; back) BACK=$v ;;
 	dumptime) DUMPTIME=$v ;; work) WORK=$v ;; nodeps) NODEPS=$v ;; project) PROJECT=$v ;; settled) SETTLED=$v ;; migration) MIGRATION=$v ;; temp) TEMP=$v ;;
+	oldid) OLDID=$v ;; record) RECORD=$v ;; dependents) DEPENDENTS=$v ;; dependentrecord) DEPENDENTRECORD=$v ;; run) RUN=$v ;;
 	esac
 	shift
 done
@@ -34,6 +35,7 @@ done
 shift
 addressed "$@"
 umask 077
+WATCHDOG=liftalot-watchdog-$RUN
 
 # Time since boot in hundredths of a second: the shell's own read, no process.
 now() {
@@ -42,6 +44,51 @@ now() {
 }
 
 state() { docker inspect -f "$2" "$1" 2>/dev/null </dev/null; }
+
+# engine_answers waits for an engine that is being restarted: what fails meanwhile says
+# nothing of the servers.
+engine_answers() {
+	_end=$(($(now) + 12000))
+	until docker version --format '{{json .Server}}' >/dev/null 2>&1 </dev/null; do
+		[ "$(now)" -lt "$_end" ] || return 1
+		sleep 1
+	done
+}
+
+# watchdog_on starts what brings a server back where this job is ended by a power cut: a
+# container, since the engine starts those again. It has the engine's socket, as the
+# updater's proxy has, and is gone with this job.
+watchdog_on() {
+	[ -n "$RECORD" ] || return 0
+	watchdog_script >"$WORK/watchdog" || return 1
+	docker rm -f "$WATCHDOG" >/dev/null 2>&1 </dev/null
+	docker run -d --name "$WATCHDOG" --restart always --network none --pid host --user 0 --read-only --cap-drop ALL \
+		--security-opt no-new-privileges --security-opt label=disable --no-healthcheck --label "liftalot.run=$RUN" \
+		-v /var/run/docker.sock:/var/run/docker.sock -v "$WORK:/job:ro" -v "$RECORD:/record:ro" -v "$DEPENDENTRECORD:/dependents:ro" \
+		--entrypoint sh "$OLDIMAGE" /job/watchdog "$CONTAINER" "$OLDIMAGE" "$PROJECT" "$SERVICE" "$DEPENDENTS" "$WATCHDOG" >/dev/null 2>"$WORK/watchdog.err" </dev/null
+}
+watchdog_off() { [ -z "$RECORD" ] || docker rm -f "$WATCHDOG" >/dev/null 2>&1 </dev/null; }
+
+# attend brings back what shares a namespace with the server: after a start of the same
+# container it is restarted, after another container took its place it is made anew.
+attend() {
+	for _d in $DEPENDENTS; do
+		_name=${_d%%:*} _rest=${_d#*:}
+		_id=$(state "${_rest%%:*}" '{{.Id}}')
+		[ -n "$_id" ] || continue
+		if same "$DEPENDENTRECORD" "$_name" "$_id" >/dev/null 2>&1; then
+			[ "${_rest#*:}" != 1 ] || docker restart -t 10 "$_name" >/dev/null 2>&1 </dev/null || echo "note $_name, which depends on the server, does not start"
+			continue
+		fi
+		docker stop -t 10 "$_name" >/dev/null 2>&1 </dev/null
+		docker rm -f "$_name" >/dev/null 2>&1 </dev/null
+		if ! recreate "$DEPENDENTRECORD" "$_name" "$_id" >"$WORK/attend" 2>&1; then
+			echo "note $_name, which depends on the server, cannot be made anew: $(tail -n 1 "$WORK/attend" | cut -c1-200)"
+		elif [ "${_rest#*:}" = 1 ] && ! docker start "$_name" >"$WORK/attend" 2>&1 </dev/null; then
+			echo "note $_name, which depends on the server, does not start: $(tail -n 1 "$WORK/attend" | cut -c1-200)"
+		fi
+	done
+}
 
 # well: healthy by its own word, not by a status code: degraded is 200 too.
 well() {
@@ -143,6 +190,7 @@ probe_end() {
 finish() {
 	trap : TERM
 	probe_end
+	watchdog_off
 	[ -z "${GONE:-}" ] || echo "away $GONE ${HERE:-$(now)}"
 	echo "end $1"
 	case $1 in healthy) exit 0 ;; kept) exit 11 ;; back) exit 10 ;; migrated | unsure) exit 12 ;; gone) exit 14 ;; *) exit 13 ;; esac
@@ -211,7 +259,9 @@ final_dump() {
 stay() {
 	echo "stage stay"
 	rm -f "$DUMP.part" "$DUMP"
+	engine_answers
 	docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
+	attend
 	await "" 120 || finish lost
 	HERE=$(now)
 	finish kept
@@ -238,22 +288,62 @@ depends() {
 	echo "$NODEPS"
 }
 
-# go_back: the files, the image by its id under the name compose knows, and the
-# old server up again. Nothing is built and nothing pulled.
-go_back() {
-	echo "stage back"
-	unedit || lost
-	case $OLDREF in *@sha256:*) ;; *) docker tag "$OLDIMAGE" "$OLDREF" </dev/null || lost ;; esac
+# strays removes containers that compose had made for the service and not started when it
+# was ended: its next "up" would count them.
+strays() {
+	for _c in $(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT" --filter "label=com.docker.compose.service=$SERVICE" \
+		--filter label=com.docker.compose.oneoff=False --filter status=created </dev/null); do
+		[ "$(state "$_c" '{{.Name}}')" = "/$CONTAINER" ] || docker rm -f "$_c" >/dev/null 2>&1 </dev/null
+	done
+}
+
+# old_there: the container that ran is still there, or was made again from its record.
+old_there() {
+	[ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || return 1
+	[ "$(state "$CONTAINER" '{{.Id}}')" = "$OLDID" ] || same "$RECORD" "$CONTAINER" >/dev/null 2>&1
+}
+
+# from_record brings back the container that ran, whatever the files say by now.
+from_record() {
+	[ -n "$RECORD" ] || return 1
+	strays
+	if ! old_there; then
+		docker rm -f "$CONTAINER" >/dev/null 2>&1 </dev/null
+		if ! recreate "$RECORD" "$CONTAINER" >"$WORK/recreate" 2>&1; then
+			echo "note the container that ran cannot be made from its record: $(tail -n 1 "$WORK/recreate" | cut -c1-300)"
+			return 1
+		fi
+	fi
+	docker start "$CONTAINER" >"$WORK/start" 2>&1 </dev/null && return
+	echo "note $(tail -n 1 "$WORK/start" | cut -c1-300)"
+	return 1
+}
+
+# from_files has compose make the server from the client's files as they were.
+from_files() {
 	if [ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ]; then
 		# The old container is still there: it only has to run.
 		docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
 	fi
-	if ! compose up -d $(depends) --no-build --pull never "$SERVICE" >"$WORK/up-back" 2>&1; then
-		echo "note $(tail -n 1 "$WORK/up-back" | cut -c1-300)"
-		lost
-	fi
+	compose up -d $(depends) --no-build --pull never "$SERVICE" >"$WORK/up-back" 2>&1 && return
+	echo "note $(tail -n 1 "$WORK/up-back" | cut -c1-300)"
+	return 1
+}
+
+# go_back: the files, the image under the name it had, and the old server up again.
+# Nothing is built and nothing pulled.
+go_back() {
+	echo "stage back"
+	engine_answers
+	unedit || lost
+	case $OLDREF in *@sha256:*) ;; *) docker tag "$OLDIMAGE" "$OLDREF" </dev/null || lost ;; esac
+	from_record || from_files || lost
+	attend
 	await "" 120 || lost
 	[ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || { echo "note another image runs than the one that was kept" && lost; }
+	if [ -n "$RECORD" ] && ! _differs=$(same "$RECORD" "$CONTAINER" 2>/dev/null); then
+		echo "note the server differs from the one that ran in: $(printf %s "$_differs" | tr '\n' ' ' | cut -c1-200)"
+	fi
 	HERE=$(now)
 }
 
@@ -269,6 +359,11 @@ way_back() {
 		echo "note the image that ran before is not on the host any more: the server is left as it is"
 		finish gone
 	fi
+	if [ -n "$RECORD" ] && ! [ -e "$RECORD" ]; then
+		echo "note the record of the container that ran, $RECORD, is not on the host any more: the server is made from the files"
+		RECORD=
+	fi
+	watchdog_on || echo "note no watchdog: a power cut before this ends may leave the server down"
 	[ -n "${GONE:-}" ] || probe_begin
 	GONE=${GONE:-$(now)}
 	halt
@@ -303,6 +398,7 @@ soak() {
 
 # decide what becomes of a new server that did not end well.
 decide() {
+	engine_answers
 	docker logs --tail 5 "$CONTAINER" 2>&1 </dev/null | cut -c1-200 | sed 's/^/log /'
 	halt
 	if ! _now=$(patiently migrations); then
@@ -354,6 +450,10 @@ case $(state "$CONTAINER" '{{.Image}}') in
 *) echo "note another image runs than the plan says" && finish kept ;;
 esac
 docker image inspect "$OLDIMAGE" >/dev/null 2>&1 </dev/null || { echo "note the old image is gone: there would be no way back" && finish kept; }
+if ! watchdog_on; then
+	echo "note the watchdog that brings a server back after a power cut does not start: $(tail -n 1 "$WORK/watchdog.err" | cut -c1-200)"
+	finish kept
+fi
 WANT=$(state "$IMAGE" '{{.Id}}')
 [ -n "$WANT" ] || { echo "note the new image is not on the host" && finish kept; }
 
@@ -367,6 +467,7 @@ if [ -n "$DUMP" ]; then
 	if docker exec "$DB" timeout 1 true >/dev/null 2>&1 </dev/null; then BOUND=1; fi
 	PGDUMP=$(docker exec "$DB" pg_dump --version 2>/dev/null </dev/null | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
 fi
+echo "clock $(date +%s) $(now)"
 echo "stage stop"
 GONE=$(now)
 if [ -n "$DUMP" ]; then
@@ -391,7 +492,7 @@ AT=start
 echo "stage start"
 if ! compose up -d $NODEPS --no-build --pull never "$SERVICE" >"$WORK/up" 2>&1; then
 	echo "note $(tail -n 1 "$WORK/up" | cut -c1-300)"
-elif await "$VERSION" $((LIMIT - ($(now) - GONE) / 100)); then
+elif attend; await "$VERSION" $((LIMIT - ($(now) - GONE) / 100)); then
 	if [ "$(state "$CONTAINER" '{{.Image}}')" = "$WANT" ]; then
 		soak
 	else
