@@ -64,7 +64,7 @@ watchdog_on() {
 	docker rm -f "$WATCHDOG" >/dev/null 2>&1 </dev/null
 	docker run -d --name "$WATCHDOG" --restart always --network none --pid host --user 0 --read-only --cap-drop ALL \
 		--security-opt no-new-privileges --security-opt label=disable --no-healthcheck --label "liftalot.run=$RUN" \
-		-v /var/run/docker.sock:/var/run/docker.sock -v "$WORK:/job:ro" -v "$RECORD:/record:ro" -v "$DEPENDENTRECORD:/dependents:ro" \
+		-v /var/run/docker.sock:/var/run/docker.sock -v "$WORK:/job:ro" -v "$RECORD:/record" -v "$DEPENDENTRECORD:/dependents" \
 		--entrypoint sh "$OLDIMAGE" /job/watchdog "$CONTAINER" "$OLDIMAGE" "$PROJECT" "$SERVICE" "$DEPENDENTS" "$WATCHDOG" >/dev/null 2>"$WORK/watchdog.err" </dev/null
 }
 watchdog_off() { [ -z "$RECORD" ] || docker rm -f "$WATCHDOG" >/dev/null 2>&1 </dev/null; }

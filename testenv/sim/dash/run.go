@@ -32,7 +32,11 @@ func (s *shell) last(all []*syntax.Stmt) {
 				return
 			}
 		case *syntax.Subshell: // one process is enough for both
-			if _, ok := s.replace(all[0].Redirs); !ok {
+			before, ok := s.replace(all[0].Redirs)
+			for _, b := range before {
+				s.p.Drop(b.file) // or a pipe that was left would never be at its end
+			}
+			if !ok {
 				s.status = 2
 				return
 			}

@@ -26,6 +26,7 @@ type Container struct {
 	Ports           map[string]portDoc // "8080/tcp" to where it is on the host
 	Mounts          []Mount
 	Made            Definition
+	Command         []string // what runs in it in place of its image's server
 
 	Created, Started, Finished time.Time
 	Running                    bool // or being restarted
@@ -48,8 +49,13 @@ type condition struct {
 
 func (e *Engine) condition(c *Container) condition {
 	image := e.Image(c.ImageID)
-	if !c.Running || image == nil {
+	switch {
+	case !c.Running && c.Started.IsZero():
+		return condition{status: "created"}
+	case !c.Running || image == nil:
 		return condition{status: "exited"}
+	case c.Command != nil:
+		return condition{status: "running"}
 	}
 	app, up := image.App, e.machine.Now().Sub(c.Started)
 	dies := app.Mode == Crash || c.fatal != ""
@@ -77,6 +83,10 @@ func (e *Engine) condition(c *Container) condition {
 // when it cannot.
 func (c *Container) start(e *Engine) {
 	c.Running, c.Started, c.fatal = true, e.machine.Now(), ""
+	if c.Command != nil {
+		c.runCommand(e)
+		return
+	}
 	image := e.Image(c.ImageID)
 	if image != nil && image.App.Kind == Server {
 		c.fatal = e.migrate(c, image.App)
@@ -86,6 +96,9 @@ func (c *Container) start(e *Engine) {
 func (c *Container) stop(e *Engine) {
 	if c.Running {
 		c.Running, c.Finished = false, e.machine.Now()
+		if c.Command != nil {
+			e.machine.EndIn(c.root)
+		}
 	}
 }
 
@@ -94,7 +107,7 @@ func (c *Container) stop(e *Engine) {
 func (c *Container) furnish(e *Engine) error {
 	m := e.machine
 	c.root = m.NewRoot()
-	tools := []string{"sh", "cat", "curl", "sleep", "rm", "cut", "true", "hostname", "head", "tr"}
+	tools := []string{"sh", "cat", "curl", "sleep", "rm", "cut", "true", "hostname", "head", "tr", "sed", "grep", "wc"}
 	if image := e.Image(c.ImageID); image.App.Kind == Postgres {
 		tools = append(tools, "psql", "pg_dump", "pg_restore")
 	}

@@ -32,13 +32,14 @@ func (e *Engine) docker(p *machine.Proc, args []string) int {
 		return c.refuse("permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock")
 	}
 	verb := c.word()
-	if verb == "container" || verb == "image" || verb == "network" || verb == "volume" {
+	if verb == "container" || verb == "image" || verb == "network" || verb == "volume" || verb == "system" {
 		verb += " " + c.word()
 	}
 	run, ok := map[string]func() int{
 		"version": c.version, "info": c.info, "ps": c.ps, "inspect": c.inspectAny, "image inspect": c.inspectImages,
 		"network ls": c.networkList, "network inspect": c.networkInspect, "network rm": c.networkRemove, "volume ls": c.volumeList,
 		"tag": c.tag, "pull": c.pull, "stop": c.stop, "start": c.start, "rm": c.rm, "logs": c.logs, "exec": c.exec, "compose": c.compose,
+		"run": c.runContainer, "restart": c.restart, "rename": c.rename, "system dial-stdio": c.dialStdio,
 	}[verb]
 	if !ok {
 		return c.refuse(fmt.Sprintf("docker %s: %v", verb, errNotSimulated))
@@ -165,12 +166,16 @@ func (c *call) ps() int {
 	slices.Reverse(all) // the newest first
 	var docs []any
 	for _, x := range all {
-		ok, err := matching(got["filter"], x.Labels, x.Name)
+		by := slices.DeleteFunc(slices.Clone(got["filter"]), func(f string) bool { return f == "status="+c.condition(x).status })
+		if slices.ContainsFunc(by, func(f string) bool { return strings.HasPrefix(f, "status=") }) {
+			continue
+		}
+		ok, err := matching(by, x.Labels, x.Name)
 		if err != nil {
 			return c.refuse(err.Error())
 		}
 		now := c.condition(x)
-		if !ok || now.status == "exited" && got["a"] == nil {
+		if !ok || (now.status == "exited" || now.status == "created") && got["a"] == nil {
 			continue
 		}
 		id := x.ID[:12]
@@ -396,6 +401,33 @@ func (c *call) start() int {
 		}
 	}
 	fmt.Fprintln(c.p.Stdout(), x.Name)
+	return 0
+}
+
+func (c *call) restart() int {
+	x, _, status := c.target("", "t")
+	if x == nil {
+		return status
+	}
+	c.p.Sleep(500 * time.Millisecond)
+	x.stop(c.Engine)
+	if err := c.run(x); err != nil {
+		return c.daemon("%v", err)
+	}
+	fmt.Fprintln(c.p.Stdout(), x.Name)
+	return 0
+}
+
+func (c *call) rename() int {
+	x, _, status := c.target("", "")
+	if x == nil {
+		return status
+	}
+	name := c.word()
+	if other := c.Container(name); other != nil {
+		return c.daemon("Conflict. The container name \"/%s\" is already in use by container %q", name, other.ID)
+	}
+	x.Name = name
 	return 0
 }
 

@@ -134,7 +134,11 @@ func New(shell *dash.Parser) (*Engine, error) {
 }
 
 // Attach gives the engine its machine, before anything is created.
-func (e *Engine) Attach(m *machine.Machine) { e.machine = m }
+func (e *Engine) Attach(m *machine.Machine) {
+	e.machine = m
+	m.MustMkdir("/var/run", 0o755, 0, 0)
+	m.MustWrite("/var/run/docker.sock", "", 0o660, 0, 0)
+}
 
 // Programs are docker for the host, and what is only inside containers.
 func (e *Engine) Programs() (host, inside map[string]machine.Program) {

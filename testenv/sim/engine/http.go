@@ -3,7 +3,9 @@ package engine
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,15 +23,22 @@ const (
 
 // curl is the client with the options that scripts here use.
 func (e *Engine) curl(p *machine.Proc, args []string) int {
-	var target, format, file string
-	fail, limit := false, 300*time.Second
+	var target, format, file, socket, data string
+	method, fail, head, limit := "GET", false, false, 300*time.Second
 	args = args[1:]
 	for len(args) > 0 {
 		a := args[0]
 		args = args[1:]
 		switch {
-		case (a == "-m" || a == "-o" || a == "-w") && len(args) > 0:
+		case (a == "-m" || a == "-o" || a == "-w" || a == "-X" || a == "-H" || a == "--unix-socket" || a == "--data-binary") && len(args) > 0:
 			switch a {
+			case "-X":
+				method = args[0]
+			case "-H":
+			case "--unix-socket":
+				socket = args[0]
+			case "--data-binary":
+				data = strings.TrimPrefix(args[0], "@")
 			case "-m":
 				n, _ := strconv.Atoi(args[0])
 				limit = time.Duration(n) * time.Second
@@ -39,6 +48,9 @@ func (e *Engine) curl(p *machine.Proc, args []string) int {
 				format = args[0]
 			}
 			args = args[1:]
+		case a == "-i":
+			head = true
+		case a == "-0":
 		case strings.HasPrefix(a, "-") && strings.Trim(a, "-fsS") == "":
 			fail = fail || strings.Contains(a, "f")
 		case strings.HasPrefix(a, "-"):
@@ -53,7 +65,13 @@ func (e *Engine) curl(p *machine.Proc, args []string) int {
 	if err != nil || from == nil {
 		return 3
 	}
-	code, body, status := e.get(p, from, u, limit)
+	var code, status int
+	var body string
+	if socket != "" {
+		code, body, status = e.socket(p, from, socket, method, u, data)
+	} else {
+		code, body, status = e.get(p, from, u, limit)
+	}
 	if status == 0 && fail && code >= 400 {
 		status = curlStatus
 	}
@@ -61,11 +79,34 @@ func (e *Engine) curl(p *machine.Proc, args []string) int {
 		fmt.Fprintf(p.Stderr(), "curl: (%d) %s\n", status, target)
 		return status
 	}
+	if head {
+		fmt.Fprintf(p.Stdout(), "HTTP/1.0 %d %s\r\n\r\n", code, http.StatusText(code))
+	}
 	if file != "/dev/null" {
 		_, _ = io.WriteString(p.Stdout(), body)
 	}
 	_, _ = io.WriteString(p.Stdout(), strings.NewReplacer(`\n`, "\n", "%{http_code}", strconv.Itoa(code)).Replace(format))
 	return 0
+}
+
+// socket asks the engine through its socket, where a container has it.
+func (e *Engine) socket(p *machine.Proc, from *Container, socket, method string, u *url.URL, file string) (code int, body string, status int) {
+	if !slices.ContainsFunc(from.Mounts, func(m Mount) bool { return m.Source == "/var/run/docker.sock" && m.Destination == socket }) {
+		return 0, "", curlRefused
+	}
+	var data []byte
+	switch {
+	case file == "-":
+		data, _ = io.ReadAll(p.Stdin())
+	case file != "":
+		n, err := p.Stat(file)
+		if err != nil {
+			return 0, "", curlRefused
+		}
+		data = n.Data
+	}
+	code, body = e.api(p, method, u, data)
+	return code, body, 0
 }
 
 // get asks a container's server, over the networks the two share.

@@ -277,6 +277,16 @@ func (p *Proc) Await(c *Proc, interruptible bool) (status int, ok bool) {
 	return c.status, true
 }
 
+// EndIn kills every process whose paths begin at a root, as the engine does with those of
+// a container. For use within Do and programs.
+func (m *Machine) EndIn(root *Inode) {
+	for _, p := range m.procs {
+		if p.Root == root {
+			p.die(SIGKILL)
+		}
+	}
+}
+
 // Process finds a process by its number. It is nil when there is none.
 func (m *Machine) Process(pid int) *Proc { return m.procs[pid] }
 

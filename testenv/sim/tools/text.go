@@ -312,22 +312,44 @@ func yes(c *call) int {
 }
 
 func grep(c *call) int {
-	got, ok := c.flags("qExFov", "")
-	if !ok || len(c.args) == 0 {
+	got, ok := c.flags("qExFov", "f")
+	if !ok || len(c.args) == 0 && got['f'] == "" {
 		return 2
 	}
-	pat := c.args[0]
-	c.args = c.args[1:]
-	switch {
-	case got['F'] != "":
-		pat = regexp.QuoteMeta(pat)
-	case got['E'] == "":
-		pat = basic(pat)
+	var patterns []string
+	if file := got['f']; file != "" {
+		r, done, err := c.open(file)
+		if err != nil {
+			return c.bad("%v", err)
+		}
+		data, err := readAll(r)
+		done()
+		if err != nil {
+			return c.bad("%v", err)
+		}
+		if len(data) > 0 {
+			patterns = strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+		}
+	} else {
+		patterns, c.args = c.args[:1], c.args[1:]
 	}
-	if got['x'] != "" {
-		pat = "^(?:" + pat + ")$"
+	var all []string
+	for _, pat := range patterns {
+		switch {
+		case got['F'] != "":
+			pat = regexp.QuoteMeta(pat)
+		case got['E'] == "":
+			pat = basic(pat)
+		}
+		if got['x'] != "" {
+			pat = "^(?:" + pat + ")$"
+		}
+		all = append(all, pat)
 	}
-	rx, err := regexp.Compile(pat)
+	if len(all) == 0 {
+		all = []string{`[^\s\S]`} // no pattern matches nothing
+	}
+	rx, err := regexp.Compile(strings.Join(all, "|"))
 	if err != nil {
 		return c.bad("%v", err)
 	}
@@ -381,62 +403,6 @@ func basic(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// sed is -n 'Np', and s/…/…/ with g and p, with or without -n.
-func sed(c *call) int {
-	got, ok := c.flags("n", "")
-	if !ok || len(c.args) == 0 {
-		return 2
-	}
-	prog := c.args[0]
-	c.args = c.args[1:]
-	if n, err := strconv.Atoi(strings.TrimSuffix(prog, "p")); err == nil && got['n'] != "" {
-		i := 0
-		return c.lines(func(l string) (string, bool) { i++; return l, i == n })
-	}
-	parts := splitSed(prog)
-	if len(parts) != 4 || parts[0] != "s" {
-		return c.bad("program %q is not simulated", prog)
-	}
-	rx, err := regexp.Compile(basic(parts[1]))
-	if err != nil {
-		return c.bad("%v", err)
-	}
-	with := strings.NewReplacer(`$`, `$$`, `\1`, `${1}`, `\2`, `${2}`, `&`, `${0}`).Replace(parts[2])
-	global, print := strings.Contains(parts[3], "g"), strings.Contains(parts[3], "p")
-	return c.lines(func(l string) (string, bool) {
-		at := rx.FindStringSubmatchIndex(l)
-		if at == nil {
-			return l, got['n'] == ""
-		}
-		if global {
-			l = rx.ReplaceAllString(l, with)
-		} else {
-			l = l[:at[0]] + string(rx.ExpandString(nil, with, l, at)) + l[at[1]:]
-		}
-		return l, got['n'] == "" || print
-	})
-}
-
-func splitSed(prog string) []string {
-	if len(prog) < 2 {
-		return nil
-	}
-	sep := prog[1]
-	parts := []string{prog[:1], ""}
-	for i := 2; i < len(prog); i++ {
-		switch {
-		case prog[i] == '\\' && i+1 < len(prog):
-			parts[len(parts)-1] += prog[i : i+2]
-			i++
-		case prog[i] == sep:
-			parts = append(parts, "")
-		default:
-			parts[len(parts)-1] += prog[i : i+1]
-		}
-	}
-	return parts
 }
 
 func cmp(c *call) int {

@@ -1,11 +1,13 @@
 // Package curl is the small part of curl that health checks and runbooks use
-// inside the vendor's containers: -f -s -S -o -w -H -m -X -L and URLs.
+// inside the vendor's containers: -f -s -S -o -w -H -m -X -L, --data-binary, --unix-socket
+// and URLs.
 //
 // It exits with curl's own numbers, because callers tell a refused connection
 // (7) from an error page (22) by them.
 package curl
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -30,15 +32,17 @@ const (
 	exitConnect  = 7
 	exitHTTP     = 22
 	exitWrite    = 23
+	exitRead     = 26
 	exitTimeout  = 28
 	exitTLS      = 60
 	exitTransfer = 56
 )
 
 type options struct {
-	fail, silent, showError, follow bool
+	fail, silent, showError, follow, include bool
 
 	output, writeOut, method string
+	data, socket             string
 	headers                  []string
 	maxTime                  float64
 }
@@ -52,13 +56,20 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.BoolVarP(&o.silent, "silent", "s", false, "no messages")
 	flags.BoolVarP(&o.showError, "show-error", "S", false, "messages even with -s")
 	flags.BoolVarP(&o.follow, "location", "L", false, "follow redirects")
+	flags.BoolVarP(&o.include, "include", "i", false, "print the head of the answer too")
+	flags.BoolP("http1.0", "0", false, "accepted; a newer version is spoken all the same")
 	flags.StringVarP(&o.output, "output", "o", "", "write the body to this file")
 	flags.StringVarP(&o.writeOut, "write-out", "w", "", "print this afterwards; knows %{http_code}")
 	flags.StringVarP(&o.method, "request", "X", http.MethodGet, "method")
 	flags.StringArrayVarP(&o.headers, "header", "H", nil, "add this header")
 	flags.Float64VarP(&o.maxTime, "max-time", "m", 0, "seconds until it gives up")
+	flags.StringVar(&o.data, "data-binary", "", "send this, or the content of @FILE")
+	flags.StringVar(&o.socket, "unix-socket", "", "connect to this instead of the URL's host")
 	if err := flags.Parse(args); err != nil || flags.NArg() == 0 {
 		return exitUsage
+	}
+	if o.data != "" && !flags.Changed("request") {
+		o.method = http.MethodPost
 	}
 	status := exitOK
 	for _, address := range flags.Args() {
@@ -81,7 +92,11 @@ func (o *options) fetch(ctx context.Context, address string, stdout io.Writer) (
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
 	}
-	req, err := http.NewRequestWithContext(ctx, o.method, address, nil)
+	body, err := o.body()
+	if err != nil {
+		return exitRead, err
+	}
+	req, err := http.NewRequestWithContext(ctx, o.method, address, body)
 	if err != nil || req.URL.Host == "" {
 		return exitBadURL, errors.New("URL using bad/illegal format or missing URL")
 	}
@@ -92,6 +107,11 @@ func (o *options) fetch(ctx context.Context, address string, stdout io.Writer) (
 	httpStatus := 0
 	defer func() { o.print(stdout, httpStatus) }()
 	client := &http.Client{}
+	if o.socket != "" {
+		client.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", o.socket)
+		}}
+	}
 	if !o.follow {
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
@@ -101,10 +121,26 @@ func (o *options) fetch(ctx context.Context, address string, stdout io.Writer) (
 	}
 	defer res.Body.Close()
 	httpStatus = res.StatusCode
+	if o.include {
+		fmt.Fprintf(stdout, "HTTP/1.0 %s\r\n\r\n", res.Status)
+	}
 	if o.fail && httpStatus >= http.StatusBadRequest {
 		return exitHTTP, fmt.Errorf("the requested URL returned error: %d", httpStatus)
 	}
 	return o.save(res.Body, stdout)
+}
+
+// body is what is sent, nil for nothing.
+func (o *options) body() (io.Reader, error) {
+	name, isFile := strings.CutPrefix(o.data, "@")
+	switch {
+	case !isFile:
+		return strings.NewReader(o.data), nil
+	case name == "-":
+		return os.Stdin, nil
+	}
+	data, err := os.ReadFile(name)
+	return bytes.NewReader(data), err
 }
 
 func (o *options) setHeaders(req *http.Request) {
