@@ -72,6 +72,12 @@ func (e *Engine) replace(ctx context.Context, now remote.File, data []byte) erro
 // since. Where both changed the same place a person must look.
 func (e *Engine) unedit(ctx context.Context, op plan.Unedit) error {
 	now, err := e.Host.ReadFile(ctx, op.Path, maxFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Nothing of ours is in a file that somebody took away, and the server that ran
+		// comes back without it.
+		e.tell(Event{Kind: Output, Text: op.Path + " is not there any more: there is nothing to take out of it"})
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func rooms() []room {
 		// does, so that a crash leaves none half written.
 		{"plan/probe", []string{"plan", "plan/compose", "remote"}},
 		{"plan/backup", []string{"plan", "plan/backup/pgarchive", "plan/journal", "plan/postgres", "remote", "remote/job"}},
-		{"plan/apply", []string{"plan", "plan/compose", "plan/journal", "plan/postgres", "remote", "remote/job"}},
+		{"plan/apply", []string{"plan", "plan/compose", "plan/container", "plan/journal", "plan/postgres", "remote", "remote/job"}},
 		{"plan/verify", []string{"plan", "remote"}},
 		{"plan/report", []string{"plan", "plan/journal"}},
 		{"plan/internal/shamhost", []string{"remote"}},

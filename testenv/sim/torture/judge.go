@@ -12,6 +12,7 @@ import (
 	"liftalot/remote"
 	"liftalot/remote/lock"
 	"liftalot/testenv/sim"
+	"liftalot/testenv/sim/engine"
 	"liftalot/testenv/sim/pilot"
 )
 
@@ -85,6 +86,24 @@ func (t *trial) files() {
 		}
 	}
 	t.say("no database holds what was written")
+}
+
+// serves: whatever has happened, and with nobody there to help, one server is on the
+// database, and not two. Only one that a person has to decide about is down.
+func (t *trial) serves() {
+	var running []string
+	for _, c := range t.server.Engine.Containers {
+		image := t.server.Engine.Image(c.ImageID)
+		if c.Running && c.Command == nil && image != nil && image.App.Kind == engine.Server {
+			running = append(running, c.Name)
+		}
+	}
+	switch {
+	case len(running) > 1:
+		t.say("several servers are on the database: %v", running)
+	case len(running) == 0 && !t.path.Stuck:
+		t.say("no server runs, and nobody looks after it")
+	}
 }
 
 // explained holds the journal against a server that has changed.
@@ -208,6 +227,7 @@ const stateScript = `cd /srv/chatalot
 for f in docker-compose.yml .env secrets secrets/*; do stat -c '%n %f %u %g' "$f"; [ -d "$f" ] || sha256sum "$f"; done
 for c in $(docker ps -aq); do docker inspect -f '{{.Name}} {{.Image}} {{.Config.Image}} {{.State.Status}} {{range $n, $_ := .NetworkSettings.Networks}}{{$n}} {{end}}' "$c"; done | sort
 docker inspect -f 'database {{.Id}}' chatalot-db
+for c in $(docker ps -q); do docker inspect -f '{{.Name}}{{range .Config.Env}} {{.}}{{end}} {{json .Mounts}} {{json .HostConfig}}' "$c" | sha256sum | sed "s/^/$(docker inspect -f '{{.Name}}' "$c" | cut -c2-) is made of /"; done | sort
 docker exec chatalot-db psql -U chatalot -d chatalot -c "select version, success, encode(checksum, 'hex') from _sqlx_migrations order by version" | sha256sum`
 
 // leftScript lists what is left of us.

@@ -177,6 +177,7 @@ func (t *trial) strike(ctx context.Context, f Fault, n int, back bool, run func(
 		s.server.Machine.FillDisk(false)
 		s.server.Machine.Wait(time.Minute)
 	})
+	t.serves()
 	if reached.Load() && alive && !f.gone {
 		t.outcome(f, back, res, err)
 	}
