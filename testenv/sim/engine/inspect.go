@@ -152,11 +152,30 @@ func render(w io.Writer, format string, docs []any) error {
 	for _, d := range docs {
 		var b bytes.Buffer
 		if err := t.Execute(&b, d); err != nil {
-			return err
+			// As the docker command does it: what the typed document does not have may be
+			// in the one that the engine sent.
+			b.Reset()
+			if err := executeRaw(t, &b, d); err != nil {
+				return err
+			}
 		}
 		if _, err := io.WriteString(w, strings.ReplaceAll(b.String(), "<no value>", "")+"\n"); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func executeRaw(t *template.Template, w io.Writer, doc any) error {
+	data, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	var raw any
+	if err := dec.Decode(&raw); err != nil {
+		return err
+	}
+	return t.Execute(w, raw)
 }
