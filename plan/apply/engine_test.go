@@ -368,11 +368,11 @@ func TestStopEndsBetweenTwoStepsAndTheNextStartGoesOn(t *testing.T) {
 	if !errors.Is(err, ErrStopped) || res.Outcome != Interrupted || len(b.undone) > 0 {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	if diff := cmp.Diff([]string{"backup", "pull"}, b.done); diff != "" {
+	if diff := cmp.Diff([]string{"backup", "record", "pull"}, b.done); diff != "" {
 		t.Errorf("done:\n%s", diff)
 	}
 	b.stop, b.host.fault = make(chan struct{}), nil
-	if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed || !slices.Equal(b.skipped, []string{"backup", "pull"}) || b.backups != 1 {
+	if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed || !slices.Equal(b.skipped, []string{"backup", "record", "pull"}) || b.backups != 1 {
 		t.Errorf("%+v, %v; skipped %q, %d backups", res, err, b.skipped, b.backups)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"liftalot/plan"
+	"liftalot/plan/compose"
 	"liftalot/remote"
 )
 
@@ -52,13 +53,16 @@ func newHost(t testing.TB) *fakeHost {
 }
 
 // recordedCompose is the file the golden plan was made on.
-func recordedCompose(t testing.TB) string {
+func recordedCompose(t testing.TB) string { return recordedPart(t, "file.0") }
+
+// recordedPart is a part of the look at the host of the golden plan.
+func recordedPart(t testing.TB, name string) string {
 	t.Helper()
 	const marker = "@@0123456789abcdef0123456789abcdef"
-	_, rest, _ := strings.Cut(string(readTest(t, "../probe/testdata/public.look")), marker+" begin file.0\n")
-	body, _, ok := strings.Cut(rest, "\n"+marker+" end file.0 ")
+	_, rest, _ := strings.Cut(string(readTest(t, "../probe/testdata/public.look")), marker+" begin "+name+"\n")
+	body, _, ok := strings.Cut(rest, "\n"+marker+" end "+name+" ")
 	if !ok {
-		t.Fatal("no compose file in the recording")
+		t.Fatalf("no part %q in the recording", name)
 	}
 	return body
 }
@@ -115,6 +119,8 @@ func (h *fakeHost) run(cmd remote.Command) ([]byte, error) {
 		w["tag "+cmd.Args[1]] = cmd.Args[0]
 	case strings.HasPrefix(cmd.Name, "set the mode of "):
 		w["mode "+cmd.Args[0]] = cmd.Args[1]
+	case verb == "ask" && strings.HasSuffix(rest, " is made of"):
+		return []byte(madeOf), nil
 	case verb == "make":
 		if w["file "+rest] == "" {
 			w["file "+rest] = strings.Repeat("ab", 32)
@@ -155,6 +161,14 @@ func (h *fakeHost) run(cmd remote.Command) ([]byte, error) {
 	}
 	return nil, nil
 }
+
+// madeOf is what the engine tells of the server's container and its image, as far as it
+// has to be told.
+const madeOf = `[{"Id": "ca7044a3958dbe268d0d7cabb237fab03234891d5f6ce120890f8b68efa6b187", "Name": "/chatalot-server",
+	"Image": "sha256:ddb5658cb4c6ad03a3df06ad6d1f927461445035c6a8757f74607b1e332b697b",
+	"Config": {"Image": "chatalot-chatalot", "Env": ["DB_PASSWORD=canary"]}, "HostConfig": {"NetworkMode": "chatalot_internal"},
+	"Mounts": [], "NetworkSettings": {"Networks": {"chatalot_internal": {}}}}]
+[{"Id": "sha256:ddb5658cb4c6ad03a3df06ad6d1f927461445035c6a8757f74607b1e332b697b", "Config": {}}]`
 
 // startJob passes the gate of the folder's name once.
 func (h *fakeHost) startJob(cmd remote.Command) error {
@@ -213,7 +227,7 @@ func (h *fakeHost) WriteFile(_ context.Context, path string, data []byte, opt re
 		switch {
 		case there && opt.ExpectSHA256 == "":
 			return errors.Join(remote.ErrNotStarted, fs.ErrExist)
-		case there && opt.ExpectSHA256 != digest(old):
+		case there && opt.ExpectSHA256 != digest(old) && opt.ExpectSHA256 != remote.AnyContent:
 			return &remote.ChangedError{Path: path}
 		}
 		h.world["file "+path] = string(data)
@@ -239,6 +253,11 @@ func (h *fakeHost) facts(t testing.TB) *plan.Facts {
 	if err := json.Unmarshal(readTest(t, "../probe/testdata/public.facts.json"), &f); err != nil {
 		t.Fatal(err)
 	}
+	model, err := compose.ParseModel([]byte(recordedPart(t, "model")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Model = model
 	f.Files[0].SHA256 = digest(h.world["file "+composePath])
 	for i := range f.Services {
 		if f.Services[i].Service != "chatalot" {
@@ -259,7 +278,7 @@ func (h *fakeHost) facts(t testing.TB) *plan.Facts {
 func (w world) client() world {
 	out := maps.Clone(w)
 	maps.DeleteFunc(out, func(k, _ string) bool {
-		return strings.HasPrefix(k, "tag ") || k == "pulled" || k == "container" || strings.HasPrefix(k, "job ") || strings.HasPrefix(k, "copy ")
+		return strings.HasPrefix(k, "tag ") || k == "pulled" || k == "container" || strings.Contains(k, "/ran/") || strings.HasPrefix(k, "job ") || strings.HasPrefix(k, "copy ")
 	})
 	return out
 }

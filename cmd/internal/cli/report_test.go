@@ -30,10 +30,10 @@ func TestTheReportTellsABatch(t *testing.T) {
 	for _, want := range []string{
 		"full1: upgrade from 0.23.0 to 0.24.6", "failed and rolled back", "the container was restarted 3 times",
 		"<strong>full2</strong>: held back: the canary of its kind, full1, failed",
-		"staged1: upgrade from 0.24.4 to 0.24.6", "Proven</span> before the first change", "the server was away", "<svg ",
+		"staged1: upgrade from 0.24.4 to 0.24.6", "Proven</span> before the first change", "The server was <strong>", "<svg ",
 		"Where it differs from the runbook", "What is left to do", "registry.seglamater.app/seglamater/chatalot@sha256:", "verified</td>",
 	} {
-		if !strings.Contains(strings.ReplaceAll(text, "The server was away", "the server was away"), want) {
+		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}

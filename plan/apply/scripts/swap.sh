@@ -365,7 +365,7 @@ way_back() {
 	fi
 	watchdog_on || echo "note no watchdog: a power cut before this ends may leave the server down"
 	[ -n "${GONE:-}" ] || probe_begin
-	GONE=${GONE:-$(now)}
+	[ -n "${GONE:-}" ] || { GONE=$(now) && echo "gone $GONE"; }
 	halt
 	# A job that was killed, as by a power cut, told nobody what the new version
 	# had done. What the database holds decides, not what was seen.
@@ -435,6 +435,7 @@ over() {
 	esac
 	decide
 }
+echo "clock $(now) $(date +%s)"
 AT=nothing
 exec 3>&1
 trap 'over >&3' TERM
@@ -467,9 +468,9 @@ if [ -n "$DUMP" ]; then
 	if docker exec "$DB" timeout 1 true >/dev/null 2>&1 </dev/null; then BOUND=1; fi
 	PGDUMP=$(docker exec "$DB" pg_dump --version 2>/dev/null </dev/null | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
 fi
-echo "clock $(date +%s) $(now)"
 echo "stage stop"
 GONE=$(now)
+echo "gone $GONE"
 if [ -n "$DUMP" ]; then
 	# With the server stopped nothing is written after the dump, and none of the
 	# files uploaded since the first one is an orphan after a restore.
