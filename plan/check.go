@@ -222,7 +222,8 @@ func (c *checker) services() {
 		return
 	}
 	if !s.Running() {
-		c.add("server", Stop, fmt.Sprintf("start it first: docker compose up -d %s", c.f.Project.Service), "container %s is %s, not running", s.Name, s.State)
+		// Not by compose: the files may name another release than the one that is there.
+		c.add("server", Stop, fmt.Sprintf("start it first: docker start %s", s.Name), "container %s is %s, not running", s.Name, s.State)
 		return
 	}
 	if s.Restarts > 0 && s.Health == "unhealthy" {

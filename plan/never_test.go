@@ -35,7 +35,7 @@ var never = []struct {
 // harmless are sentences for people that only speak of such a command, and the
 // plan's own name for an operation; and what only looks like one.
 var harmless = regexp.MustCompile(`a deploy script with "git reset --hard"|a plain "docker compose up" or "down" leaves|` +
-	`start it first: docker compose up -d|it was lowered, as by|the server was lowered, as by|and a plain "docker compose up -d" puts the server back|plain "docker compose up -d" after an update from the panel|start it once from there: docker compose -p %s up -d|carry it out first and look at the server: docker compose up -d|as a superuser of the database: ALTER ROLE "%s" CREATEDB|` +
+	`it was lowered, as by|the server was lowered, as by|and a plain "docker compose up -d" puts the server back|plain "docker compose up -d" after an update from the panel|start it once from there: docker compose -p %s up -d|carry it out first and look at the server: docker compose up -d|as a superuser of the database: ALTER ROLE "%s" CREATEDB|` +
 	// It gives a fresh database the settings that a role has in the present one.
 	`alter role %I in database %I|^(step|rests)\.go:[0-9:]+ down$`)
 

@@ -95,6 +95,7 @@ func Host(ctx context.Context, host Runner, f *plan.Facts, w Want) []plan.Check 
 		c, ok := f.Container(service)
 		v.add("sidecar", ok && c.Running(), "docker logs "+service, "service %s ran before: %s", service, stateOf(c, ok))
 	}
+	v.dependents()
 	switch {
 	case w.Updater:
 		v.updater()
@@ -195,6 +196,14 @@ func (v *verifier) files() {
 			// A client's later edits stay, so other bytes are no fault by themselves.
 			v.out = append(v.out, plan.Check{Name: "files", Level: plan.Warn, Detail: was.Path + " is not byte for byte what it was: somebody else changed it too"})
 		}
+	}
+}
+
+// dependents looks for what shares a namespace of a container that is gone: it runs on, and
+// nothing gets through to it or from it.
+func (v *verifier) dependents() {
+	for _, x := range v.f.Stranded() {
+		v.add("dependents", false, "make it anew, as by what started it", "%s shares a namespace of a container that is gone", x.Name)
 	}
 }
 

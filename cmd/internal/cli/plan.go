@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -67,6 +68,9 @@ func (t *target) plan(ctx context.Context) (*plan.Plan, error) {
 	}
 	p, edited, err := plan.Build(plan.Input{Facts: f, Settings: t.settings(), Release: rel, ID: id, Now: t.env.Now()})
 	if err != nil {
+		if refused, ok := errors.AsType[*plan.Refused](err); ok {
+			t.hintsOfRun(refused.Checks)
+		}
 		return nil, err
 	}
 	if !p.Empty() {

@@ -163,7 +163,11 @@ func describe(name string, r journal.RunState) (says, next string) {
 	case journal.NeedsPerson:
 		return fmt.Sprintf("the %s failed at %s, and the new version may have changed the database", what, at), "liftalot rollback " + name + ", which says whether --with-database is needed"
 	}
-	return fmt.Sprintf("the %s stopped at %s in step %q", what, at, r.Last.Step), wayOn(name, r.Action)
+	next = wayOn(name, r.Action)
+	if r.Action == journal.Apply && r.Last.Step == "swap" {
+		next = fmt.Sprintf(`"liftalot apply %s" looks how the swap ended: it goes on, or takes the upgrade back where the swap was cut off; "liftalot rollback %[1]s" takes it back`, name)
+	}
+	return fmt.Sprintf("the %s stopped at %s in step %q", what, at, r.Last.Step), next
 }
 
 func describeRestore(name, at string, r journal.RunState) (says, next string) {
