@@ -20,6 +20,8 @@ database=$(one postgres)
 item running "$(docker ps --filter label=com.docker.compose.project=chatalot --format '{{.Names}}' | sort | tr '\n' ' ')"
 item health "$(docker exec "$server" curl -fsS http://127.0.0.1:8080/api/health | tr -d '{}' | tr ',' '\n' | grep -E '"(status|version|db_healthy)"' | sort | tr '\n' ' ')"
 item 'server image' "$(docker inspect -f '{{.Image}}' "$server")"
+item 'server made of' "$(docker inspect -f '{{json .Config}} {{json .HostConfig}} {{json .Mounts}}' "$server" | sed 's/"Hostname":"[0-9a-f]*"//' | sha256sum | cut -c1-16)"
+item 'server runs with' "$(docker inspect -f '{{range .Config.Env}}{{println .}}{{end}}' "$server" | grep '^RUST_LOG=' || echo 'no RUST_LOG')"
 item database "$(docker inspect -f '{{.Id}}, up since {{.State.StartedAt}}' "$database")"
 item migrations "$(docker exec "$database" psql -U chatalot -d chatalot -c "select version, success, encode(checksum, 'hex') from _sqlx_migrations order by version" | sha256sum | cut -c1-16)"
 item networks "$(docker network inspect $(docker network ls -q) | sed -n 's/.*"Name": "\([^"]*\)".*/\1/p' | sort | tr '\n' ' ')"

@@ -18,6 +18,9 @@ database=$(one postgres)
 item running "$(docker ps --filter label=com.docker.compose.project=chatalot --format '{{.Names}}' | LC_ALL=C sort | xargs)"
 item health "$(docker exec "$server" curl -fsS http://127.0.0.1:8080/api/health | grep -oE '"(status|version|db_healthy)":[^,}]*' | LC_ALL=C sort | xargs)"
 item 'server image' "$(docker inspect --format '{{.Image}}' "$server")"
+item 'server made of' "$(docker inspect --format '{{json .Config.Env}} {{json .Config.Labels}} {{json .Config.Cmd}} {{json .Config.Entrypoint}} {{json .Config.Healthcheck}} {{.Config.Image}} {{json .HostConfig}}' "$server" | sha256sum | cut -c1-16)"
+item 'server runs with' "$(docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "$server" | grep '^RUST_LOG=' || echo 'no RUST_LOG')"
+item mounts "$(docker inspect --format '{{range .Mounts}}{{.Source}} {{.Destination}} {{.RW}}{{println}}{{end}}' "$server" | LC_ALL=C sort | sha256sum | cut -c1-16)"
 item database "$(docker inspect --format '{{slice .Id 0 12}}, up since {{.State.StartedAt}}' "$database")"
 
 # One query counts them all, whatever tables this release has.

@@ -26,7 +26,10 @@ func clients() []vps.BootOptions {
 }
 
 // realStage is whole servers in containers.
-type realStage struct{ env *vps.Env }
+type realStage struct {
+	env  *vps.Env
+	acme *vps.Host
+}
 
 func openReal(ctx context.Context, out io.Writer) (stage, error) {
 	// The number keeps two demos on one machine apart.
@@ -34,11 +37,11 @@ func openReal(ctx context.Context, out io.Writer) (stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return realStage{env}, nil
+	return &realStage{env: env}, nil
 }
 
 // boot lends all servers at once.
-func (s realStage) boot(ctx context.Context) ([]server, error) {
+func (s *realStage) boot(ctx context.Context) ([]server, error) {
 	list := clients()
 	servers := make([]server, len(list))
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -47,11 +50,19 @@ func (s realStage) boot(ctx context.Context) ([]server, error) {
 			h, err := s.env.Boot(groupCtx, options)
 			if err == nil {
 				servers[i] = realServer(h)
+				if i == 0 {
+					s.acme = h
+				}
 			}
 			return err
 		})
 	}
 	return servers, group.Wait()
+}
+
+func (s *realStage) unapplied(ctx context.Context) error {
+	_, err := s.acme.Run(ctx, "echo RUST_LOG=debug >>/srv/chatalot/.env")
+	return err
 }
 
 func realServer(h *vps.Host) server {
@@ -75,13 +86,13 @@ func realServer(h *vps.Host) server {
 //go:embed look.sh
 var lookScript string
 
-func (s realStage) cosignKey(ctx context.Context) (string, error) {
+func (s *realStage) cosignKey(ctx context.Context) (string, error) {
 	return s.env.Fixture().KeyFingerprint(ctx)
 }
-func (s realStage) passwordFile() string { return s.env.PasswordFile() }
-func (s realStage) environ() []string    { return s.env.Environ() }
+func (s *realStage) passwordFile() string { return s.env.PasswordFile() }
+func (s *realStage) environ() []string    { return s.env.Environ() }
 
-func (s realStage) close(ctx context.Context) error {
+func (s *realStage) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeWithin)
 	defer cancel()
 	return s.env.Close(ctx)

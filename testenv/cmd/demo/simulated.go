@@ -108,6 +108,22 @@ func (s *simStage) boot(ctx context.Context) ([]server, error) {
 	return servers, nil
 }
 
+// unapplied: of the model's compose only what was recorded can be asked, so it is the
+// container that runs with something else than the file says.
+func (s *simStage) unapplied(context.Context) error {
+	acme := s.servers[0]
+	acme.Machine.Do(func() {
+		c := acme.Engine.Container(acme.Layout.Server)
+		c.Env = slices.Clone(c.Env)
+		for i, v := range c.Env {
+			if strings.HasPrefix(v, "RUST_LOG=") {
+				c.Env[i] = "RUST_LOG=debug"
+			}
+		}
+	})
+	return nil
+}
+
 // stock gives the model's registry the images under the digests that the vendor
 // has signed.
 func stock(h *sim.Server, offer fixture.Published) error {

@@ -6,6 +6,8 @@ import "context"
 type stage interface {
 	// boot lends the servers; they end with the stage.
 	boot(ctx context.Context) ([]server, error)
+	// unapplied has the owner of acme change a variable in a file and never apply it.
+	unapplied(ctx context.Context) error
 	// cosignKey is the fingerprint that stands in for the vendor's.
 	cosignKey(ctx context.Context) (string, error)
 	// passwordFile holds what sudo asks ops for.

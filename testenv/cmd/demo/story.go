@@ -80,8 +80,11 @@ func (d *demo) tell(ctx context.Context) error {
 	if err := d.timed("build liftalot", func() error { return d.build(ctx) }); err != nil {
 		return err
 	}
-	if err := d.writeInventory(ctx); err != nil {
+	if err := d.writeInventory(ctx, false); err != nil {
 		return err
+	}
+	if err := d.stage.unapplied(ctx); err != nil {
+		return fmt.Errorf("change a variable at acme: %w", err)
 	}
 	before, err := d.lookAtAll(ctx)
 	if err != nil {
@@ -105,6 +108,9 @@ func (d *demo) boot(ctx context.Context) (err error) {
 	return err
 }
 
+// checkSaysStop is the exit status of a command that was stopped by a check.
+const checkSaysStop = 10
+
 // upgrade goes from the first contact to a verified upgrade.
 func (d *demo) upgrade(ctx context.Context) error {
 	d.say("First contact: the key of each server, as its owner has read it out.")
@@ -118,6 +124,13 @@ func (d *demo) upgrade(ctx context.Context) error {
 		}
 	}
 	d.say("What stands in the way, and what would be done. Nothing is changed yet.")
+	if err := d.ends(ctx, checkSaysStop, "check"); err != nil {
+		return err
+	}
+	d.say("At acme RUST_LOG was changed and never applied: the upgrade would carry it out unasked. It may, by name.")
+	if err := d.writeInventory(ctx, true); err != nil {
+		return err
+	}
 	if err := d.commands(ctx, []string{"check"}, []string{"plan"}); err != nil {
 		return err
 	}
@@ -153,7 +166,7 @@ func (d *demo) compare(ctx context.Context, before map[string][]item) error {
 	if differences > 0 {
 		return fmt.Errorf("%d things are not what they were before", differences)
 	}
-	fmt.Fprintf(d.out, "\nEverything is what it was before: files, modes, owners, images, containers, data.\n")
+	fmt.Fprintf(d.out, "\nEverything is what it was before: files, modes, owners, images, what the containers are made of, data.\n")
 	return nil
 }
 

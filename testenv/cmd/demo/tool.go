@@ -61,7 +61,10 @@ func (d *demo) commands(ctx context.Context, lines ...[]string) error {
 }
 
 // liftalot runs the tool, its output shown as it comes.
-func (d *demo) liftalot(ctx context.Context, args ...string) error {
+func (d *demo) liftalot(ctx context.Context, args ...string) error { return d.ends(ctx, 0, args...) }
+
+// ends is liftalot with the exit status that the command has to end with.
+func (d *demo) ends(ctx context.Context, status int, args ...string) error {
 	line := "liftalot " + strings.Join(args, " ")
 	fmt.Fprintf(d.out, "$ %s\n", line)
 	cmd := exec.CommandContext(ctx, d.path(binary), args...)
@@ -74,8 +77,8 @@ func (d *demo) liftalot(ctx context.Context, args ...string) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("%s: %w", line, cause)
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w, and it should be 0", line, err)
+	if got := cmd.ProcessState.ExitCode(); got != status {
+		return errors.Join(fmt.Errorf("%s: it ended with %d, and it should be %d", line, got, status), err)
 	}
 	return nil
 }
@@ -104,15 +107,21 @@ func fingerprint(line string) (string, error) {
 	return ssh.FingerprintSHA256(key), nil
 }
 
-// writeInventory writes what a consultant would, and shows it.
-func (d *demo) writeInventory(ctx context.Context) error {
+// writeInventory writes what a consultant would, and shows it; in the end with the
+// decision about acme.
+func (d *demo) writeInventory(ctx context.Context, decided bool) error {
 	key, err := d.stage.cosignKey(ctx)
 	if err != nil {
 		return err
 	}
 	text := inventoryText(d.hosts, key, d.stage.passwordFile())
-	d.say("One inventory for both.")
-	fmt.Fprintf(d.out, "$ cat inventory.yml\n%s", text)
+	if decided {
+		text = strings.Replace(text, "  acme:\n", "  acme:\n    allow: [\"drift:chatalot.environment.RUST_LOG\"]\n", 1)
+		fmt.Fprintf(d.out, "$ grep -A 1 acme: inventory.yml\n  acme:\n    allow: [\"drift:chatalot.environment.RUST_LOG\"]\n\n")
+	} else {
+		d.say("One inventory for both.")
+		fmt.Fprintf(d.out, "$ cat inventory.yml\n%s", text)
+	}
 	if err := os.WriteFile(d.path("inventory.yml"), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write inventory: %w", err)
 	}
