@@ -23,7 +23,6 @@ type powerCut struct {
 	name string
 	next string // image of the new server
 	user string // database user of the final dump, "" for the right one
-	back bool   // the job is a way back
 	at   string // script that returns at the moment
 	runs string // image that runs in the end
 }

@@ -70,7 +70,6 @@ type world struct {
 	compose string // a compose file, or
 	run     string // a script
 	targets []string
-	others  string // containers that stay
 	differ  []string
 	here    bool   // on this machine's engine alone: the server's compose world has it too
 	curl    bool   // through the other transport too
