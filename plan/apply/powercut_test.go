@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -22,26 +23,27 @@ import (
 type powerCut struct {
 	name string
 	next string // image of the new server
-	user string // database user of the final dump, "" for the right one
-	at   string // script that returns at the moment
+	dump string // where the final dump goes, "" for a place that is there
+	at   string // script that returns at the moment, or
+	gone int    // how many containers of the server's are removed by then
 	runs string // image that runs in the end
 }
 
 const (
 	logSays = `until grep -qs '^stage %s' /var/lib/liftalot/cut/swap/log; do :; done`
-	// The engine's events, from before the moment on; the script ends with the event.
-	gone = `docker events --since 0 --until 2099-01-01T00:00:00 --filter event=destroy --filter container=%s --format x | head -n 1`
+	// The engine's events, from before the moment on; the script goes on with the first.
+	gone = `rm -f /root/events; docker events --since %s --filter event=destroy --filter container=chatalot-server --format x >/root/events & until [ "$(wc -l </root/events)" -ge %d ]; do :; done`
 )
 
 var powerCuts = []powerCut{
 	{name: "before the stop", next: "next:good", at: fmt.Sprintf(logSays, "stop"), runs: "old"},
 	{name: "final dump", next: "next:good", at: fmt.Sprintf(logSays, "dump"), runs: "old"},
-	{name: "old one removed, new one not started", next: "next:good", at: "removed", runs: "old"},
+	{name: "old one removed, new one not started", next: "next:good", gone: 1, runs: "old"},
 	{name: "new one started", next: "next:good", at: `until [ "$(docker inspect -f '{{.Image}} {{.State.Running}}' chatalot-server 2>/dev/null)" = "$(docker inspect -f '{{.Id}}' next:good) true" ]; do :; done`, runs: "new"},
 	{name: "soak", next: "next:good", at: fmt.Sprintf(logSays, "soak"), runs: "new"},
-	{name: "dump failed", next: "next:good", user: "nobody", at: fmt.Sprintf(logSays, "stay"), runs: "old"},
+	{name: "dump failed", next: "next:good", dump: "/var/backups/nowhere/final.dump", at: fmt.Sprintf(logSays, "stay"), runs: "old"},
 	{name: "going back", next: "next:bad", at: fmt.Sprintf(logSays, "back"), runs: "old"},
-	{name: "new one removed, old one not made", next: "next:bad", at: fmt.Sprintf(logSays, "back") + "; removed", runs: "old"},
+	{name: "new one removed, old one not made", next: "next:bad", gone: 2, runs: "old"},
 }
 
 // TestPowerCuts takes the power of a real server away at every stage of the swap. The
@@ -114,7 +116,7 @@ func (h *cutHost) cut(c powerCut) {
 		Record: "/var/backups/cut/ran", DependentRecord: "/var/backups/cut/ran",
 		Files:    []plan.SwapFile{{Copy: "/var/backups/cut/file.0", Path: "/srv/chatalot/docker-compose.yml", Before: f[3], After: f[4]}},
 		Database: plan.Login{Container: "chatalot-db", User: "chatalot", Database: "chatalot"}, Migration: 51, Limit: 60, Soak: 10,
-		Dump: "/var/backups/cut/final.dump", Settled: []string{"postgres"},
+		Dump: cmp.Or(c.dump, "/var/backups/cut/final.dump"), Settled: []string{"postgres"},
 	}
 	client := h.client()
 	defer client.Close()
@@ -123,18 +125,20 @@ func (h *cutHost) cut(c powerCut) {
 	if err := e.record(ctx, plan.Record{Folder: op.Record, Containers: []plan.RecordedTarget{{Name: op.Container, ID: id}}}); err != nil {
 		h.t.Fatal(err)
 	}
-	if c.user != "" {
-		op.Database.User = c.user
-	}
 	events := h.sh("date +%s.%N")
 	const dir = "/var/lib/liftalot/cut/swap"
 	err := job.Start(ctx, client, job.Spec{Dir: dir, Script: swapScript, Args: swapArgs(op, dir, "cut"), Timeout: 5 * time.Minute})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	// One container is destroyed before it: the watchdog of an earlier case is not there.
-	moment := strings.ReplaceAll(c.at, "removed", strings.ReplaceAll(fmt.Sprintf(gone, "chatalot-server"), "--since 0", "--since "+events))
-	h.sh(`trap 'kill -STOP $(pidof dockerd)' EXIT; ` + moment)
+	moment := c.at
+	if c.gone > 0 {
+		moment = fmt.Sprintf(gone, events, c.gone)
+	}
+	h.sh(`timeout 120 sh -c "$(cat <<'END'
+` + moment + `
+END
+)" && kill -STOP $(pidof dockerd)`)
 	if err := h.Crash(ctx); err != nil {
 		h.t.Fatal(err)
 	}
