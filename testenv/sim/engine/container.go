@@ -29,7 +29,8 @@ type Container struct {
 	Command         []string // what runs in it in place of its image's server
 
 	Created, Started, Finished time.Time
-	Running                    bool // or being restarted
+	Running                    bool      // or being restarted
+	Joined                     time.Time // when the container whose network it has was started
 	fatal                      string
 	root                       *machine.Inode
 }

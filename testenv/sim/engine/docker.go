@@ -433,6 +433,9 @@ func (c *call) rename() int {
 
 // run starts a container, with its files as they are on the host by now.
 func (e *Engine) run(x *Container) error {
+	if err := e.join(x); err != nil {
+		return err
+	}
 	if err := x.furnish(e); err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ const (
 	Updater  Kind = "updater"
 	Proxy    Kind = "proxy"
 	Postgres Kind = "postgres"
+	Sidecar  Kind = "sidecar" // lives in another container's network
 )
 
 // Mode says how an image behaves.
@@ -161,6 +162,11 @@ func (e *Engine) Boot() {
 	for _, c := range e.Containers {
 		if c.Running {
 			c.start(e)
+		}
+	}
+	for _, c := range e.Containers {
+		if c.Running && e.join(c) != nil {
+			c.Running = false
 		}
 	}
 }

@@ -93,7 +93,7 @@ func Release() (plan.Release, error) {
 func Settings() plan.Settings {
 	return plan.Settings{
 		Host: HostName, Channel: "stable", ManifestHost: "https://updates.seglamater.app", Pin: plan.PinDigest,
-		MaxDowntime: 90 * time.Second,
+		MaxDowntime: 90 * time.Second, Allow: []string{"drift:chatalot.environment.RUST_LOG"},
 	}
 }
 

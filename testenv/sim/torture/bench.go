@@ -99,6 +99,14 @@ func (b *Bench) open(ctx context.Context, p Path, key ssh.PublicKey, shell *dash
 		Name: pilot.HostName, Address: server.Addr, Port: server.Port, User: "root",
 		Identities: []string{b.keyFile}, IdentitiesOnly: true, KnownHosts: []string{known},
 	}
+	server.Machine.Do(func() {
+		if p.Drifted {
+			server.Drift("RUST_LOG", "debug")
+		}
+		if p.Dependent {
+			server.AddTunnel()
+		}
+	})
 	s.pristine = s.state()
 	if p.Upgraded {
 		if err := s.upgrade(ctx); err != nil {

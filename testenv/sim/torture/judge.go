@@ -135,6 +135,9 @@ func (t *trial) ended(upgraded bool) {
 	if now := t.state(); !upgraded && now != t.pristine {
 		t.say("not as before: %s", difference(t.pristine, now))
 	}
+	if tunnel := t.server.Engine.Container(sim.Tunnel); t.path.Dependent && (tunnel == nil || !t.server.Engine.Connected(tunnel)) {
+		t.say("what depends on the server was left behind")
+	}
 	if left, _ := t.server.Shell(leftScript); left != "" {
 		t.say("left behind: %s", strings.ReplaceAll(left, "\n", " "))
 	}
@@ -227,7 +230,7 @@ const stateScript = `cd /srv/chatalot
 for f in docker-compose.yml .env secrets secrets/*; do stat -c '%n %f %u %g' "$f"; [ -d "$f" ] || sha256sum "$f"; done
 for c in $(docker ps -aq); do docker inspect -f '{{.Name}} {{.Image}} {{.Config.Image}} {{.State.Status}} {{range $n, $_ := .NetworkSettings.Networks}}{{$n}} {{end}}' "$c"; done | sort
 docker inspect -f 'database {{.Id}}' chatalot-db
-for c in $(docker ps -q); do docker inspect -f '{{.Name}}{{range .Config.Env}} {{.}}{{end}} {{json .Mounts}} {{json .HostConfig}}' "$c" | sha256sum | sed "s/^/$(docker inspect -f '{{.Name}}' "$c" | cut -c2-) is made of /"; done | sort
+for c in $(docker ps -q); do docker inspect -f '{{.Name}}{{range .Config.Env}} {{.}}{{end}} {{json .Mounts}} {{json .HostConfig}}' "$c" | sed 's/container:[0-9a-f]*//' | sha256sum | sed "s/^/$(docker inspect -f '{{.Name}}' "$c" | cut -c2-) is made of /"; done | sort
 docker exec chatalot-db psql -U chatalot -d chatalot -c "select version, success, encode(checksum, 'hex') from _sqlx_migrations order by version" | sha256sum`
 
 // leftScript lists what is left of us.

@@ -108,6 +108,9 @@ type Path struct {
 	// Fails means that the upgrade takes itself back; Stuck, that it leaves the
 	// server stopped for a person, because the database has moved on.
 	Fails, Stuck bool
+	// Drifted means that the server runs with another variable than its files say;
+	// Dependent, that a tunnel lives in its network.
+	Drifted, Dependent bool
 }
 
 var boots = 2 * time.Second
@@ -121,6 +124,9 @@ var Paths = []Path{
 	{Name: "staged-back", Layout: sim.Staged, Next: engine.App{Boot: boots}, Upgraded: true},
 	{Name: "moved", Layout: sim.Public, Next: engine.App{Boot: boots, Migrations: migrated}},
 	{Name: "moved-back", Layout: sim.Public, Next: engine.App{Boot: boots, Migrations: migrated}, Upgraded: true},
+	{Name: "world", Layout: sim.Public, Next: engine.App{Boot: boots}, Drifted: true, Dependent: true},
+	{Name: "world-back", Layout: sim.Public, Next: engine.App{Boot: boots}, Drifted: true, Dependent: true, Upgraded: true},
+	{Name: "world-fail", Layout: sim.Public, Next: engine.App{Boot: boots, Mode: engine.Crash}, Drifted: true, Dependent: true, Fails: true},
 	{Name: "stuck", Layout: sim.Public, Next: engine.App{Boot: boots, Migrations: migrated, Mode: engine.Crash}, Stuck: true},
 }
 
