@@ -2,7 +2,7 @@
 
 GO          ?= go
 FUZZTIME    ?= 30s
-TESTFLAGS   ?= -timeout 60m
+TESTFLAGS   ?= -timeout 80m
 PACKAGES    ?= ./...
 
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2

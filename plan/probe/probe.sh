@@ -73,7 +73,15 @@ env_of() { docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "
 
 part machine machine
 part docker docker version --format '{{json .Server}}'
-part info docker info --format '{"root":{{json .DockerRootDir}},"security":{{json .SecurityOptions}}}'
+
+# again COMMAND… prints what it said the last time, which is in SAID; one that failed is
+# asked once more, for what it says of that. A host takes a second for some of these.
+again() { if [ -n "$SAID" ]; then printf '%s\n' "$SAID"; else "$@"; fi; }
+
+info() { docker info --format '{"root":{{json .DockerRootDir}},"security":{{json .SecurityOptions}}}'; }
+SAID=$(info 2>/dev/null </dev/null) || SAID=
+ROOT=$(printf '%s\n' "$SAID" | sed -n 's/^{"root":"\([^"]*\)".*/\1/p')
+part info again info
 part compose docker compose version --short
 
 # The stacks that have such a service, by the labels compose left on them.
@@ -84,7 +92,9 @@ stacks() {
 			"$(label "$_c" project.config_files)" "$(label "$_c" project.environment_file)"
 	done
 }
-part stacks stacks
+SAID=$(stacks 2>/dev/null </dev/null) || SAID=
+STACKS=$SAID
+part stacks again stacks
 part names docker ps -a --format '{{.Names}}'
 
 # Every container of the host, one JSON document a line: who shares what with the server,
@@ -126,7 +136,8 @@ listening() {
 part listening listening
 
 WANT_REAL=$(readlink -f "$WANT" 2>/dev/null)
-CHOSEN=$(stacks 2>/dev/null | while IFS='	' read -r _c _p _w _f _e; do
+CHOSEN=$(printf '%s\n' "$STACKS" | while IFS='	' read -r _c _p _w _f _e; do
+	[ -n "$_c" ] || continue
 	[ -z "$WANT" ] || [ "$_w" = "$WANT" ] || [ "$(readlink -f "$_w" 2>/dev/null)" = "$WANT_REAL" ] || continue
 	printf '%s\t%s\t%s\t%s\t%s\n' "$_c" "$_p" "$_w" "$_f" "$_e"
 done)
@@ -170,7 +181,9 @@ named() {
 }
 part named named
 
-part model docker compose "$@" --profile '*' config --format json
+SAID=$(docker compose "$@" --profile '*' config --format json 2>/dev/null </dev/null) || SAID=
+MODEL=$SAID
+part model again docker compose "$@" --profile '*' config --format json
 part hashes docker compose "$@" --profile '*' config --hash '*'
 
 IFS=,
@@ -221,7 +234,7 @@ secrets() {
 		} 2>/dev/null | head -n 5000 | while IFS= read -r _f; do
 			case ${_f#"$DIR/secrets"} in */.*) ;; *) [ -e "$_f" ] || echo "$_f" ;; esac
 		done
-		docker compose "$@" --profile '*' config --format json 2>/dev/null |
+		printf '%s\n' "$MODEL" |
 			sed -n 's/^ *"file": "\([^"\\]*\)",\{0,1\}$/\1/p'
 	} | sort -u | head -n 200 | while IFS= read -r _f; do
 		case $_f in "$DIR/secrets" | "$DIR"/secrets/*) ;; *) closet "$_f" ;; esac
@@ -261,7 +274,7 @@ fi
 
 disks() {
 	IFS=:
-	for _p in $PLACES "$DIR" "$(docker info --format '{{.DockerRootDir}}')"; do
+	for _p in $PLACES "$DIR" "$ROOT"; do
 		_q=$_p
 		while [ ! -e "$_q" ]; do _q=${_q%/*} && : "${_q:=/}"; done
 		printf '%s\t%s\t%s\n' "$_p" "$(df -Pk "$_q" | tail -n 1 | tr -s ' ')" "$(df -Pi "$_q" 2>/dev/null | tail -n 1 | tr -s ' ')"
