@@ -101,7 +101,10 @@ func (p *parser) containers(out []byte) error {
 		return err
 	}
 	for i, c := range all {
-		if c.Config.Labels["com.docker.compose.oneoff"] == "True" {
+		// An image that compose has built carries the labels of its service, and so does
+		// whatever somebody runs from it by hand: compose does not count that either.
+		oneoff, made := c.Config.Labels["com.docker.compose.oneoff"], c.Config.Labels["com.docker.compose.config-hash"]
+		if oneoff == "True" || oneoff == "" && made == "" {
 			continue
 		}
 		k := p.container(c)

@@ -57,13 +57,15 @@ engine_answers() {
 
 # watchdog_on starts what brings a server back where this job is ended by a power cut: a
 # container, since the engine starts those again. It has the engine's socket, as the
-# updater's proxy has, and is gone with this job.
+# updater's proxy has, and is gone with this job. An image that compose has built would
+# give it the labels of its service.
 watchdog_on() {
 	[ -n "$RECORD" ] || return 0
 	watchdog_script >"$WORK/watchdog" || return 1
 	docker rm -f "$WATCHDOG" >/dev/null 2>&1 </dev/null
 	docker run -d --name "$WATCHDOG" --restart always --network none --pid host --user 0 --read-only --cap-drop ALL \
 		--security-opt no-new-privileges --security-opt label=disable --no-healthcheck --label "liftalot.run=$RUN" \
+		--label com.docker.compose.project= --label com.docker.compose.service= \
 		-v /var/run/docker.sock:/var/run/docker.sock -v "$WORK:/job:ro" -v "$RECORD:/record" -v "$DEPENDENTRECORD:/dependents" \
 		--entrypoint sh "$OLDIMAGE" /job/watchdog "$CONTAINER" "$OLDIMAGE" "$PROJECT" "$SERVICE" "$DEPENDENTS" "$WATCHDOG" >/dev/null 2>"$WORK/watchdog.err" </dev/null
 }
