@@ -14,7 +14,7 @@ func TestAnImagesLabelsMakeNoService(t *testing.T) {
 		{"Id": "b", "Name": "/tunnel", "Config": {"Labels": {"com.docker.compose.service": "chatalot"}}},
 		{"Id": "c", "Name": "/old", "Config": {"Labels": {"com.docker.compose.service": "postgres", "com.docker.compose.config-hash": "2"}}},
 		{"Id": "d", "Name": "/once", "Config": {"Labels": {"com.docker.compose.service": "chatalot", "com.docker.compose.oneoff": "True", "com.docker.compose.config-hash": "1"}}}]`
-	p := parser{facts: &plan.Facts{}, byName: map[string]part{}, from: map[string]string{}}
+	p := parser{facts: &plan.Facts{}, byName: map[string]part{}, from: map[string]noted{}}
 	if err := p.containers([]byte(told)); err != nil {
 		t.Fatal(err)
 	}
