@@ -42,16 +42,30 @@ type Want struct {
 	Same      bool                 // they are the very same ones: the run is just over
 	Files     []plan.FileMark      // files that must be as they were
 	Highest   *Highest             // what it was seen to run, nil for nothing
+
+	Dependents []string // containers that hang on the server's and must not be left behind
 }
 
 // Upgraded is what a host looks like after its plan was carried out.
 func Upgraded(p *plan.Plan) Want {
-	return Want{Version: p.To, Image: p.Release.Server.ByDigest(), Base: p.To, Updater: true, Untouched: marks(p)}
+	return Want{Version: p.To, Image: p.Release.Server.ByDigest(), Base: p.To, Updater: true, Untouched: marks(p), Dependents: dependents(p)}
+}
+
+// dependents are the containers that a plan makes anew together with the server's.
+func dependents(p *plan.Plan) (names []string) {
+	for _, s := range p.Steps {
+		if s.Op.Swap != nil {
+			for _, d := range s.Op.Swap.Dependents {
+				names = append(names, d.Name)
+			}
+		}
+	}
+	return names
 }
 
 // RolledBack is what a host looks like after the plan was taken back again.
 func RolledBack(p *plan.Plan) Want {
-	w := Want{Base: p.From, Untouched: marks(p), Files: p.Rests.Files, NoUpdater: true}
+	w := Want{Base: p.From, Untouched: marks(p), Files: p.Rests.Files, NoUpdater: true, Dependents: dependents(p)}
 	for _, c := range p.Rests.Containers {
 		switch c.Service {
 		case p.Project.Service:
@@ -200,10 +214,16 @@ func (v *verifier) files() {
 }
 
 // dependents looks for what shares a namespace of a container that is gone: it runs on, and
-// nothing gets through to it or from it.
+// nothing gets through to it or from it. Of one that did not depend on the server when the
+// plan was made it is only told: somebody else left that behind.
 func (v *verifier) dependents() {
 	for _, x := range v.f.Stranded() {
-		v.add("dependents", false, "make it anew, as by what started it", "%s shares a namespace of a container that is gone", x.Name)
+		c := plan.Check{Name: "dependents", Level: plan.Warn, Hint: "make it anew, as by what started it",
+			Detail: fmt.Sprintf("%s shares a namespace of a container that is gone", x.Name)}
+		if slices.Contains(v.w.Dependents, x.Name) {
+			c.Level = plan.Stop
+		}
+		v.out = append(v.out, c)
 	}
 }
 

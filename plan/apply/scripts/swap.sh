@@ -67,7 +67,8 @@ watchdog_on() {
 		--security-opt no-new-privileges --security-opt label=disable --no-healthcheck --label "liftalot.run=$RUN" \
 		--label com.docker.compose.project= --label com.docker.compose.service= \
 		-v /var/run/docker.sock:/var/run/docker.sock -v "$WORK:/job:ro" -v "$RECORD:/record" -v "$DEPENDENTRECORD:/dependents" \
-		--entrypoint sh "$OLDIMAGE" /job/watchdog "$CONTAINER" "$OLDIMAGE" "$PROJECT" "$SERVICE" "$DEPENDENTS" "$WATCHDOG" >/dev/null 2>"$WORK/watchdog.err" </dev/null
+		--entrypoint sh "$OLDIMAGE" /job/watchdog "$CONTAINER" "$OLDIMAGE" "$PROJECT" "$SERVICE" "$DEPENDENTS" "$WATCHDOG" >/dev/null 2>"$WORK/watchdog.err" </dev/null &&
+		WATCHED=1
 }
 watchdog_off() { [ -z "$RECORD" ] || docker rm -f "$WATCHDOG" >/dev/null 2>&1 </dev/null; }
 
@@ -429,15 +430,26 @@ over() {
 	case $AT in
 	nothing) finish kept ;;
 	dump)
+		leave_to_watchdog
 		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null # the first may still be at it
 		stay
 		;;
-	back) way_back ;;
+	back)
+		leave_to_watchdog
+		way_back
+		;;
 	soak) soak ;;
 	esac
+	leave_to_watchdog
 	decide
 }
-echo "clock $(now) $(date +%s)"
+
+# leave_to_watchdog ends a job that was told to end before its time. Whoever shuts the host
+# down ends the engine and the database too, and no verdict can be had of them: the
+# watchdog has one server run after the boot.
+leave_to_watchdog() {
+	[ -z "${WATCHED:-}" ] || [ -e "$WORK/overdue" ] || exit 15
+}
 AT=nothing
 exec 3>&1
 trap 'over >&3' TERM

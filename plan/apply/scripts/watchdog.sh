@@ -1,5 +1,5 @@
 # Stands by while a swap is under way, in a container of its own, which the engine brings
-# back after a power cut. Where the swap's job is no more and has not ended, it sees to it
+# back after a power cut. Where the swap's job is no more and came to no end, it sees to it
 # that exactly one server runs on the database: the new one where that had taken over,
 # else the old one, as it was recorded. Then it removes itself. As long as the job lives
 # it only looks. It has the functions of container.sh, and curl for the engine's API.
@@ -20,13 +20,19 @@ alive() {
 	[ "${20:-}" = "$_since" ]
 }
 
-# listed FILTER VALUE…: what the engine lists of containers, each on a line of its own.
+# settled: the job came to an end that it meant, or somebody has tidied its folder away. One
+# that was ended by a shutdown, which ends the engine too, has not.
+settled() { [ ! -e /job/watchdog ] || grep -qE '^end (healthy|kept|back|migrated|unsure|gone)$' /job/log 2>/dev/null; }
+
+# listed FILTER VALUE…: what the engine lists of containers, each on a line of its own. It
+# is 2 where the engine does not say: that nothing is there is said by it alone.
 listed() {
 	_f=$1
 	shift
 	_v=
 	for _x; do _v=$_v${_v:+%2C}%22$_x%22; done
-	api GET "/containers/json?all=1&filters=%7B%22$_f%22%3A%5B$_v%5D%7D" | sed 's/{"Id":"/\n&/g' | grep '^{"Id":"'
+	_l=$(api GET "/containers/json?all=1&filters=%7B%22$_f%22%3A%5B$_v%5D%7D") || return 2
+	printf '%s\n' "$_l" | sed 's/{"Id":"/\n&/g' | grep '^{"Id":"'
 }
 field() { sed -n "s/.*\"$1\":\"\\([^\"]*\\)\".*/\\1/p"; }
 
@@ -51,6 +57,7 @@ strays() {
 
 server() {
 	_c=$(listed name "%5E%2F$NAME%24")
+	[ $? -ne 2 ] || return 1
 	_image=$(printf '%s\n' "$_c" | field ImageID)
 	case $(printf '%s\n' "$_c" | field State) in
 	'') again || return 1 ;;
@@ -76,6 +83,6 @@ attend() {
 	done
 }
 
-until [ ! -e /job/outcome ] && ! alive && api GET /_ping >/dev/null 2>&1 && strays && server; do sleep 2; done
-attend
+until settled || { ! alive && api GET /_ping >/dev/null 2>&1 && strays && server; }; do sleep 2; done
+settled || attend
 drop "$SELF"
