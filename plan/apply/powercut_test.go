@@ -27,6 +27,7 @@ type powerCut struct {
 	at   string // script that returns at the moment, or
 	gone int    // how many containers of the server's are removed by then
 	runs string // image that runs in the end
+	down bool   // the host is shut down, and everything on it told to end
 }
 
 const (
@@ -42,6 +43,7 @@ var powerCuts = []powerCut{
 	{name: "new one started", next: "next:good", at: `until [ "$(docker inspect -f '{{.Image}} {{.State.Running}}' chatalot-server 2>/dev/null)" = "$(docker inspect -f '{{.Id}}' next:good) true" ]; do :; done`, runs: "new"},
 	{name: "soak", next: "next:good", at: fmt.Sprintf(logSays, "soak"), runs: "new"},
 	{name: "dump failed", next: "next:good", dump: "/var/backups/nowhere/final.dump", at: fmt.Sprintf(logSays, "stay"), runs: "old"},
+	{name: "shut down in the final dump", next: "next:good", at: fmt.Sprintf(logSays, "dump"), down: true, runs: "old"},
 	{name: "going back", next: "next:bad", at: fmt.Sprintf(logSays, "back"), runs: "old"},
 	{name: "new one removed, old one not made", next: "next:bad", gone: 2, runs: "old"},
 }
@@ -135,11 +137,16 @@ func (h *cutHost) cut(c powerCut) {
 	if c.gone > 0 {
 		moment = fmt.Sprintf(gone, events, c.gone)
 	}
+	then, boot := "kill -STOP $(pidof dockerd)", h.Crash
+	if c.down {
+		// As an init ends everything there is, the engine among it.
+		then, boot = "pkill -TERM -f "+dir+"/script", h.Reboot
+	}
 	h.sh(`timeout 120 sh -c "$(cat <<'END'
 ` + moment + `
 END
-)" && kill -STOP $(pidof dockerd)`)
-	if err := h.Crash(ctx); err != nil {
+)" && ` + then)
+	if err := boot(ctx); err != nil {
 		h.t.Fatal(err)
 	}
 	if err := h.WaitHealthy(ctx); err != nil {
