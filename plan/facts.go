@@ -22,7 +22,6 @@ type Facts struct {
 	Project  Project         `json:"project"`
 	Others   []Project       `json:"others,omitempty"`   // further stacks with a service of that name
 	Services []Container     `json:"services"`           // containers of the project
-	Names    []string        `json:"names"`              // every container name on the host
 	Everyone []HostContainer `json:"everyone,omitempty"` // every container on the host, the project's too
 	Networks []Network       `json:"networks"`
 	Volumes  []string        `json:"volumes"`

@@ -7,7 +7,7 @@ import (
 
 func TestFileSecrets(t *testing.T) {
 	in := inputFor(t, recorded(t, "public", "    build: .\n", "    build: .\n    labels:\n      JWT_SECRET: Kanarienvogel-4711\n      API_TOKEN: registry-mirror-17\n"))
-	in.Facts.Names = append(in.Facts.Names, "registry-mirror-17")
+	in.Facts.Everyone = append(in.Facts.Everyone, HostContainer{Name: "registry-mirror-17"})
 	in.Facts.Failures = []Failure{{Part: "model", Detail: "Kanarienvogel-4711"}}
 	remodel(t, in.Facts, "public", "Paradiesvogel-0815", "services", "chatalot", "environment", "SMTP_PASSWORD") // of an env_file
 	got := in.Facts.FileSecrets()

@@ -30,7 +30,7 @@ func parse(f *plan.Facts, parts []part) error {
 		read func([]byte) error
 	}{
 		{"machine", p.machine}, {"docker", p.docker}, {"info", p.info}, {"compose", p.compose},
-		{"stacks", p.stacks}, {"names", p.names}, {"everyone", p.everyContainer}, {"chosen", p.chosen},
+		{"stacks", p.stacks}, {"everyone", p.everyContainer}, {"chosen", p.chosen},
 		{"compose-engine", p.answered}, {"inside", p.insideContainers}, {"host-volumes", p.hostVolumes}, {"listening", p.listening},
 		{"containers", p.containers}, {"networks", p.networks}, {"volumes", p.volumes}, {"images", p.images},
 		{"model", p.model}, {"named", p.named}, {"hashes", p.hashes}, {"files", p.files}, {"folder", p.folder},
@@ -142,11 +142,6 @@ func (p *parser) hashes(out []byte) error {
 
 // answered reads nothing: of such a part it counts that it did not fail.
 func (p *parser) answered([]byte) error { return nil }
-
-func (p *parser) names(out []byte) error {
-	p.facts.Names = lines(out)
-	return nil
-}
 
 // stacks lists every project that has such a service; the one that was chosen
 // is taken out again by chosen.

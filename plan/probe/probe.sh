@@ -95,12 +95,13 @@ stacks() {
 SAID=$(stacks 2>/dev/null </dev/null) || SAID=
 STACKS=$SAID
 part stacks again stacks
-part names docker ps -a --format '{{.Names}}'
+
+ALL=$(docker ps -aq --no-trunc 2>/dev/null </dev/null) || ALL=
 
 # Every container of the host, one JSON document a line: who shares what with the server,
 # and who has which name and port.
 everyone() {
-	_all=$(docker ps -aq --no-trunc) || return
+	_all=${ALL:-$(docker ps -aq --no-trunc)} || return
 	[ -z "$_all" ] || docker inspect --format '{"id":{{json .Id}},"name":{{json .Name}},"state":{{json .State.Status}},"project":{{json (index .Config.Labels "com.docker.compose.project")}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"user":{{json .Config.User}},"image":{{json .Config.Image}},"network_mode":{{json .HostConfig.NetworkMode}},"pid_mode":{{json .HostConfig.PidMode}},"ipc_mode":{{json .HostConfig.IpcMode}},"volumes_from":{{json .HostConfig.VolumesFrom}},"links":{{json .HostConfig.Links}},"ports":{{json .HostConfig.PortBindings}},"mounts":{{json .Mounts}}}' $_all
 }
 part everyone everyone
@@ -111,7 +112,7 @@ part compose-engine docker compose ls -q
 # As whom the main process of each container runs, since a user may be a name of the image
 # and an entrypoint gives root up; and what the paths that it mounts are behind their links.
 inside() {
-	docker inspect --format '{{println "pid" .Id .State.Pid}}{{range .Mounts}}{{if eq .Type "bind"}}{{println "bind" .Source}}{{end}}{{end}}' $(docker ps -aq) |
+	docker inspect --format '{{println "pid" .Id .State.Pid}}{{range .Mounts}}{{if eq .Type "bind"}}{{println "bind" .Source}}{{end}}{{end}}' ${ALL:-$(docker ps -aq)} |
 		sort -u | while IFS= read -r _l; do
 		_f=${_l#* }
 		case $_l in
@@ -165,17 +166,18 @@ set -f
 where_args=$FILES
 IFS=$_ifs
 
-containers() { docker inspect $(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$PROJECT"); }
+OURS=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$PROJECT" </dev/null 2>/dev/null)
+containers() { docker inspect $OURS; }
 part containers containers
 networks() { docker network inspect $(docker network ls -q); }
 part networks networks
 part volumes docker volume ls -q --filter "label=com.docker.compose.project=$PROJECT"
-images() { docker image inspect $(docker inspect --format '{{.Image}}' $(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT") | sort -u); }
+images() { docker image inspect $(docker inspect --format '{{.Image}}' $OURS | sort -u); }
 part images images
 
 # The image that each container's reference names by now: compose looks it up anew.
 named() {
-	docker inspect --format '{{.Config.Image}}' $(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT") | sort -u | while IFS= read -r _r; do
+	docker inspect --format '{{.Config.Image}}' $OURS | sort -u | while IFS= read -r _r; do
 		printf '%s\t%s\n' "$_r" "$(docker image inspect --format '{{.Id}}' "$_r" 2>/dev/null)"
 	done
 }
@@ -245,7 +247,8 @@ secrets() {
 part secrets secrets "$@"
 
 # The server, asked from inside its container: the port need not be published.
-PORT=$(env_of "$SERVER" | sed -n 's/^LISTEN_ADDR=.*:\([0-9]*\)$/\1/p' | tail -n 1)
+ENVIRON=$(env_of "$SERVER" 2>/dev/null </dev/null)
+PORT=$(printf '%s\n' "$ENVIRON" | sed -n 's/^LISTEN_ADDR=.*:\([0-9]*\)$/\1/p' | tail -n 1)
 : "${PORT:=8080}"
 ask() { docker exec "$SERVER" curl -sS -m 10 -w '\n%{http_code}' "http://127.0.0.1:$PORT$1"; }
 part health ask /api/health
@@ -253,7 +256,7 @@ part web ask /version.json
 part updates ask /api/admin/updates/status
 
 # The database, by the server's own DATABASE_URL. The password stays unread here.
-URL=$(env_of "$SERVER" | sed -n 's/^DATABASE_URL=//p' | tail -n 1)
+URL=$(printf '%s\n' "$ENVIRON" | sed -n 's/^DATABASE_URL=//p' | tail -n 1)
 _r=${URL#*://}
 _u=${_r%%:*}
 _h=${_r##*@}

@@ -387,7 +387,7 @@ func TestNoStackAtAll(t *testing.T) {
 	h, _ := recordedHost(t, "public")
 	h.Write("docker/stacks", "")
 	f, err := Look(t.Context(), h, Options{})
-	if err != nil || f.Project.Name != "" || len(f.Others) != 0 || len(f.Names) == 0 {
+	if err != nil || f.Project.Name != "" || len(f.Others) != 0 || f.Docker.Version == "" {
 		t.Errorf("%+v, %v", f.Project, err)
 	}
 }
