@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -113,9 +114,16 @@ func (b *Bench) open(ctx context.Context, p Path, key ssh.PublicKey, shell *dash
 			return nil, errors.Join(err, server.Close())
 		}
 	}
+	if p.NoFiles {
+		_, _ = server.Shell("rm " + sim.Dir + "/docker-compose.yml " + sim.Dir + "/.env")
+		s.pristine = fileLines.ReplaceAllString(s.pristine, "")
+	}
 	s.begins = server.Snapshot()
 	return s, nil
 }
+
+// fileLines are those of a state about the compose file and .env.
+var fileLines = regexp.MustCompile(`(?m)^(\S+  )?(docker-compose\.yml|\.env)( .*)?\n`)
 
 // written is what people write into the database after the upgrade.
 const written = 10

@@ -2,6 +2,7 @@ package torture
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -63,6 +64,7 @@ func (t *trial) files() {
 		n, err := t.server.Machine.Lookup(sim.Dir + "/" + f.name)
 		old, after, rerr := t.recorded(f.recorded)
 		switch {
+		case t.path.NoFiles && errors.Is(err, fs.ErrNotExist):
 		case err != nil || rerr != nil:
 			t.say("%s: %v, %v", f.name, err, rerr)
 		case string(n.Data) != string(old) && string(n.Data) != string(after):
@@ -227,7 +229,7 @@ func (t *trial) unlock(ctx context.Context, run string) {
 
 // stateScript shows all that must be the same after an upgrade was taken back.
 const stateScript = `cd /srv/chatalot
-for f in docker-compose.yml .env secrets secrets/*; do stat -c '%n %f %u %g' "$f"; [ -d "$f" ] || sha256sum "$f"; done
+for f in docker-compose.yml .env secrets secrets/*; do [ -e "$f" ] || continue; stat -c '%n %f %u %g' "$f"; [ -d "$f" ] || sha256sum "$f"; done
 for c in $(docker ps -aq); do docker inspect -f '{{.Name}} {{.Image}} {{.Config.Image}} {{.State.Status}} {{range $n, $_ := .NetworkSettings.Networks}}{{$n}} {{end}}' "$c"; done | sort
 docker inspect -f 'database {{.Id}}' chatalot-db
 for c in $(docker ps -q); do docker inspect -f '{{.Name}}{{range .Config.Env}} {{.}}{{end}} {{json .Mounts}} {{json .HostConfig}}' "$c" | sed 's/container:[0-9a-f]*//' | sha256sum | sed "s/^/$(docker inspect -f '{{.Name}}' "$c" | cut -c2-) is made of /"; done | sort

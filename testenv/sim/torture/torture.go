@@ -111,6 +111,8 @@ type Path struct {
 	// Drifted means that the server runs with another variable than its files say;
 	// Dependent, that a tunnel lives in its network.
 	Drifted, Dependent bool
+	// NoFiles means that somebody removed the compose file and .env since the upgrade.
+	NoFiles bool
 }
 
 var boots = 2 * time.Second
@@ -127,6 +129,7 @@ var Paths = []Path{
 	{Name: "world", Layout: sim.Public, Next: engine.App{Boot: boots}, Drifted: true, Dependent: true},
 	{Name: "world-back", Layout: sim.Public, Next: engine.App{Boot: boots}, Drifted: true, Dependent: true, Upgraded: true},
 	{Name: "world-fail", Layout: sim.Public, Next: engine.App{Boot: boots, Mode: engine.Crash}, Drifted: true, Dependent: true, Fails: true},
+	{Name: "no-files", Layout: sim.Public, Next: engine.App{Boot: boots}, NoFiles: true, Upgraded: true},
 	{Name: "stuck", Layout: sim.Public, Next: engine.App{Boot: boots, Migrations: migrated, Mode: engine.Crash}, Stuck: true},
 }
 
