@@ -203,6 +203,9 @@ func (v *verifier) files() {
 		switch {
 		case i < 0:
 			v.add("files", false, "", "%s is not among the project's files any more", was.Path)
+		case v.f.Files[i].Missing:
+			v.out = append(v.out, plan.Check{Name: "files", Level: plan.Warn, Detail: was.Path + " is gone: somebody else removed it; what runs does not need it, the next \"docker compose up\" does",
+				Hint: "put it back, as from the backup: docs/backups.md says how one is opened"})
 		case v.f.Files[i].SHA256 == was.SHA256:
 			now := v.f.Files[i]
 			v.add("files", now.Mode == was.Mode && now.UID == was.UID && now.GID == was.GID, "", "%s has its bytes; mode %04o, owner %d:%d", was.Path, now.Mode, now.UID, now.GID)

@@ -201,6 +201,7 @@ func TestRolledBack(t *testing.T) {
 		{"a file is gone", func(f *plan.Facts) { f.Files = f.Files[1:] }, "files", plan.Stop},
 		{"a file has another mode", func(f *plan.Facts) { f.Files[0].Mode = 0o600 }, "files", plan.Stop},
 		{"a file has another owner", func(f *plan.Facts) { f.Files[1].UID = 1000 }, "files", plan.Stop},
+		{"somebody removed a file since", func(f *plan.Facts) { f.Files[0].Missing = true }, "files", plan.Warn},
 		{"the client changed a file since", func(f *plan.Facts) { f.Files[0].SHA256 = "theirs" }, "files", plan.Warn},
 		{"the database was recreated", func(f *plan.Facts) { container(f, "postgres").ID = "new" }, "untouched", plan.Pass},
 		{"the client has upgraded by hand", func(f *plan.Facts) {
