@@ -138,7 +138,7 @@ func TestPlacesThatAreFree(t *testing.T) {
 }
 
 // Of the edited files compose itself says the names.
-func TestOccupiedByTheEditedModel(t *testing.T) {
+func TestRow24OccupiedByTheEditedModel(t *testing.T) {
 	f := recorded(t, "public")
 	f.Places.Volumes = []HostVolume{{Name: "named-by-the-client"}}
 	f.theirs(HostContainer{Name: "their-updater"})
@@ -154,7 +154,7 @@ func TestOccupiedByTheEditedModel(t *testing.T) {
 }
 
 // The room for another database is asked for where the files of this one are.
-func TestPlaceOfADatabaseByItsMounts(t *testing.T) {
+func TestCase26PlaceOfADatabaseByItsMounts(t *testing.T) {
 	volume := func(name, at string) HostMount { return HostMount{Type: "volume", Name: name, Destination: at} }
 	for _, tt := range []struct {
 		name, pgdata, device string

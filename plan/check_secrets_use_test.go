@@ -73,7 +73,7 @@ func shutOutCases(t testing.TB) []checkCase {
 }
 
 // Who loses nothing is in nobody's way.
-func TestWhoKeepsTheSecretsFolder(t *testing.T) {
+func TestR5WhoKeepsTheSecretsFolder(t *testing.T) {
 	for name, move := range map[string]func(f *Facts){
 		"a file of it": func(f *Facts) {
 			f.theirs(HostContainer{Name: "x", User: "472", Mounts: bound("/srv/chatalot/secrets/db_password")})

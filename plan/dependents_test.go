@@ -21,8 +21,8 @@ func everyone(more ...HostContainer) *Facts {
 	}
 }
 
-// TestDependentsAreFound is case 14: what hangs on the server's container, whoever made it.
-func TestDependentsAreFound(t *testing.T) {
+// TestR2DependentsAreFound is case 14: what hangs on the server's container, whoever made it.
+func TestR2DependentsAreFound(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		has  []HostContainer

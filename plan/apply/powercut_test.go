@@ -48,9 +48,9 @@ var powerCuts = []powerCut{
 	{name: "new one removed, old one not made", next: "next:bad", gone: 2, runs: "old"},
 }
 
-// TestPowerCuts takes the power of a real server away at every stage of the swap. The
+// TestP1PowerCuts takes the power of a real server away at every stage of the swap. The
 // laptop never comes back, and one server, the right one, serves all the same.
-func TestPowerCuts(t *testing.T) {
+func TestP1PowerCuts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("NOT RUN: -short")
 	}

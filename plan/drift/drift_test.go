@@ -60,7 +60,7 @@ func recorded(t *testing.T, name string) map[string]drift.Input {
 	return out
 }
 
-func TestNoDriftRightAfterUp(t *testing.T) {
+func TestR8NoDriftRightAfterUp(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.model.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no recordings: %v", err)

@@ -290,7 +290,7 @@ func TestAReferenceThatNamesAnotherImageIsSeen(t *testing.T) {
 // Case 17: compose 5.5 notes the platform's manifest where engine 28 keeps images in
 // containerd, whose ID is that of the index. What was only noted otherwise is not moved,
 // and a reference by digest never is.
-func TestCase17AnImageThatIsNotedByItsManifestIsNotMoved(t *testing.T) {
+func TestR9Case17AnImageThatIsNotedByItsManifestIsNotMoved(t *testing.T) {
 	const index, manifest, other = "sha256:1d", "sha256:3a", "sha256:07"
 	for _, tt := range []struct {
 		name, compose, ref, now string

@@ -18,7 +18,7 @@ import (
 
 // What was signed once stops when it is not, on this machine, for any host, until a
 // person accepts it by name.
-func TestWhatWasSignedOnceStopsWithoutIt(t *testing.T) {
+func TestR16WhatWasSignedOnceStopsWithoutIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		next fixture.Release
 		says string
@@ -57,7 +57,7 @@ func TestWhatWasSignedOnceStopsWithoutIt(t *testing.T) {
 }
 
 // What nothing vouches for is not remembered for having been shown.
-func TestWhatIsOnlyShownBlocksNothing(t *testing.T) {
+func TestR16WhatIsOnlyShownBlocksNothing(t *testing.T) {
 	d := newDesk(t, "")
 	for _, r := range []fixture.Release{
 		{Version: "999.0.0", ManifestSignature: fixture.Missing, ImageSignature: fixture.Missing},
@@ -234,7 +234,7 @@ func TestAChannelIsNeverRememberedLower(t *testing.T) {
 }
 
 // Invocations that remember at the same time lose nothing of each other's.
-func TestChannelsAreRememberedAtTheSameTime(t *testing.T) {
+func TestT3ChannelsAreRememberedAtTheSameTime(t *testing.T) {
 	d := newDesk(t, "")
 	var all sync.WaitGroup
 	const invocations = 20
@@ -261,7 +261,7 @@ func TestChannelsAreRememberedAtTheSameTime(t *testing.T) {
 
 // A registry that has another host give out its tokens gets a sentence with both hosts
 // and what to write where that is right.
-func TestTheRegistrySendsTheLoginElsewhere(t *testing.T) {
+func TestCase32TheRegistrySendsTheLoginElsewhere(t *testing.T) {
 	const login = "    registry: {username: client, password: \"env:REGISTRY_PASSWORD\"}\n"
 	for name, c := range map[string]struct {
 		realm string

@@ -29,7 +29,7 @@ func (b *behind) sshConfig(lines string) {
 
 // A key that is revoked anywhere where ssh looks is refused, called revoked, and never
 // remembered, on the way to a host as on the host itself (06-revoked-elsewhere).
-func TestRevokedElsewhere(t *testing.T) {
+func TestCase06RevokedElsewhere(t *testing.T) {
 	b := newBehind(t)
 	line := func(key ssh.PublicKey) string { return string(ssh.MarshalAuthorizedKey(key)) }
 	gate, host := line(b.gate.key), line(b.servers["initech"].HostKey)

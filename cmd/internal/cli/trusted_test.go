@@ -71,7 +71,7 @@ func TestAPlanWithoutASignatureIsNotCarriedOut(t *testing.T) {
 
 // The socket proxy gets the docker socket: where signatures are required it needs one
 // too, or somebody's word for it, in a new plan and in one that was saved.
-func TestTheSocketProxyNeedsASignatureToo(t *testing.T) {
+func TestR3TheSocketProxyNeedsASignatureToo(t *testing.T) {
 	d := newDesk(t, "    require_signature: true\n")
 	published, err := d.vendor.SetRelease(t.Context(), fixture.Release{Version: "0.24.7", UnsignedProxy: true})
 	must(t, err)
