@@ -52,13 +52,17 @@ func rooms() []room {
 		{"plan/apply", []string{"plan", "plan/compose", "plan/container", "plan/journal", "plan/postgres", "remote", "remote/job"}},
 		{"plan/verify", []string{"plan", "remote"}},
 		{"plan/report", []string{"plan", "plan/journal"}},
+
+		// Where a connection meets an engine, and nowhere else: what comes next for a host,
+		// and how it is carried out.
+		{"plan/run", []string{"plan", "plan/apply", "plan/backup", "plan/journal", "plan/probe", "plan/verify", "remote", "remote/lock"}},
 		{"plan/internal/shamhost", []string{"remote"}},
 
-		// Where a connection meets an engine, and nowhere else.
+		// Where a person meets it.
 		{"cmd/internal/ui", nil},
 		{"cmd/internal/cli", []string{
 			"cmd/internal/ui", "inventory", "plan", "plan/apply", "plan/backup", "plan/backup/bucket", "plan/batch", "plan/compose", "plan/journal",
-			"plan/probe", "plan/release", "plan/report", "plan/verify", "remote", "remote/filelock", "remote/job", "remote/lock",
+			"plan/probe", "plan/release", "plan/report", "plan/run", "plan/verify", "remote", "remote/filelock", "remote/job", "remote/lock",
 		}},
 		{"cmd/liftalot", []string{"cmd/internal/cli"}},
 	}

@@ -15,6 +15,7 @@ import (
 	"liftalot/plan"
 	"liftalot/plan/backup"
 	"liftalot/plan/journal"
+	"liftalot/plan/run"
 	"liftalot/remote"
 	"liftalot/remote/lock"
 )
@@ -155,7 +156,7 @@ func (t *target) backup(ctx context.Context, o backupOptions, track *ui.Track) (
 // the folder: an upgrade and a nightly backup never meet.
 func (t *target) take(ctx context.Context, o backupOptions, track *ui.Track) (*backedUp, error) {
 	began := t.env.Now()
-	facts, err := t.look(ctx)
+	facts, err := t.server(nil).Look(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +212,7 @@ func (t *target) take(ctx context.Context, o backupOptions, track *ui.Track) (*b
 func (t *target) locked(id, reason string, tell func(string)) *lock.Host {
 	name, machine := whoami()
 	return &lock.Host{
-		Client: t.client, File: lockFile, Tell: tell,
+		Client: t.client, File: run.LockFile, Tell: tell,
 		Holder: lock.Holder{User: name, Machine: machine, RunID: id, Reason: reason},
 	}
 }
@@ -245,7 +246,7 @@ func (t *target) pending(f *plan.Facts, o backupOptions) (p *backup.Pending, sta
 	if p != nil {
 		return p, stale, nil
 	}
-	id, err := t.newID()
+	id, err := run.NewID(t.env.Now())
 	if err != nil {
 		return nil, nil, err
 	}

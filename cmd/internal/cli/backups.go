@@ -325,39 +325,11 @@ func (t *target) choose(policy backup.Policy) ([]backup.Choice, error) {
 	if err != nil {
 		return nil, err
 	}
-	needed, err := t.neededBackups()
+	needed, err := t.server(nil).NeededBackups()
 	if err != nil {
 		return nil, err
 	}
 	return policy.Choose(list, needed), nil
-}
-
-// neededBackups are those of runs that can still go on or be taken back.
-func (t *target) neededBackups() (map[string]string, error) {
-	runs, err := t.runs()
-	if err != nil {
-		return nil, err
-	}
-	needed := map[string]string{}
-	if last, ok := lastUpgrade(runs); ok && !undone(runs, last.Run) {
-		needed[last.Run] = "a rollback of the last upgrade needs it"
-	}
-	for _, r := range runs {
-		if r.Interrupted() {
-			needed[r.Run] = "a run that was interrupted needs it"
-			if r.Action == journal.Restore {
-				p, _, err := t.planOf(r.Run)
-				if err != nil {
-					return nil, err
-				}
-				needed[sent(p)] = "a restore that was interrupted needs it"
-			}
-			if r.Undoes != "" {
-				needed[r.Undoes] = needed[r.Run]
-			}
-		}
-	}
-	return needed, nil
 }
 
 // prune decides once more, with nobody else at work on the host's folder, and

@@ -319,7 +319,7 @@ func (t *target) chooseCopies(ctx context.Context, policy backup.Policy) ([]back
 	if err != nil {
 		return nil, err
 	}
-	needed, err := t.neededBackups()
+	needed, err := t.server(nil).NeededBackups()
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
-	"liftalot/plan/journal"
 	"liftalot/plan/probe"
 )
 
@@ -60,7 +59,8 @@ func (s *session) check(ctx context.Context) error {
 }
 
 func (t *target) check(ctx context.Context) (*checked, error) {
-	f, err := t.look(ctx)
+	h := t.server(nil)
+	f, err := h.Look(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -73,30 +73,10 @@ func (t *target) check(ctx context.Context) (*checked, error) {
 	c.Variant = plan.VariantOf(f, rel)
 	c.Version, _ = plan.RunningVersion(f)
 	c.Checks = append(plan.Checks(f, t.settings(), rel), t.keyCheck(), clockCheck(f.Machine.Clock, t.env.Now()))
-	left, lerr := t.leftBehind(ctx, c.Variant, len(plan.Stopped(c.Checks)) > 0)
+	left, lerr := h.LeftBehind(ctx, c.Variant, len(plan.Stopped(c.Checks)) > 0)
 	c.Checks = slices.Concat(left, c.Checks)
-	t.hintsOfRun(c.Checks)
+	h.Hints(c.Checks)
 	return c, errors.Join(err, lerr, t.addSeen(f))
-}
-
-// hintsOfRun has a server that a run of ours has stopped, or was stopped in, started by
-// nobody's hand: what is there may be the new release, without anything that watches it.
-func (t *target) hintsOfRun(checks []plan.Check) {
-	runs, err := t.runs()
-	if err != nil || len(runs) == 0 {
-		return
-	}
-	last := runs[len(runs)-1]
-	if !last.Interrupted() && last.Outcome != journal.NeedsPerson {
-		return
-	}
-	for i := range checks {
-		if checks[i].Name == "server" && checks[i].Level == plan.Stop {
-			says, next := describe(t.host.Name, last)
-			checks[i].Detail += "; " + says
-			checks[i].Hint = next
-		}
-	}
 }
 
 // maxSkew is how far apart two clocks may be that somebody sets: a look takes seconds.

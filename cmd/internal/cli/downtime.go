@@ -64,7 +64,7 @@ func (t *target) downBefore(p *plan.Plan, records []journal.Record) (*apply.Down
 	if done.Downtime != nil || last.Run == p.ID || !last.Interrupted() {
 		return done.Downtime, nil
 	}
-	was, _, err := t.planOf(last.Run)
+	was, _, err := t.history().Plan(last.Run)
 	var damaged *journal.DamagedError
 	if errors.As(err, &damaged) {
 		return nil, nil // such as on the machine that adopted a later run

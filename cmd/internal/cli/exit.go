@@ -15,6 +15,7 @@ import (
 	"liftalot/plan/journal"
 	"liftalot/plan/probe"
 	"liftalot/plan/release"
+	"liftalot/plan/run"
 	"liftalot/plan/verify"
 	"liftalot/remote"
 	"liftalot/remote/lock"
@@ -136,6 +137,13 @@ func (a *app) complain(err error, hint string) {
 
 // classify finds the exit status of an error and the next thing to type.
 func classify(host string, err error) (code int, hint string) {
+	if state, ok := errors.AsType[*run.StateError](err); ok {
+		code = map[run.Why]int{run.Nothing: exitUsage, run.Stale: exitStale, run.Unfinished: exitInterrupted}[state.Why]
+		if state.Why == run.Refused {
+			code, _ = classify(host, state.Err)
+		}
+		return code, state.Hint
+	}
 	for _, c := range classes {
 		if code, hint, ok := c(host, err); ok {
 			return code, hint
@@ -353,8 +361,7 @@ func cancelClass(host string, err error) (int, string, bool) {
 }
 
 func lookClass(host string, err error) (int, string, bool) {
-	var look *lookError
-	if errors.As(err, &look) {
+	if _, ok := errors.AsType[*run.LookError](err); ok {
 		return exitCheck, fmt.Sprintf("%s does not answer as a server with a POSIX shell does: is it the one that is meant?", host), true
 	}
 	return 0, "", false
@@ -391,16 +398,16 @@ func ofRun(host string, action journal.Action, res apply.Result, err error) (int
 			return exitInterrupted, hint
 		}
 		if errors.Is(err, apply.ErrStopped) {
-			return exitCancelled, wayOn(host, action)
+			return exitCancelled, run.Resume(host, action)
 		}
 		if code == exitAuth || code == exitHostKey {
-			return exitInterrupted, waits(hint, wayOn(host, action))
+			return exitInterrupted, waits(hint, run.Resume(host, action))
 		}
 		var stale *apply.StaleError
 		if errors.As(err, &stale) {
 			return exitInterrupted, stuck(host, fmt.Sprintf(`put back what moved and go on, or "liftalot rollback %s" takes the run back`, host))
 		}
-		return exitInterrupted, wayOn(host, action)
+		return exitInterrupted, run.Resume(host, action)
 	case apply.NeedsPerson:
 		var migrated *apply.MigratedError
 		if errors.As(err, &migrated) && migrated.Unsure {
@@ -422,7 +429,7 @@ func ofRun(host string, action journal.Action, res apply.Result, err error) (int
 			return exitPerson, fmt.Sprintf("settle that on the host first, then: liftalot rollback %s", host)
 		}
 		if action == journal.Restore {
-			return exitPerson, stuck(host, wayOn(host, action))
+			return exitPerson, stuck(host, run.Resume(host, action))
 		}
 		return exitPerson, stuck(host, fmt.Sprintf(`"liftalot rollback %s" tries what is left again`, host))
 	}
@@ -434,11 +441,11 @@ func ofRun(host string, action journal.Action, res apply.Result, err error) (int
 
 // waits is the hint for a run whose host lets us in no more: how to get access back,
 // where that is known, and how the run goes on then.
-func waits(access, wayOn string) string {
+func waits(access, resume string) string {
 	if access != "" {
 		access += "; "
 	}
-	return access + "the run waits where it is: once the host lets you in again, " + wayOn
+	return access + "the run waits where it is: once the host lets you in again, " + resume
 }
 
 // named puts the host's name before an error that does not begin with it.

@@ -17,6 +17,7 @@ import (
 	"liftalot/plan/journal"
 	"liftalot/plan/probe"
 	"liftalot/plan/release"
+	"liftalot/plan/run"
 	"liftalot/plan/verify"
 	"liftalot/remote"
 	"liftalot/remote/lock"
@@ -55,8 +56,8 @@ func TestEveryErrorHasItsStatus(t *testing.T) {
 		{"compose refuses", &probe.CandidateError{}, exitCheck},
 		{"model differs", &plan.GuardError{}, exitCheck},
 		{"verification", &verify.Error{}, exitCheck},
-		{"a host that talks nonsense", looked(errors.New("x")), exitCheck},
-		{"a host that cannot be looked at", looked(remote.ErrNotStarted), exitUnreachable},
+		{"a host that talks nonsense", &run.LookError{Err: errors.New("x")}, exitCheck},
+		{"a host that cannot be looked at", &run.LookError{Err: remote.ErrNotStarted}, exitUnreachable},
 		{"stale", &apply.StaleError{}, exitStale},
 		{"backup", &backup.Unproven{}, exitBackup},
 		{"a bucket that refuses", &backup.Unproven{Err: &bucket.Error{Status: 403}}, exitAuth},

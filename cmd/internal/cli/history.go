@@ -13,6 +13,7 @@ import (
 	"liftalot/plan/apply"
 	"liftalot/plan/journal"
 	"liftalot/plan/report"
+	"liftalot/plan/run"
 )
 
 func (a *app) historyCommand() *cobra.Command {
@@ -95,17 +96,17 @@ func (t *target) past() (list []past, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, run := range journal.Runs(c.Records) {
-		one := past{Host: t.host.Name, Run: run.Run, Kind: kindOf(run.Action), Outcome: report.Words(run.Outcome), Begun: run.Begun, Ended: run.Ended}
+	for _, r := range journal.Runs(c.Records) {
+		one := past{Host: t.host.Name, Run: r.Run, Kind: run.Kind(r.Action), Outcome: report.Words(r.Outcome), Begun: r.Begun, Ended: r.Ended}
 		var who []string
-		for _, by := range report.Who(run.Run, c.Records) {
+		for _, by := range report.Who(r.Run, c.Records) {
 			who = append(who, by.User+"@"+by.Machine)
 		}
 		one.By = strings.Join(who, ", ")
-		if p, _, err := t.planOf(run.Run); err == nil {
+		if p, _, err := t.history().Plan(r.Run); err == nil {
 			one.From, one.To = p.From, p.To
 		}
-		done, err := t.result(run.Run)
+		done, err := t.result(r.Run)
 		if err != nil {
 			return list, err
 		}
@@ -118,11 +119,4 @@ func (t *target) past() (list []past, err error) {
 		list[len(list)-1].last = true
 	}
 	return list, nil
-}
-
-func kindOf(a journal.Action) string {
-	if a == journal.Apply {
-		return "upgrade"
-	}
-	return string(a)
 }

@@ -101,10 +101,11 @@ func TestTheCopyOfAnImageIsNamed(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(d.backupFolder(id), "manifest.json"), append(data, '\n'), 0o600))
 		must(t, os.WriteFile(filepath.Join(d.backupFolder(id), backup.Image+".age"), []byte("age"), 0o600))
 	}
-	if got, want := d.imageCopy("sha256:old"), filepath.Join(d.backupFolder("20261123T210405Z-0a1b2c"), backup.Image+".age"); got != want {
+	here := localBackups{d.target, nil}
+	if got, want := here.ImageFile("sha256:old"), filepath.Join(d.backupFolder("20261123T210405Z-0a1b2c"), backup.Image+".age"); got != want {
 		t.Errorf("found %q, want %q", got, want)
 	}
-	if got := d.imageCopy("sha256:other"); got != "" {
+	if got := here.ImageFile("sha256:other"); got != "" {
 		t.Errorf("found %q", got)
 	}
 }

@@ -5,9 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"liftalot/cmd/internal/ui"
-	"liftalot/plan"
 )
 
 // A container's log may repeat what stands in the client's files: from the first look of
@@ -21,16 +18,13 @@ func TestARunHidesTheSecretsOfTheHostsFiles(t *testing.T) {
 	must(t, err)
 	host := s.target(s.hosts[0])
 	defer host.close()
-	facts, err := host.look(t.Context())
+	facts, err := host.server(nil).Look(t.Context())
 	must(t, err)
 	secrets := facts.FileSecrets()
 	if len(secrets) == 0 {
 		t.Fatal("the files of the simulated server hold no secret")
 	}
-	progress := ui.NewProgress(a.err, ui.Quiet)
-	defer progress.Close()
-	p := &plan.Plan{}
-	_, err = host.desk(p, p, nil, progress.Host("web1")).Look(t.Context())
+	_, err = host.server(nil).LookAndRedact(t.Context())
 	must(t, err)
 	names := "chatalot chatalot-server postgres " + facts.Project.WorkingDir + " " + facts.Database.Container
 	a.out.Printf("%s\nlog: %s\n", names, strings.Join(secrets, " "))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"liftalot/inventory"
 	"liftalot/plan"
 	"liftalot/plan/journal"
+	"liftalot/plan/run"
 )
 
 // stopped leaves a run behind that was begun and has no end.
@@ -20,7 +22,7 @@ func (d *desk) stopped(t *testing.T, action journal.Action, p *plan.Plan) {
 	t.Helper()
 	data, err := p.Encode()
 	must(t, err)
-	file := d.runPlan(p.ID)
+	file := d.history().PlanFile(p.ID)
 	must(t, os.MkdirAll(filepath.Dir(file), 0o700))
 	must(t, os.WriteFile(file, data, 0o600))
 	j, err := journal.Open(d.folder(), journal.Options{Host: "web1", Purpose: "test", Now: time.Now()})
@@ -32,11 +34,11 @@ func (d *desk) stopped(t *testing.T, action journal.Action, p *plan.Plan) {
 
 func hintOf(t *testing.T, err error) string {
 	t.Helper()
-	var known *hostError
-	if !errors.As(err, &known) || known.code != exitInterrupted {
+	code, hint := classify("web1", err)
+	if code != exitInterrupted {
 		t.Fatalf("got %v, want that a run is unfinished", err)
 	}
-	return known.hint
+	return hint
 }
 
 // What is to be typed next is a command that takes the run, and no other.
@@ -48,22 +50,22 @@ func TestTheNextCommandFitsTheRunThatStopped(t *testing.T) {
 	} {
 		d := newDesk(t, "")
 		d.stopped(t, action, &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Upgrade})
-		if got := hintOf(t, d.unfinished()); got != want {
-			t.Errorf("plan after %s: %s", action, got)
+		if _, err := d.server(nil).Plan(t.Context()); hintOf(t, err) != want {
+			t.Errorf("plan after %s: %v", action, err)
 		}
-		runs, err := d.runs()
+		runs, err := d.history().Runs()
 		must(t, err)
-		if _, next := describe("web1", runs[0]); next != want {
+		if _, next := run.Describe("web1", runs[0]); next != want {
 			t.Errorf("status after %s: %s", action, next)
 		}
-		if _, err := d.applyJob(); action != journal.Apply && hintOf(t, err) != want {
+		if _, err := d.server(nil).NextApply(); action != journal.Apply && hintOf(t, err) != want {
 			t.Errorf("apply after %s: %v", action, err)
 		}
-		if _, err := d.restoreJob(t.Context(), "b1"); action != journal.Restore && hintOf(t, err) != want {
+		if _, err := d.server(nil).NextRestore(t.Context(), "b1"); action != journal.Restore && hintOf(t, err) != want {
 			t.Errorf("restore after %s: %v", action, err)
 		}
 	}
-	_, next := describe("web1", journal.RunState{Run: "x", Action: journal.Apply, Outcome: journal.NeedsPerson})
+	_, next := run.Describe("web1", journal.RunState{Run: "x", Action: journal.Apply, Outcome: journal.NeedsPerson})
 	if next != "liftalot rollback web1, which says whether --with-database is needed" {
 		t.Errorf("after a migration: %s", next)
 	}
@@ -77,11 +79,11 @@ func TestARestoreGoesOnOnlyWithItsOwnBackup(t *testing.T) {
 	p.Steps = []plan.Step{{ID: "send", Title: "send the dump", Op: plan.Op{Send: &plan.Send{Backup: "b1"}}}}
 	d.stopped(t, journal.Restore, p)
 	for _, id := range []string{"", "b1"} {
-		if j, err := d.restoreJob(t.Context(), id); err != nil || !j.resumes {
+		if j, err := d.server(nil).NextRestore(t.Context(), id); err != nil || !j.Resumes {
 			t.Errorf("%q: %+v, %v", id, j, err)
 		}
 	}
-	if _, err := d.restoreJob(t.Context(), "b2"); hintOf(t, err) == "" || !strings.Contains(err.Error(), "b1 was interrupted") {
+	if _, err := d.server(nil).NextRestore(t.Context(), "b2"); hintOf(t, err) == "" || !strings.Contains(err.Error(), "b1 was interrupted") {
 		t.Errorf("another backup: %v", err)
 	}
 	p.Steps[0].Op.Send.Backup = "../../globex/backups/b1"
@@ -122,21 +124,14 @@ func TestADecisionIsOfItsMoment(t *testing.T) {
 	d := newDesk(t, "")
 	p := &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Upgrade}
 	d.stopped(t, journal.Apply, p)
-	todo, err := d.applyJob()
+	todo, err := d.server(nil).NextApply()
 	must(t, err)
-	records := func() []journal.Record {
-		j, err := journal.Open(d.folder(), journal.Options{Host: "web1", Purpose: "test", Now: time.Now()})
-		must(t, err)
-		defer j.Close()
-		return j.Records()
-	}
-	must(t, todo.unchanged("web1", records()))
 	other := *p
 	other.ID = "20261123T220405Z-0a1b2c"
 	d.stopped(t, journal.Rollback, &other)
-	for _, err := range []error{todo.unchanged("web1", records()), d.end(t.Context(), todo)} {
-		var known *hostError
-		if !errors.As(err, &known) || known.code != exitStale || !strings.Contains(err.Error(), "nothing was changed") {
+	_, err = d.server(nil).CarryOut(t.Context(), todo)
+	for _, err := range []error{err, d.server(nil).Close(t.Context(), todo)} {
+		if code, _ := classify("web1", err); code != exitStale || !strings.Contains(err.Error(), "nothing was changed") {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -148,7 +143,7 @@ func TestPruneKeepsWhatARestoreNeeds(t *testing.T) {
 	p := &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Restoration}
 	p.Steps = []plan.Step{{ID: "send", Op: plan.Op{Send: &plan.Send{Backup: "b1"}}}}
 	d.stopped(t, journal.Restore, p)
-	needed, err := d.neededBackups()
+	needed, err := d.server(nil).NeededBackups()
 	must(t, err)
 	if needed["b1"] == "" {
 		t.Errorf("needed are %v", needed)
@@ -176,15 +171,10 @@ func TestAnotherRollbackTakesWhatTheFirstHasLeft(t *testing.T) {
 		{Step: "undo-edit", Do: journal.Done}, {Step: "undo-swap", Do: journal.Failed},
 	}}
 	runs := []journal.RunState{{Run: "up", Action: journal.Apply, Outcome: journal.Completed}, first}
-	if last, ok := lastUpgrade(runs); !ok || last.Run != "up" || undone(runs, "up") {
+	if last, ok := run.LastUpgrade(runs); !ok || last.Run != "up" || run.Undone(runs, "up") {
 		t.Errorf("the upgrade cannot be taken back any more: %+v", last)
 	}
-	for step, want := range map[string]bool{"edit": true, "swap": false, "sidecar": false} {
-		if got := takenBack(runs, "up", step); got != want {
-			t.Errorf("%s: taken back is %v", step, got)
-		}
-	}
-	says, next := describe("web1", first)
+	says, next := run.Describe("web1", first)
 	if !strings.HasPrefix(says, "the rollback failed at ") || next != "liftalot rollback web1, which says whether --with-database is needed" {
 		t.Errorf("%s; %s", says, next)
 	}
@@ -197,20 +187,27 @@ func TestARunThatIsStuckCanBeGivenUp(t *testing.T) {
 		d := newDesk(t, "")
 		d.flags.yes = true
 		d.stopped(t, action, &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Upgrade})
-		if d.unfinished() == nil {
+		unfinished := func() bool {
+			_, apply := d.server(nil).NextApply()
+			_, restore := d.server(nil).NextRestore(t.Context(), "b1")
+			return slices.ContainsFunc([]error{apply, restore}, func(err error) bool {
+				state, ok := errors.AsType[*run.StateError](err)
+				return ok && state.Why == run.Unfinished
+			})
+		}
+		if !unfinished() {
 			t.Fatal("the run is not in the way")
 		}
 		must(t, d.forget(t.Context()))
-		if err := d.unfinished(); err != nil {
-			t.Errorf("%s: %v", action, err)
+		if unfinished() {
+			t.Errorf("%s: the run is still in the way", action)
 		}
 		st, err := d.standing()
 		back := strings.Contains(st.Next, `if it is still the same server, "liftalot rollback web1"`)
-		if err != nil || !strings.Contains(st.Says, kindOf(action)+" was given up") || !strings.HasPrefix(st.Next, "liftalot check web1") || back != (action == journal.Apply) {
+		if err != nil || !strings.Contains(st.Says, run.Kind(action)+" was given up") || !strings.HasPrefix(st.Next, "liftalot check web1") || back != (action == journal.Apply) {
 			t.Errorf("%s: %+v, %v", action, st, err)
 		}
-		var none *nothingToDo
-		if err := d.forget(t.Context()); !errors.As(err, &none) {
+		if err := d.forget(t.Context()); err == nil || !strings.Contains(err.Error(), "no run of this machine is unfinished") {
 			t.Errorf("%s, once more: %v", action, err)
 		}
 	}
@@ -236,7 +233,7 @@ func TestARunThatWasGivenUpDoesNotComeBack(t *testing.T) {
 		{[]journal.RunState{up("0", journal.Completed), up("1", journal.GivenUp), back("1"), up("2", journal.RolledBack)}, "0"},
 		{[]journal.RunState{up("1", journal.Completed), up("2", journal.Completed), back("2")}, "1"},
 	} {
-		if last, ok := lastUpgrade(c.runs); !ok || last.Run != c.want {
+		if last, ok := run.LastUpgrade(c.runs); !ok || last.Run != c.want {
 			t.Errorf("%+v: %s, want %s", c.runs, last.Run, c.want)
 		}
 	}

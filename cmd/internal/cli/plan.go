@@ -2,16 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
-	"liftalot/plan/journal"
-	"liftalot/plan/probe"
 )
 
 func (a *app) planCommand() *cobra.Command {
@@ -30,113 +25,13 @@ changed on any host.
 
 func (s *session) plan(ctx context.Context) error {
 	all := collect(ctx, s, "plan", func(ctx context.Context, t *target) (*plan.Plan, error) {
-		p, err := t.plan(ctx)
-		if err == nil {
-			_, err = savePlan(t.planFile(), p)
+		p, err := t.server(nil).Plan(ctx)
+		if err != nil {
+			return nil, err
 		}
-		return p, err
+		return p, t.history().Save(p)
 	})
 	return present(s, "plans", all, s.printPlan)
-}
-
-// plan decides for one host, and holds the decision against the host's own
-// compose before anyone sees it.
-func (t *target) plan(ctx context.Context) (*plan.Plan, error) {
-	if err := t.unfinished(); err != nil {
-		return nil, err
-	}
-	f, err := t.look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	stop := plan.Stopped(plan.Checks(f, t.settings(), nil))
-	// Only with the release a host that is done is known from one that was left half way.
-	rel, err := t.resolve(ctx, f)
-	if err != nil && len(stop) == 0 {
-		return nil, err
-	}
-	left, lerr := t.leftBehind(ctx, plan.VariantOf(f, &rel), len(stop) > 0)
-	if lerr != nil {
-		return nil, lerr
-	}
-	if stop = slices.Concat(plan.Stopped(left), stop); len(stop) > 0 {
-		return nil, &plan.Refused{Host: t.host.Name, Checks: stop}
-	}
-	id, err := t.newID()
-	if err != nil {
-		return nil, err
-	}
-	p, edited, err := plan.Build(plan.Input{Facts: f, Settings: t.settings(), Release: rel, ID: id, Now: t.env.Now()})
-	if err != nil {
-		if refused, ok := errors.AsType[*plan.Refused](err); ok {
-			t.hintsOfRun(refused.Checks)
-		}
-		return nil, err
-	}
-	if !p.Empty() {
-		p.Warnings = append(p.Warnings, warnings(left)...)
-	}
-	if len(edited) == 0 {
-		return p, nil
-	}
-	files := map[string][]byte{}
-	for _, e := range edited {
-		files[e.Path] = e.Result.After
-	}
-	after, err := probe.Candidate(ctx, t.client, t.host.Name, f.Project, files)
-	if err != nil {
-		return nil, err
-	}
-	words, err := plan.Guard(t.host.Name, f.Model, after, edited)
-	if err != nil {
-		return nil, err
-	}
-	if stop := plan.Stopped(plan.Occupied(f, after)); len(stop) > 0 {
-		return nil, &plan.Refused{Host: t.host.Name, Checks: stop}
-	}
-	if words != "" {
-		p.Model = []string{words}
-	}
-	return p, nil
-}
-
-// unfinished refuses a new plan over a run that stopped half way: its own plan
-// is the only one that fits the host as it is.
-func (t *target) unfinished() error {
-	runs, err := t.runs()
-	if err != nil {
-		return err
-	}
-	if n := len(runs); n > 0 && runs[n-1].Interrupted() {
-		return t.unfinishedRun(runs[n-1])
-	}
-	return nil
-}
-
-// unfinishedRun refuses what cannot begin before a run that stopped has ended.
-func (t *target) unfinishedRun(r journal.RunState) error {
-	return &hostError{
-		host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, &unfinishedError{action: r.Action, run: r.Run}),
-		hint: wayOn(t.host.Name, r.Action),
-	}
-}
-
-// wayOn is what to type after a run that was interrupted: an upgrade can be taken
-// back as well, the others can only be gone on with.
-func wayOn(host string, action journal.Action) string {
-	if action == journal.Apply {
-		return fmt.Sprintf(`"liftalot apply %s" goes on with it, "liftalot rollback %s" takes it back`, host, host)
-	}
-	return fmt.Sprintf(`"liftalot %s %s" goes on with it`, action, host)
-}
-
-type unfinishedError struct {
-	action journal.Action
-	run    string
-}
-
-func (e *unfinishedError) Error() string {
-	return fmt.Sprintf("%s %s was interrupted and is not finished", e.action, e.run)
 }
 
 func (s *session) printPlan(p *plan.Plan) {

@@ -17,6 +17,7 @@ import (
 	"liftalot/plan"
 	"liftalot/plan/batch"
 	"liftalot/plan/journal"
+	"liftalot/plan/run"
 	"liftalot/remote/filelock"
 )
 
@@ -25,13 +26,13 @@ import (
 // is begun or has ended, so that after a crash it tells what is left. What was
 // done on a host is in that host's journal; the record never decides about it.
 type batchRecord struct {
-	Format int         `json:"format"`
-	ID     string      `json:"id"`
-	Verb   string      `json:"verb"` // upgrade, rollback or restore
-	By     operator    `json:"by"`
-	Begun  time.Time   `json:"begun"`
-	Ended  time.Time   `json:"ended,omitzero"`
-	Hosts  []batchHost `json:"hosts"`
+	Format int          `json:"format"`
+	ID     string       `json:"id"`
+	Verb   string       `json:"verb"` // upgrade, rollback or restore
+	By     run.Operator `json:"by"`
+	Begun  time.Time    `json:"begun"`
+	Ended  time.Time    `json:"ended,omitzero"`
+	Hosts  []batchHost  `json:"hosts"`
 
 	file string
 	mu   sync.Mutex
@@ -65,16 +66,9 @@ const (
 	resultHeld        result = "held back"
 )
 
-// operator is who did it, from where and with what.
-type operator struct {
-	User    string `json:"user"`
-	Machine string `json:"machine"`
-	Version string `json:"version"` // of liftalot
-}
-
-func whoWorks() operator {
+func whoWorks() run.Operator {
 	name, machine := whoami()
-	return operator{User: name, Machine: machine, Version: version()}
+	return run.Operator{User: name, Machine: machine, Version: version()}
 }
 
 func (s *session) batchFolder() string { return filepath.Join(s.state, "batches") }
@@ -336,15 +330,15 @@ func (r *batchRecord) name() string {
 // leftBy reports whether a run of an upgrade that did not come through is what a rollback
 // of the host would take back. Else that is an older upgrade, which was well before the
 // batch and is as well after it.
-func (s *session) leftBy(h inventory.Host, run string) bool {
+func (s *session) leftBy(h inventory.Host, id string) bool {
 	t := s.target(h)
 	defer t.close()
-	runs, err := t.runs()
+	runs, err := t.history().Runs()
 	if err != nil {
 		return true // the rollback says what is wrong with the journal
 	}
-	last, ok := lastUpgrade(runs)
-	return ok && last.Run == run && last.Outcome != journal.Completed
+	last, ok := run.LastUpgrade(runs)
+	return ok && last.Run == id && last.Outcome != journal.Completed
 }
 
 func (s *session) knows(host string) bool {

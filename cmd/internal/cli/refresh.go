@@ -59,7 +59,7 @@ func (s *session) refresh(ctx context.Context) error {
 }
 
 func (t *target) seeNow(ctx context.Context) (*seenNow, error) {
-	f, err := t.look(ctx)
+	f, err := t.server(nil).Look(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -159,16 +159,16 @@ func TestAPlanIsHeldAgainstWhatWasLearnedSince(t *testing.T) {
 	rel, err := d.ask(t)
 	must(t, err)
 	p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{{ID: "x"}}}
-	must(t, d.stillTrusted(p, nil))
+	must(t, d.server(nil).Trusted(p, nil))
 	_, err = d.vendor.SetRelease(t.Context(), fixture.Release{Version: "0.24.7"})
 	must(t, err)
 	_, err = d.ask(t)
 	must(t, err)
-	if code, said := d.ends(d.stillTrusted(p, nil)); code != exitTrust || !strings.Contains(said, "the manifest of channel") || !strings.Contains(said, "plan anew: liftalot plan web1") {
+	if code, said := d.ends(d.server(nil).Trusted(p, nil)); code != exitTrust || !strings.Contains(said, "the manifest of channel") || !strings.Contains(said, "plan anew: liftalot plan web1") {
 		t.Errorf("status %d:\n%s", code, said)
 	}
 	d.host.Allow = []string{"lost-signature"}
-	must(t, d.stillTrusted(p, nil))
+	must(t, d.server(nil).Trusted(p, nil))
 }
 
 // The file of before did not say what vouched for a release, so none of it counts

@@ -207,7 +207,7 @@ func (t *target) tell(keep func([]journal.RunState) []journal.RunState) ([]repor
 	}
 	var list []report.Run
 	for _, state := range keep(journal.Runs(c.Records)) {
-		p, _, err := t.planOf(state.Run)
+		p, _, err := t.history().Plan(state.Run)
 		if err != nil {
 			return list, err
 		}
@@ -403,7 +403,7 @@ func (t *target) evidence(claims []report.Claim) (evidence, error) {
 	}
 	e := evidence{Host: t.host.Name}
 	e.Head.Line, e.Head.SHA256 = c.Head()
-	runs, bad := report.Check(c, func(run string) ([]byte, error) { return os.ReadFile(t.runPlan(run)) })
+	runs, bad := report.Check(c, func(run string) ([]byte, error) { return os.ReadFile(t.history().PlanFile(run)) })
 	e.Runs = runs
 	for _, b := range bad {
 		e.Wrong = append(e.Wrong, string(b))

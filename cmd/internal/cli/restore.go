@@ -13,6 +13,7 @@ import (
 	"liftalot/plan"
 	"liftalot/plan/backup"
 	"liftalot/plan/journal"
+	"liftalot/plan/run"
 )
 
 func (a *app) restoreCommand() *cobra.Command {
@@ -152,12 +153,12 @@ func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drille
 	if err != nil {
 		return nil, err
 	}
-	facts, err := t.look(ctx)
+	facts, err := t.server(track).Look(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if facts.Database.Container != "" {
-		if err := t.rolesThere(ctx, facts, e.Manifest); err != nil {
+		if err := t.server(track).RolesThere(ctx, facts, e.Manifest); err != nil {
 			return nil, err
 		}
 	}
@@ -173,7 +174,7 @@ func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drille
 	if err != nil {
 		return nil, err
 	}
-	run, err := t.newID()
+	id, err = run.NewID(began)
 	if err != nil {
 		return nil, err
 	}
@@ -182,9 +183,9 @@ func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drille
 		return nil, err
 	}
 	defer func() { _ = local.Release() }()
-	host := t.locked(run, "drill", func(s string) { track.Say(s) })
+	host := t.locked(id, "drill", func(s string) { track.Say(s) })
 	defer func() { _ = host.Release(context.WithoutCancel(ctx)) }()
-	d := &backup.Drill{Host: host, Watch: t.client, Manifest: e.Manifest, Dir: e.Dir, Identity: own, Database: facts.Database, ID: run, Tell: onTrack(track)}
+	d := &backup.Drill{Host: host, Watch: t.client, Manifest: e.Manifest, Dir: e.Dir, Identity: own, Database: facts.Database, ID: id, Tell: onTrack(track)}
 	tables, rows, err := d.Run(ctx)
 	if err != nil {
 		return nil, err
@@ -204,117 +205,11 @@ func onTrack(track *ui.Track) func(backup.Event) {
 }
 
 func (s *session) restore(ctx context.Context, id string) error {
-	jobs := make([]job, 1)
+	jobs := make([]run.Job, 1)
 	errs := make([]error, 1)
 	errs[0] = s.one(ctx, s.hosts[0], func(ctx context.Context, t *target) (err error) {
-		jobs[0], err = t.restoreJob(ctx, id)
+		jobs[0], err = t.server(nil).NextRestore(ctx, id)
 		return err
 	})
 	return s.runAll(ctx, jobs, errs, string(plan.Restoration), careful{})
-}
-
-// restoreJob finds the restore that was interrupted, or decides a new one.
-func (t *target) restoreJob(ctx context.Context, id string) (todo job, err error) {
-	runs, err := t.runs()
-	if err != nil {
-		return job{}, err
-	}
-	defer func() { todo.head = headOf(runs) }()
-	if n := len(runs); n > 0 && runs[n-1].Interrupted() {
-		if runs[n-1].Action != journal.Restore {
-			return job{}, t.unfinishedRun(runs[n-1])
-		}
-		p, hash, err := t.planOf(runs[n-1].Run)
-		if err != nil {
-			return job{}, err
-		}
-		if under := sent(p); id != "" && id != under {
-			return job{}, &hostError{
-				host: t.host.Name, code: exitInterrupted,
-				err:  fmt.Errorf("%s: the restore of backup %s was interrupted and is not finished, so %s cannot be put back now", t.host.Name, under, id),
-				hint: wayOn(t.host.Name, journal.Restore),
-			}
-		}
-		return job{plan: p, was: p, hash: hash, resumes: true}, nil
-	}
-	e, err := t.chosen(ctx, id, nil)
-	if err != nil {
-		return job{}, err
-	}
-	facts, err := t.look(ctx)
-	if err != nil {
-		return job{}, err
-	}
-	if err := t.rolesThere(ctx, facts, e.Manifest); err != nil {
-		return job{}, err
-	}
-	losses, err := t.losses(ctx, facts, e.Manifest)
-	if err != nil {
-		return job{}, err
-	}
-	run, err := t.newID()
-	if err != nil {
-		return job{}, err
-	}
-	dump, _ := e.File(backup.Dump)
-	p, err := plan.BuildRestore(plan.RestoreInput{
-		Facts: facts, ID: run, Now: t.env.Now(), Losses: losses,
-		Backup: plan.Restorable{
-			ID: e.ID, Taken: e.Taken, Version: e.Version, Migration: e.Migration, OnHost: e.OnHost, Size: dump.Size, SHA256: dump.SHA256,
-		},
-	})
-	if err != nil {
-		return job{}, err
-	}
-	data, err := p.Encode()
-	return job{plan: p, was: p, hash: plan.Hash(data)}, err
-}
-
-// sent is the backup that a restore puts back.
-func sent(p *plan.Plan) string {
-	for _, s := range p.Steps {
-		if s.Op.Send != nil {
-			return s.Op.Send.Backup
-		}
-	}
-	return ""
-}
-
-// rolesThere makes sure that the host's database has the roles that a backup needs, before
-// anything is sent or dropped.
-func (t *target) rolesThere(ctx context.Context, f *plan.Facts, m *backup.Manifest) error {
-	missing, err := backup.MissingRoles(ctx, t.client, f.Database, m.NeededRoles())
-	if err != nil {
-		return fmt.Errorf("%s: %w", t.host.Name, err)
-	}
-	return plan.RolesThere(f, missing)
-}
-
-// losses says in words and numbers what a return to a backup loses.
-func (t *target) losses(ctx context.Context, f *plan.Facts, m *backup.Manifest) ([]string, error) {
-	live, err := backup.Counts(ctx, t.client, f.Database, m.HostClock) // rows have the host's time
-	if err != nil {
-		return nil, fmt.Errorf("%s: what would be lost cannot be counted: %w", t.host.Name, err)
-	}
-	return m.Loss(t.env.Now(), live), nil
-}
-
-// send puts a backup's dump onto the host.
-func (t *target) send(host backup.Runner, track *ui.Track) func(ctx context.Context, op plan.Send) error {
-	return func(ctx context.Context, op plan.Send) error {
-		own, err := t.opening(ctx)
-		if err != nil {
-			return err
-		}
-		m, err := backup.Load(t.backupFolder(op.Backup))
-		if err != nil {
-			return err
-		}
-		f, ok := m.File(backup.Dump)
-		if !ok || f.SHA256 != op.SHA256 || m.ID != op.Backup || m.Host != t.host.Name {
-			return &backup.Unproven{Host: t.host.Name, What: "the dump is not the one that was agreed on"}
-		}
-		s := &backup.Sender{Host: host, Manifest: m, Dir: t.backupFolder(op.Backup), Identity: own, Tell: track.Bytes}
-		return s.Send(ctx, f, op.Path, op.Copy)
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"liftalot/plan"
 	"liftalot/plan/backup"
 	"liftalot/plan/journal"
+	"liftalot/plan/run"
 )
 
 // filesBack is what became of the uploaded files of a host.
@@ -48,7 +49,7 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 	if err != nil {
 		return nil, err
 	}
-	facts, err := t.look(ctx)
+	facts, err := t.server(nil).Look(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +57,7 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 	if err != nil {
 		return nil, err
 	}
-	run, err := t.newID()
+	run, err := run.NewID(t.env.Now())
 	if err != nil {
 		return nil, err
 	}

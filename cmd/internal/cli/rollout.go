@@ -15,6 +15,7 @@ import (
 	"liftalot/plan"
 	"liftalot/plan/apply"
 	"liftalot/plan/batch"
+	"liftalot/plan/run"
 )
 
 // rollout is how many hosts are changed at a time, and what stops the rest: the
@@ -88,7 +89,7 @@ const clientLabel = "client"
 type batchRun struct {
 	*session
 	how    careful
-	jobs   map[string]job
+	jobs   map[string]run.Job
 	errs   map[string]error
 	hosts  map[string]inventory.Host
 	record *batchRecord
@@ -99,16 +100,16 @@ type batchRun struct {
 
 // runAll asks once and carries the jobs out, wave by wave. A host for which there
 // is an error in place of a job keeps no other one waiting.
-func (s *session) runAll(ctx context.Context, jobs []job, errs []error, verb string, how careful) error {
+func (s *session) runAll(ctx context.Context, jobs []run.Job, errs []error, verb string, how careful) error {
 	b := &batchRun{
-		session: s, how: how, jobs: map[string]job{}, errs: map[string]error{},
+		session: s, how: how, jobs: map[string]run.Job{}, errs: map[string]error{},
 		hosts: map[string]inventory.Host{}, results: map[string]finished{},
 	}
 	var members []batch.Host
 	for i, h := range s.hosts {
 		b.jobs[h.Name], b.errs[h.Name], b.hosts[h.Name] = jobs[i], errs[i], h
-		if errs[i] == nil && jobs[i].nothing == "" {
-			members = append(members, batch.Host{Name: h.Name, Kind: string(jobs[i].plan.Variant), Client: h.Labels[clientLabel]})
+		if errs[i] == nil && jobs[i].Nothing == "" {
+			members = append(members, batch.Host{Name: h.Name, Kind: string(jobs[i].Plan.Variant), Client: h.Labels[clientLabel]})
 		}
 	}
 	if !slices.Contains(errs, nil) {
@@ -177,11 +178,11 @@ func (b *batchRun) settle(ctx context.Context) {
 		switch {
 		case err != nil:
 			b.results[h.Name] = finished{Host: h.Name, Outcome: apply.NotBegun}.failed(h.Name, err)
-		case j.nothing != "":
-			done := finished{Host: h.Name, Run: j.plan.ID, Kind: j.plan.Kind, From: j.plan.From, To: j.plan.To, Outcome: apply.Completed, Nothing: j.nothing, Result: resultNothing}
-			if j.ends != "" {
+		case j.Nothing != "":
+			done := finished{Host: h.Name, Run: j.Plan.ID, Kind: j.Plan.Kind, From: j.Plan.From, To: j.Plan.To, Outcome: apply.Completed, Nothing: j.Nothing, Result: resultNothing}
+			if j.Closes != "" {
 				t := b.target(h)
-				if err := t.end(ctx, j); err != nil {
+				if err := t.server(nil).Close(ctx, j); err != nil {
 					done.Outcome, done.Nothing = apply.Interrupted, "" // it stays as it was
 					b.errs[h.Name], done = err, done.failed(h.Name, err)
 				}
@@ -204,7 +205,7 @@ func (b *batchRun) wave(ctx context.Context, progress *ui.Progress, number int, 
 			b.keep(b.heldBack(name, why), nil)
 			return nil
 		}
-		if err := b.record.begun(name, b.jobs[name].plan.ID, number); err != nil {
+		if err := b.record.begun(name, b.jobs[name].Plan.ID, number); err != nil {
 			b.ended(number, finished{Host: name, Outcome: apply.NotBegun}.failed(name, err), err)
 			return err
 		}
@@ -267,7 +268,7 @@ func (b *batchRun) hold(wave []batch.Host, why string) {
 }
 
 func (b *batchRun) heldBack(host, why string) finished {
-	p := b.jobs[host].plan
+	p := b.jobs[host].Plan
 	return finished{Host: host, Run: p.ID, Kind: p.Kind, From: p.From, To: p.To, Outcome: apply.NotBegun, Result: resultHeld, Held: why}
 }
 

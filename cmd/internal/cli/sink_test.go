@@ -23,6 +23,7 @@ import (
 	"liftalot/plan/journal"
 	"liftalot/plan/release"
 	"liftalot/plan/report"
+	"liftalot/plan/run"
 	"liftalot/plan/verify"
 	"liftalot/remote"
 	"liftalot/remote/lock"
@@ -154,7 +155,7 @@ func say(t *testing.T, s *session, attack string) {
 			t.Fatal(err)
 		}
 	}
-	says, next := describe(attack, poisoned[journal.RunState](attack))
+	says, next := run.Describe(attack, poisoned[journal.RunState](attack))
 	s.out.Printf("%s %s\n", says, next)
 	for _, v := range []any{p, f, poisoned[checked](attack), poisoned[standing](attack), poisoned[editedFile](attack)} {
 		if err := s.out.JSON(v); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan/journal"
+	"liftalot/plan/run"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -91,13 +92,13 @@ func (s *session) status() error {
 func (t *target) standing() (standing, error) {
 	name := t.host.Name
 	st := standing{Host: name, Backup: t.lastBackup()}
-	runs, err := t.runs()
+	runs, err := t.history().Runs()
 	if err != nil {
 		return st, err
 	}
 	if len(runs) == 0 {
 		st.Says, st.Next = "never touched from here", "liftalot check "+name
-		_, _, err := t.savedPlan()
+		_, _, err := t.history().Saved()
 		switch {
 		case err == nil:
 			st.Says, st.Next = "planned, not applied", "liftalot apply "+name
@@ -108,10 +109,10 @@ func (t *target) standing() (standing, error) {
 	}
 	last := runs[len(runs)-1]
 	st.Run = last.Run
-	st.Says, st.Next = describe(name, last)
+	st.Says, st.Next = run.Describe(name, last)
 	if holder, held := journal.Held(t.folder()); held && last.Interrupted() {
-		if holder.Purpose == kindOf(last.Action) { // as the run itself says, see carryOut
-			st.Says, st.Next = fmt.Sprintf("the %s is under way since %s UTC, in step %q (process %d)", kindOf(last.Action), last.Begun.UTC().Format(time.DateTime), last.Last.Step, holder.PID), ""
+		if holder.Purpose == run.Kind(last.Action) { // as the run itself says, see carryOut
+			st.Says, st.Next = fmt.Sprintf("the %s is under way since %s UTC, in step %q (process %d)", run.Kind(last.Action), last.Begun.UTC().Format(time.DateTime), last.Last.Step, holder.PID), ""
 		} else {
 			st.Says += fmt.Sprintf("; at work on it now: %s (process %d)", holder.Purpose, holder.PID)
 		}
@@ -125,59 +126,10 @@ func (t *target) standing() (standing, error) {
 // plannedSince reports whether the saved plan is newer than all that was done, and is
 // not done itself.
 func (t *target) plannedSince(runs []journal.RunState) bool {
-	p, _, err := t.savedPlan()
+	p, _, err := t.history().Saved()
 	if err != nil || p.Empty() || slices.ContainsFunc(runs, func(r journal.RunState) bool { return r.Run == p.ID }) {
 		return false
 	}
 	made, err := time.Parse(time.RFC3339, p.Created)
 	return err == nil && !made.Before(runs[len(runs)-1].Last.Time.Truncate(time.Second))
-}
-
-// describe tells a run in a sentence and names the next command.
-func describe(name string, r journal.RunState) (says, next string) {
-	at := r.Last.Time.UTC().Format(time.DateTime) + " UTC"
-	what := "upgrade"
-	if r.Action == journal.Rollback {
-		what = "rollback"
-	}
-	if r.Outcome == journal.GivenUp {
-		next = "liftalot check " + name
-		if r.Action == journal.Apply {
-			next += "; " + backFromGivenUp(name)
-		}
-		return fmt.Sprintf("the %s was given up at %s; what it had changed there stayed", kindOf(r.Action), at), next
-	}
-	if r.Action == journal.Restore {
-		return describeRestore(name, at, r)
-	}
-	switch r.Outcome {
-	case journal.Completed:
-		if r.Action == journal.Rollback {
-			return fmt.Sprintf("rolled back at %s", at), "liftalot plan " + name
-		}
-		return fmt.Sprintf("upgraded at %s", at), "liftalot verify " + name
-	case journal.RolledBack:
-		return fmt.Sprintf("an upgrade failed at %s and was taken back", at), "liftalot plan " + name
-	case journal.Abandoned:
-		return fmt.Sprintf("an upgrade stopped at %s before it changed anything", at), "liftalot plan " + name
-	case journal.NeedsPerson:
-		return fmt.Sprintf("the %s failed at %s, and the new version may have changed the database", what, at), "liftalot rollback " + name + ", which says whether --with-database is needed"
-	}
-	next = wayOn(name, r.Action)
-	if r.Action == journal.Apply && r.Last.Step == "swap" {
-		next = fmt.Sprintf(`"liftalot apply %s" looks how the swap ended: it goes on, or takes the upgrade back where the swap was cut off; "liftalot rollback %[1]s" takes it back`, name)
-	}
-	return fmt.Sprintf("the %s stopped at %s in step %q", what, at, r.Last.Step), next
-}
-
-func describeRestore(name, at string, r journal.RunState) (says, next string) {
-	switch r.Outcome {
-	case journal.Completed:
-		return fmt.Sprintf("its database was put back from a backup at %s", at), "liftalot verify " + name
-	case journal.RolledBack:
-		return fmt.Sprintf("a restore failed at %s and was taken back", at), "liftalot check " + name
-	case journal.Abandoned:
-		return fmt.Sprintf("a restore stopped at %s before it changed anything", at), "liftalot backups " + name
-	}
-	return fmt.Sprintf("the restore stopped at %s in step %q", at, r.Last.Step), wayOn(name, r.Action)
 }

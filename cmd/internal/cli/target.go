@@ -2,21 +2,14 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
-	"time"
 
 	"liftalot/inventory"
 	"liftalot/plan"
 	"liftalot/plan/backup"
-	"liftalot/plan/journal"
-	"liftalot/plan/probe"
 	"liftalot/plan/release"
 	"liftalot/remote"
 )
@@ -53,8 +46,6 @@ func (t *target) backups() string {
 }
 
 func (t *target) backupFolder(id string) string { return filepath.Join(t.backups(), id) }
-func (t *target) planFile() string              { return filepath.Join(t.folder(), "plan.json") }
-func (t *target) runPlan(id string) string      { return filepath.Join(t.folder(), "runs", id, "plan.json") }
 
 // knownHosts is our own file; the user's are only read.
 func (s *session) knownHosts() string { return filepath.Join(s.state, "known_hosts") }
@@ -94,55 +85,6 @@ func (t *target) hop(h inventory.Host) remote.Config {
 			return got.Reveal(), err
 		},
 	}
-}
-
-// look takes a fresh look at the host. It changes nothing there, so a line that
-// broke in the middle is no reason not to look again. A host that has let its time
-// pass in silence is not asked a second time: many wait behind it.
-func (t *target) look(ctx context.Context) (*plan.Facts, error) {
-	for tries := 1; ; tries++ {
-		f, err := probe.Look(ctx, t.client, probe.Options{Host: t.host.Name, ComposeDir: t.host.ComposeDir, Places: plan.Places()})
-		broke := errors.Is(err, remote.ErrUnknownOutcome) && !errors.Is(err, os.ErrDeadlineExceeded)
-		if !broke || tries == maxLooks {
-			return f, looked(err)
-		}
-		if perr := remote.Pause(ctx, lookPause); perr != nil {
-			return nil, looked(err)
-		}
-	}
-}
-
-// lookAndLearn takes a look at a host that is about to be changed, and tells the
-// redactor of what may be a secret in the client's files: from here on the words of its
-// containers are shown and kept, and they may repeat it.
-func (t *target) lookAndLearn(ctx context.Context) (*plan.Facts, error) {
-	f, err := t.look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range f.FileSecrets() {
-		t.secret.Add([]byte(s))
-	}
-	return f, nil
-}
-
-const (
-	maxLooks  = 3
-	lookPause = 2 * time.Second
-)
-
-// lookError is a look that told nothing. Why is inside; without a better reason
-// the host answers as no server does that could be lifted.
-type lookError struct{ err error }
-
-func (e *lookError) Error() string { return e.err.Error() }
-func (e *lookError) Unwrap() error { return e.err }
-
-func looked(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &lookError{err}
 }
 
 func (t *target) settings() plan.Settings {
@@ -188,16 +130,6 @@ func planRelease(r *release.Release) plan.Release {
 	}
 }
 
-// newID names a plan and its run: sortable, in UTC, and unlike any other even
-// when two laptops plan in the same second.
-func (t *target) newID() (string, error) {
-	tail := make([]byte, 3)
-	if _, err := rand.Read(tail); err != nil {
-		return "", fmt.Errorf("make an id: %w", err)
-	}
-	return t.env.Now().UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(tail), nil
-}
-
 // whoami is who a lock's loser reads.
 func whoami() (name, machine string) {
 	machine, _ = os.Hostname()
@@ -205,64 +137,4 @@ func whoami() (name, machine string) {
 		name = u.Username
 	}
 	return name, machine
-}
-
-// savedPlan reads a host's saved plan and its hash; without one the error is
-// [fs.ErrNotExist].
-func (t *target) savedPlan() (*plan.Plan, string, error) {
-	return readPlan(t.planFile(), fmt.Sprintf("\"liftalot plan %s\" makes a new one", t.host.Name))
-}
-
-// planOf reads the plan of a run and its hash. A journal that names a run has its plan
-// beside it.
-func (t *target) planOf(run string) (*plan.Plan, string, error) {
-	const hint = "put it back from a copy of the state folder: the way back of the run is in it"
-	p, hash, err := readPlan(t.runPlan(run), hint)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = &journal.DamagedError{Path: t.runPlan(run), Reason: "the plan of run " + run + " is gone; " + hint}
-	}
-	return p, hash, err
-}
-
-func readPlan(file, hint string) (*plan.Plan, string, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, "", err
-	}
-	p, err := plan.Decode(data)
-	var newer *plan.NewerError
-	switch {
-	case errors.As(err, &newer):
-		return nil, "", fmt.Errorf("%s: %w", file, err)
-	case err != nil:
-		return nil, "", &journal.DamagedError{Path: file, Reason: err.Error() + "; " + hint}
-	}
-	return p, plan.Hash(data), nil
-}
-
-// savePlan writes a plan and returns its hash.
-func savePlan(file string, p *plan.Plan) (string, error) {
-	data, err := p.Encode()
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return "", fmt.Errorf("save the plan: %w", err)
-	}
-	if err := journal.WriteFile(file, data, 0o600); err != nil {
-		return "", fmt.Errorf("save the plan: %w", err)
-	}
-	return plan.Hash(data), nil
-}
-
-// runs tells the host's history, without touching anything.
-func (t *target) runs() ([]journal.RunState, error) {
-	c, err := journal.Load(t.folder(), t.host.Name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return journal.Runs(c.Records), nil
 }

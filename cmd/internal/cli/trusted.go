@@ -6,41 +6,21 @@ import (
 
 	"liftalot/plan"
 	"liftalot/plan/apply"
-	"liftalot/plan/journal"
 	"liftalot/plan/release"
 )
 
-// stillTrusted holds a plan against what the inventory says of trust now: it may have
-// been made before the key's fingerprint changed or signatures were required, or on a
-// machine whose inventory says otherwise. A way back is free, and so is a run whose
-// swap is through: what it installs runs by then.
-func (t *target) stillTrusted(p *plan.Plan, records []journal.Record) error {
-	last := journal.Summarise(records)
-	begun := last.Run == p.ID
-	if p.Kind != plan.Upgrade || p.Empty() || begun && last.Step("swap").InEffect() {
-		return nil
+// Trusted implements [run.Release]: a plan may have been made before the key's fingerprint
+// changed or signatures were required, or on a machine whose inventory says otherwise.
+func (v vendorRelease) Trusted(p *plan.Plan) error {
+	if err := v.anotherKey(p); err != nil {
+		return err
 	}
-	err := t.anotherKey(p)
-	if err == nil && t.host.RequireSignature {
-		err = unsigned(p.Release, t.settings())
-	}
-	if err == nil {
-		err = t.asRemembered(p.Release)
-	}
-	if err == nil {
-		return nil
-	}
-	if begun {
-		return &hostError{
-			host: t.host.Name, code: exitInterrupted, err: fmt.Errorf("%s: run %s stopped half way and cannot be gone on with: %w", t.host.Name, p.ID, err),
-			hint: fmt.Sprintf(`"liftalot rollback %s" takes it back; it goes on only where the inventory accepts its release`, t.host.Name),
+	if v.host.RequireSignature {
+		if err := unsigned(p.Release, v.settings()); err != nil {
+			return err
 		}
 	}
-	code, _ := classify(t.host.Name, err)
-	return &hostError{
-		host: t.host.Name, code: code, err: named(t.host.Name, err),
-		hint: fmt.Sprintf("nothing was changed; look again and plan anew: liftalot plan %s", t.host.Name),
-	}
+	return v.asRemembered(p.Release)
 }
 
 // anotherKey refuses a plan that rests on another key of the vendor's, or would place

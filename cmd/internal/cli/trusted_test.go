@@ -8,6 +8,7 @@ import (
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
 	"liftalot/plan/journal"
+	"liftalot/plan/run"
 	"liftalot/testenv/fixture"
 )
 
@@ -46,9 +47,9 @@ func TestAPlanWithoutASignatureIsNotCarriedOut(t *testing.T) {
 			rel, err := d.ask(t)
 			must(t, err)
 			p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{{ID: "x"}}}
-			must(t, d.stillTrusted(p, nil)) // nothing is required
+			must(t, d.server(nil).Trusted(p, nil)) // nothing is required
 			d.host.RequireSignature = true
-			err = d.stillTrusted(p, nil)
+			err = d.server(nil).Trusted(p, nil)
 			if c.says == "" {
 				must(t, err)
 				_, err = d.ask(t)
@@ -64,7 +65,7 @@ func TestAPlanWithoutASignatureIsNotCarriedOut(t *testing.T) {
 			}
 			back := *p
 			back.Kind = plan.Rollback
-			must(t, d.stillTrusted(&back, nil))
+			must(t, d.server(nil).Trusted(&back, nil))
 		})
 	}
 }
@@ -102,9 +103,9 @@ func TestR3TheSocketProxyNeedsASignatureToo(t *testing.T) {
 			t.Errorf("%s: %s", name, rel.Vouched())
 		}
 		p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{{ID: "x"}}}
-		must(t, d.stillTrusted(p, nil))
+		must(t, d.server(nil).Trusted(p, nil))
 		d.host.Allow, d.host.ProxyDigests = nil, nil
-		if code, said := d.ends(d.stillTrusted(p, nil)); code != exitTrust || !strings.Contains(said, "for the socket proxy image") {
+		if code, said := d.ends(d.server(nil).Trusted(p, nil)); code != exitTrust || !strings.Contains(said, "for the socket proxy image") {
 			t.Errorf("%s, taken back: status %d:\n%s", name, code, said)
 		}
 	}
@@ -120,7 +121,7 @@ func TestAPlanWithAnotherKeyIsNotCarriedOut(t *testing.T) {
 		return plan.Step{ID: "secret-cosign_pub", Op: plan.Op{Secret: &plan.MakeFile{Source: plan.FromKey, Body: key}}}
 	}
 	p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{place(rel.Key)}}
-	must(t, d.stillTrusted(p, nil))
+	must(t, d.server(nil).Trusted(p, nil))
 	other := *p
 	other.Steps = []plan.Step{place([]byte("another key"))}
 	pinned := d.host.CosignKeySHA256
@@ -132,7 +133,7 @@ func TestAPlanWithAnotherKeyIsNotCarriedOut(t *testing.T) {
 		"another body": {&other, pinned},
 	} {
 		d.host.CosignKeySHA256 = c.pinned
-		code, said := d.ends(d.stillTrusted(c.plan, nil))
+		code, said := d.ends(d.server(nil).Trusted(c.plan, nil))
 		if code != exitStale || !strings.Contains(said, "and the inventory pins "+c.pinned) || !strings.Contains(said, "plan anew: liftalot plan web1") {
 			t.Errorf("%s: status %d:\n%s", name, code, said)
 		}
@@ -149,11 +150,11 @@ func TestABegunRunIsHeldAgainstTheInventoryToo(t *testing.T) {
 		{Kind: journal.RunBegun, Run: "a", Action: journal.Apply, Time: time.Now()},
 		{Kind: journal.Intent, Run: "a", Step: "swap", Time: time.Now()},
 	}
-	code, said := d.ends(d.stillTrusted(p, records))
+	code, said := d.ends(d.server(nil).Trusted(p, records))
 	if code != exitInterrupted || !strings.Contains(said, `"liftalot rollback web1" takes it back`) || !strings.Contains(said, "signatures are required") {
 		t.Errorf("status %d:\n%s", code, said)
 	}
-	must(t, d.stillTrusted(p, append(records, journal.Record{Kind: journal.Done, Run: "a", Step: "swap", Time: time.Now()})))
+	must(t, d.server(nil).Trusted(p, append(records, journal.Record{Kind: journal.Done, Run: "a", Step: "swap", Time: time.Now()})))
 }
 
 // Carrying out asks before anything of the host is.
@@ -162,7 +163,7 @@ func TestCarryOutAsksWhetherThePlanIsTrusted(t *testing.T) {
 	p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: plan.Release{KeySHA256: d.host.CosignKeySHA256}, Steps: []plan.Step{{ID: "x"}}}
 	progress := ui.NewProgress(d.err, ui.Quiet)
 	defer progress.Close()
-	_, err := d.carryOut(t.Context(), job{plan: p, was: p}, progress.Host("web1"))
+	_, err := d.carryOut(t.Context(), run.Job{Plan: p, Was: p}, progress.Host("web1"))
 	if code, said := d.ends(err); code != exitTrust {
 		t.Errorf("status %d:\n%s", code, said)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan/journal"
+	"liftalot/plan/run"
 	"liftalot/remote/lock"
 )
 
@@ -43,7 +44,7 @@ apply work again.
 }
 
 func (t *target) unlock(ctx context.Context) error {
-	h, held, err := lock.Inspect(ctx, t.client, lockFile)
+	h, held, err := lock.Inspect(ctx, t.client, run.LockFile)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (t *target) unlock(ctx context.Context) error {
 	if err := j.Append(journal.Record{Kind: journal.Note, Run: h.RunID, Time: t.env.Now().UTC(), Data: whose}); err != nil {
 		return err
 	}
-	if err := lock.Break(ctx, t.client, lockFile, h.RunID); err != nil {
+	if err := lock.Break(ctx, t.client, run.LockFile, h.RunID); err != nil {
 		return err
 	}
 	t.out.Printf("%s  is free\n", t.host.Name)

@@ -206,19 +206,19 @@ func TestATagMovesAfterThePlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{{ID: "x"}}}
-	if err := d.stillOffered(t.Context(), p, nil); err != nil {
+	if err := d.server(nil).Unchanged(t.Context(), p, nil); err != nil {
 		t.Errorf("nothing moved: %v", err)
 	}
 	if _, err := d.vendor.SetRelease(t.Context(), fixture.Release{Version: "0.24.6", MovedTag: true}); err != nil {
 		t.Fatal(err)
 	}
-	err = d.stillOffered(t.Context(), p, nil)
+	err = d.server(nil).Unchanged(t.Context(), p, nil)
 	if code, said := d.ends(err); code != exitStale || !strings.Contains(said, "hint: look again and plan anew: liftalot plan web1") {
 		t.Errorf("status %d:\n%s", code, said)
 	}
 	back := *p
 	back.Kind = plan.Rollback
-	if err := d.stillOffered(t.Context(), &back, nil); err != nil {
+	if err := d.server(nil).Unchanged(t.Context(), &back, nil); err != nil {
 		t.Errorf("a way back depends on the registry: %v", errors.Unwrap(err))
 	}
 }

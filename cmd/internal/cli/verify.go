@@ -43,11 +43,12 @@ func (s *session) verify(ctx context.Context, accept bool) error {
 }
 
 func (t *target) verify(ctx context.Context, accept bool) (*checked, error) {
-	was, run, back, err := t.lastRun()
+	h := t.server(nil)
+	was, last, back, err := h.Last()
 	if err != nil {
 		return nil, err
 	}
-	f, err := t.look(ctx)
+	f, err := h.Look(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -56,16 +57,13 @@ func (t *target) verify(ctx context.Context, accept bool) (*checked, error) {
 			return nil, err
 		}
 	}
-	want, err := t.wantNow(f, was, run, back)
+	want, err := t.wantNow(f, was, last, back)
 	if err != nil {
 		return nil, err
 	}
 	c := &checked{Host: t.host.Name, Variant: plan.VariantOf(f, releaseOf(was))}
 	c.Version, _ = plan.RunningVersion(f)
-	c.Checks = verify.Host(ctx, t.client, f, want)
-	if t.host.PublicURL != "" {
-		c.Checks = append(c.Checks, publicCheck(ctx, t.host.PublicURL))
-	}
+	c.Checks = h.Compare(ctx, f, want)
 	return c, t.addSeen(f)
 }
 
