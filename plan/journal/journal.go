@@ -56,9 +56,16 @@ func Open(dir string, opts Options) (*Journal, error) {
 		}
 		j.lock = lock
 	}
+	opened := false
+	defer func() {
+		if !opened { // also where a file system panics, as one does that stands for a killed process
+			_ = j.lock.Release()
+		}
+	}()
 	if err := j.open(opts.Now); err != nil {
-		return nil, errors.Join(err, j.lock.Release())
+		return nil, err
 	}
+	opened = true
 	return j, nil
 }
 

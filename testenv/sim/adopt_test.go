@@ -8,6 +8,7 @@ import (
 
 	"liftalot/plan/apply"
 	"liftalot/plan/journal"
+	"liftalot/plan/run"
 	"liftalot/testenv/sim/engine"
 	"liftalot/testenv/sim/pilot"
 )
@@ -54,8 +55,8 @@ func TestAnotherLaptopTakesARunOver(t *testing.T) {
 			s, a := server(t, engine.App{Boot: 2 * time.Second})
 			b := &pilot.Laptop{Dir: t.TempDir(), Config: a.Config, Release: a.Release, Now: time.Now, Name: "colleague"}
 			before := seen(t, s, state)
-			if err := b.Adopt(t.Context()); !errors.Is(err, pilot.ErrNoCopy) {
-				t.Fatalf("nothing was begun: %v", err)
+			if state, ok := errors.AsType[*run.StateError](b.Adopt(t.Context())); !ok || state.Why != run.Nothing {
+				t.Fatalf("nothing was begun: %v", state)
 			}
 			apply1 := func() error { _, err := a.Apply(t.Context()); return err }
 			if tt.back {

@@ -109,7 +109,10 @@ func (b *Bench) Duel(ctx context.Context, seed uint64) Duel {
 	var group sync.WaitGroup
 	for i, o := range both {
 		o.laptop.Name = o.name
-		o.laptop.Moment = func(pilot.Moment) {
+		o.laptop.Moment = func(m pilot.Moment) {
+			if m.What == pilot.Decide {
+				return
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			o.began = true

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"liftalot/plan/apply"
+	"liftalot/plan/run"
 	"liftalot/remote"
 	"liftalot/remote/lock"
 	"liftalot/testenv/sim"
@@ -208,7 +209,7 @@ func (t *trial) secrets() {
 func (t *trial) ghost(ctx context.Context) {
 	c := remote.NewClient(t.config)
 	defer c.Close()
-	holder, held, err := lock.Inspect(ctx, c, pilot.LockFile)
+	holder, held, err := lock.Inspect(ctx, c, run.LockFile)
 	switch {
 	case err != nil:
 		t.say("ask for the lock: %v", err)
@@ -219,10 +220,10 @@ func (t *trial) ghost(ctx context.Context) {
 	}
 }
 
-func (t *trial) unlock(ctx context.Context, run string) {
+func (t *trial) unlock(ctx context.Context, id string) {
 	c := remote.NewClient(t.config)
 	defer c.Close()
-	if err := lock.Break(ctx, c, pilot.LockFile, run); err != nil {
+	if err := lock.Break(ctx, c, run.LockFile, id); err != nil {
 		t.say("break the lock: %v", err)
 	}
 }
