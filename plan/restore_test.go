@@ -87,3 +87,24 @@ func TestRestoreRefusesANewerBackup(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Trap B6: the server removes uploaded files that the older database has no row of.
+func TestB6UploadsAfterTheDumpAreWarnedOf(t *testing.T) {
+	warned := func(p *Plan) bool {
+		text := strings.Join(p.Warnings, "\n")
+		return strings.Contains(text, "removes such files two hours after its start") && strings.Contains(text, "liftalot backup "+p.Host+" --with-files")
+	}
+	p, err := BuildRestore(restorable(recorded(t, "public")))
+	if err != nil || !warned(p) {
+		t.Errorf("restore: %v", err)
+	}
+	back := rollbackInput(t)
+	if p := rollback(t, back); warned(p) {
+		t.Error("the database stays, and so do the files")
+	}
+	back.WithDB = true
+	back.Facts.Database.Migrated = append(back.Facts.Database.Migrated, Migration{Version: 99, Success: true})
+	if p := rollback(t, back); !warned(p) {
+		t.Error("a rollback that puts the database back says nothing of the files")
+	}
+}
