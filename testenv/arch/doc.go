@@ -10,7 +10,7 @@
 //	rules_test.go    what code may not do, by reading every file
 //	linked_test.go   which modules reach the binary, and the platforms it builds for
 //	sbom_test.go     what make sbom writes
-//	evidence_test.go that tests which pages name exist
+//	security_test.go that what docs/security.md promises is held by a test
 //	front_test.go    the inventory in examples, and what the README names
 //
 // The rules are read from syntax, in a second; only the builds for other
