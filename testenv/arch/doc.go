@@ -10,8 +10,10 @@
 //	rules_test.go    what code may not do, by reading every file
 //	linked_test.go   which modules reach the binary, and the platforms it builds for
 //	sbom_test.go     what make sbom writes
-//	security_test.go that what docs/security.md promises is held by a test
-//	front_test.go    the inventory in examples, and what the README names
+//	evidence_test.go that what pages say is held by a test is held by one
+//	traps_test.go    that docs/traps.md explains each code that is cited
+//	architecture_test.go  that docs/architecture.md tells who imports whom
+//	front_test.go    the inventory in examples, and where pages lead
 //
 // The rules are read from syntax, in a second; only the builds for other
 // platforms take longer, the first time.

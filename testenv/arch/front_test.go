@@ -26,22 +26,89 @@ func TestExampleInventoryLoads(t *testing.T) {
 	}
 }
 
-// A reader follows these links and types these targets.
-func TestFrontDoorLeadsSomewhere(t *testing.T) {
+// pages are all that is written for readers, at the root and in docs.
+func pages(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	for _, pattern := range []string{"*.md", "docs/*.md"} {
+		list, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || len(list) == 0 {
+			t.Fatalf("%s: %d pages, %v", pattern, len(list), err)
+		}
+		for _, path := range list {
+			rel, err := filepath.Rel(root, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, filepath.ToSlash(rel))
+		}
+	}
+	return found
+}
+
+var (
+	link       = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	makeTarget = regexp.MustCompile("(?m)(?:^ *|`)make ([a-z]+)")
+	goPackage  = regexp.MustCompile(`\bgo (?:run|test|build|vet)(?: -[^ ]+(?: '[^']*')?)* (\./[a-zA-Z/]+)`)
+	ownPath    = regexp.MustCompile("`((?:cmd|docs|examples|inventory|plan|remote|testenv|\\.ci|\\.github)/[A-Za-z0-9_.*/-]+)`")
+	heading    = regexp.MustCompile(`(?m)^#+ (.*)$`)
+)
+
+// A reader follows these links, types these commands and opens these files. What they
+// name of liftalot's commands and flags is checked beside those, in cmd/internal/cli.
+func TestPagesLeadSomewhere(t *testing.T) {
 	makefile := read(t, "Makefile")
-	for _, page := range []string{"README.md", "CHANGELOG.md", "docs/dependencies.md"} {
+	for _, page := range pages(t) {
 		text := read(t, page)
-		for _, m := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(text, -1) {
-			if _, err := os.Stat(filepath.Join(root, filepath.Dir(page), m[1])); err != nil {
-				t.Errorf("%s links to %s, which is not there", page, m[1])
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(m[1], "://") {
+				checkLink(t, page, m[1])
 			}
 		}
-		for _, m := range regexp.MustCompile("(?m)(?:^ *|`)make ([a-z]+)").FindAllStringSubmatch(text, -1) {
+		for _, m := range makeTarget.FindAllStringSubmatch(text, -1) {
 			if !strings.Contains(makefile, "\n"+m[1]+":") {
 				t.Errorf("%s names make %s, which the Makefile does not know", page, m[1])
 			}
 		}
+		for _, m := range goPackage.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+				t.Errorf("%s names the package %s, which is not there", page, m[1])
+			}
+		}
+		for _, m := range ownPath.FindAllStringSubmatch(text, -1) {
+			if there, err := filepath.Glob(filepath.Join(root, m[1])); err != nil || len(there) == 0 {
+				t.Errorf("%s names %s, which is not there", page, m[1])
+			}
+		}
 	}
+}
+
+func checkLink(t *testing.T, page, target string) {
+	t.Helper()
+	file, anchor, _ := strings.Cut(target, "#")
+	path := page
+	if file != "" {
+		path = filepath.ToSlash(filepath.Join(filepath.Dir(page), file))
+	}
+	if _, err := os.Stat(filepath.Join(root, path)); err != nil {
+		t.Errorf("%s links to %s, which is not there", page, target)
+		return
+	}
+	if anchor == "" {
+		return
+	}
+	for _, m := range heading.FindAllStringSubmatch(read(t, path), -1) {
+		if anchorOf(m[1]) == anchor {
+			return
+		}
+	}
+	t.Errorf("%s links to %s, and %s has no such heading", page, target, path)
+}
+
+// anchorOf is the name that a heading gets where pages are shown as HTML.
+func anchorOf(heading string) string {
+	kept := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading), "")
+	return strings.ReplaceAll(kept, " ", "-")
 }
 
 func read(t *testing.T, path string) string {
