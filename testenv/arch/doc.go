@@ -6,14 +6,15 @@
 // rule that stands in the way of something good is changed here, in the commit
 // that needs it, with its reason.
 //
-//	rooms_test.go    who may import whom: the table of the rooms
-//	rules_test.go    what code may not do, by reading every file
-//	linked_test.go   which modules reach the binary, and the platforms it builds for
-//	sbom_test.go     what make sbom writes
-//	evidence_test.go that what pages say is held by a test is held by one
-//	traps_test.go    that docs/traps.md explains each code that is cited
+//	rooms_test.go         who may import whom: the table of the rooms
+//	rules_test.go         what code may not do, by reading every file
+//	linked_test.go        which modules reach the binary, and the platforms it builds for
+//	sbom_test.go          what make sbom writes
+//	evidence_test.go      that tests which pages name exist
+//	traps_test.go         that docs/traps.md explains each code that is cited
 //	architecture_test.go  that docs/architecture.md tells who imports whom
-//	front_test.go    the inventory in examples, and where pages lead
+//	front_test.go         the inventory in examples, and where pages lead
+//	workflow_test.go      that the public CI runs .ci/run and nothing else
 //
 // The rules are read from syntax, in a second; only the builds for other
 // platforms take longer, the first time.
