@@ -1,35 +1,10 @@
 package cli
 
 import (
-	"runtime/debug"
-
 	"github.com/spf13/cobra"
 
 	"liftalot/cmd/internal/ui"
 )
-
-func (a *app) versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			v := version()
-			if a.flags.json {
-				return a.out.JSON(map[string]any{"format": 1, "version": v})
-			}
-			a.out.Printf("liftalot %s\n", v)
-			return nil
-		},
-	}
-}
-
-// version is what the build says of itself.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
-}
 
 func (a *app) hostsCommand() *cobra.Command {
 	return &cobra.Command{
