@@ -23,9 +23,12 @@ both can be resumed.
 With several hosts the first of each variant goes ahead as a canary; the others
 follow when it is through. A variant that fails is held back, the others go on.
 Two hosts with the same label "client" are never changed at once. --retry-failed
-and --left go on with the last batch; a host that was rolled back needs a new plan
-first: liftalot plan --retry-failed.
-` + exitHelp,
+and --pending go on with the last batch; a host that was rolled back needs a new plan
+first: liftalot plan --retry-failed.`,
+		Example: `  liftalot apply acme
+  liftalot apply @eu --wave 25% --max-failures 1
+  liftalot apply --pending --yes`,
+		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitStale, exitHostKey, exitTrust, exitBackup, exitUnreachable, exitInterrupted, exitRolledBack, exitPerson, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			how, err := r.read(cmd.CommandPath())
 			if err != nil {

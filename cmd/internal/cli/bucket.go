@@ -152,8 +152,9 @@ func (a *app) pushCommand() *cobra.Command {
 		Long: `Sends every sound backup that is here and not in the host's bucket, sealed as it
 lies here. What is there whole is not sent again, so that the same command goes on
 after a break. "liftalot backup" does this for the backup it takes, and for those
-that were taken since the newest one there: this is for the rest. No host is asked.
-` + exitHelp,
+that were taken since the newest one there: this is for the rest. No host is asked.`,
+		Example:     `  liftalot backups push acme`,
+		Annotations: exitCodes(exitLocked, exitAuth, exitBackup, exitUnreachable, exitInterrupted, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.push(ctx) })
 		},

@@ -36,7 +36,7 @@ func TestARollbackLeavesWhatAnOlderOneLeft(t *testing.T) {
 // it has left on hosts: what it did not come to stays as it was.
 func TestARollbackGoesOnWithAnUpgrade(t *testing.T) {
 	f := newSimFleet(t, simHost{name: "a"}, simHost{name: "b"}, simHost{name: "c"})
-	if r := f.does(exitUsage, "plan", "--left"); !strings.Contains(r.stderr, "there was no upgrade yet") {
+	if r := f.does(exitUsage, "plan", "--pending"); !strings.Contains(r.stderr, "there was no upgrade yet") {
 		t.Errorf("%s", r.stderr)
 	}
 	f.does(exitDone, "plan")
@@ -48,7 +48,7 @@ func TestARollbackGoesOnWithAnUpgrade(t *testing.T) {
 	f.cutShort("c", "edit")
 	f.run("apply", "--yes", "--canary=false", "--parallel", "1", "b", "c")
 	f.letIn("b", true)
-	r := f.does(exitDone, "rollback", "--left", "--retry-failed", "--yes")
+	r := f.does(exitDone, "rollback", "--pending", "--retry-failed", "--yes")
 	if !strings.Contains(r.stderr, "of the last batch, the upgrade of 20") || !strings.Contains(r.stderr, ": 1 host") {
 		t.Errorf("%s", r.stderr)
 	}
@@ -57,7 +57,7 @@ func TestARollbackGoesOnWithAnUpgrade(t *testing.T) {
 			t.Errorf("%s", r.out)
 		}
 	}
-	if r := f.does(exitUsage, "rollback", "--left", "--retry-failed", "--yes"); !strings.Contains(r.stderr, "the rollback of 20") {
+	if r := f.does(exitUsage, "rollback", "--pending", "--retry-failed", "--yes"); !strings.Contains(r.stderr, "the rollback of 20") {
 		t.Errorf("%s", r.stderr)
 	}
 }
@@ -74,7 +74,7 @@ func (f *simFleet) cutShort(host, step string) {
 	})
 }
 
-// A report is of what its batch did, not of what an older one left, and a --left knows
+// A report is of what its batch did, not of what an older one left, and a --pending knows
 // what became of hosts that another terminal had not come to yet.
 func TestAReportLeavesOutWhatWasTakenOver(t *testing.T) {
 	f := newSimFleet(t, simHost{name: "a"}, simHost{name: "b"}, simHost{name: "c"}, simHost{name: "d", next: engine.App{Mode: engine.Crash}})
@@ -87,7 +87,7 @@ func TestAReportLeavesOutWhatWasTakenOver(t *testing.T) {
 	if !strings.Contains(r.out, "c  upgrade") || strings.Contains(r.out, "waiting") || strings.Contains(r.out, "d  upgrade") {
 		t.Errorf("%s", r.out)
 	}
-	f.does(exitUsage, "apply", "--left", "--yes")
+	f.does(exitUsage, "apply", "--pending", "--yes")
 	f.mend("d")
 	f.does(exitDone, "plan", "--retry-failed")
 	wantResults(t, f.summary(exitDone, "apply", "--retry-failed"), "d done(1,0)")

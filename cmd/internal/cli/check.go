@@ -19,8 +19,10 @@ func (a *app) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check [PATTERN...]", Short: "Say what stands in the way of an upgrade",
 		Long: `Looks at hosts and changes nothing: named checks that pass, warn or stop, each with
-a hint. The release is looked up too, so that what would be installed is known.
-` + exitHelp,
+a hint. The release is looked up too, so that what would be installed is known.`,
+		Example: `  liftalot check acme
+  liftalot check @eu '!globex'`,
+		Annotations: exitCodes(exitCheck, exitAuth, exitHostKey, exitTrust, exitUnreachable, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			if commands {
 				for _, c := range probe.Commands() {

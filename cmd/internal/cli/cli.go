@@ -136,9 +136,9 @@ type flags struct {
 	logFile   string
 	yes       bool
 
-	onlyFailed, onlyLeft bool     // of the last batch
-	batchOf              []string // what it may have done, of the command that is given
-	manifest             string   // of check and plan
+	onlyFailed, onlyPending bool     // of the last batch
+	batchOf                 []string // what it may have done, of the command that is given
+	manifest                string   // of check and plan
 }
 
 func (a *app) root() *cobra.Command {
@@ -173,15 +173,59 @@ own use for it: '!acme', '*.eu'. Without one, all hosts.`,
 	pf.BoolVarP(&a.flags.quiet, "quiet", "q", false, "only results and failures")
 	pf.BoolVarP(&a.flags.verbose, "verbose", "v", false, "also what hosts say while a step is under way")
 	pf.StringVar(&a.flags.logFile, "log-file", "", "add what happens to this file, one JSON object a line")
-	root.AddCommand(
-		a.initCommand(), a.hostsCommand(), a.trustCommand(), a.checkCommand(), a.planCommand(), a.applyCommand(),
-		a.verifyCommand(), a.rollbackCommand(), a.statusCommand(), a.adoptCommand(), a.backupCommand(), a.backupsCommand(), a.restoreCommand(), a.keyCommand(), a.unlockCommand(), a.sudoersCommand(), a.versionCommand(), a.composeCommand(),
-		a.historyCommand(), a.reportCommand(),
-	)
+	for _, g := range a.commands() {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, cmd := range g.commands {
+			cmd.GroupID = g.id
+		}
+		root.AddCommand(g.commands...)
+	}
+	root.AddCommand(a.composeCommand(), exitCodesTopic())
+	describeOwn(root)
+	addExitHelp(root)
 	marksWrongUse(root)
 	root.SetFlagErrorFunc(wrongUse)
 	a.completes(root)
 	return root
+}
+
+// commandGroup is commands that stand together in the help.
+type commandGroup struct {
+	id, title string
+	commands  []*cobra.Command
+}
+
+// commands are those that the help shows, in its order.
+func (a *app) commands() []commandGroup {
+	return []commandGroup{
+		{"start", "Get started:", []*cobra.Command{a.initCommand(), a.hostsCommand(), a.trustCommand(), a.sudoersCommand()}},
+		{"upgrade", "Upgrade:", []*cobra.Command{a.checkCommand(), a.planCommand(), a.applyCommand(), a.verifyCommand(), a.rollbackCommand()}},
+		{"backups", "Backups:", []*cobra.Command{a.backupCommand(), a.backupsCommand(), a.restoreCommand(), a.keyCommand()}},
+		{"recovery", "Recovery:", []*cobra.Command{a.adoptCommand(), a.unlockCommand(), a.forgetCommand()}},
+		{informationGroup, "Information:", []*cobra.Command{a.statusCommand(), a.historyCommand(), a.reportCommand(), a.versionCommand()}},
+	}
+}
+
+const informationGroup = "information"
+
+// describeOwn gives the commands that cobra adds by itself a place in the help, and what
+// every command has.
+func describeOwn(root *cobra.Command) {
+	root.SetHelpCommandGroupID(informationGroup)
+	root.SetCompletionCommandGroupID(informationGroup)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Example, cmd.Annotations = "  liftalot help exit-codes", exitCodes()
+		case "completion":
+			cmd.Short = "Print a completion script for your shell"
+			for _, shell := range cmd.Commands() {
+				shell.Example, shell.Annotations = fmt.Sprintf("  liftalot completion %s", shell.Name()), exitCodes()
+			}
+		}
+	}
 }
 
 // marksWrongUse marks what the commands below one say about their arguments.
@@ -198,6 +242,9 @@ func marksWrongUse(parent *cobra.Command) {
 func wrongUse(cmd *cobra.Command, err error) error {
 	if err == nil {
 		return nil
+	}
+	if renamed, ok := errors.AsType[*renamedError](err); ok {
+		err = renamed // without cobra's words on the value of a flag that has none
 	}
 	return &usageError{err, cmd.CommandPath()}
 }
@@ -218,8 +265,22 @@ func (a *app) addSelection(cmd *cobra.Command, kinds ...plan.RunKind) *cobra.Com
 	}
 	f := cmd.Flags()
 	f.BoolVar(&a.flags.onlyFailed, "retry-failed", false, "only hosts that failed in the last batch, or could not be reached")
-	f.BoolVar(&a.flags.onlyLeft, "left", false, "only hosts that the last batch did not come to, or was interrupted at")
+	f.BoolVar(&a.flags.onlyPending, "pending", false, "only hosts that the last batch did not come to, or was interrupted at")
+	renamedFlag(cmd, "left", "--pending")
 	return cmd
+}
+
+// renamedFlag answers a flag's former spelling with the one that it has now.
+func renamedFlag(cmd *cobra.Command, old, now string) {
+	cmd.Flags().BoolFunc(old, "say "+now, func(string) error { return &renamedError{old, now} })
+	cmd.Flags().Lookup(old).Hidden = true
+}
+
+// renamedError is the answer to a former spelling.
+type renamedError struct{ old, now string }
+
+func (e *renamedError) Error() string {
+	return fmt.Sprintf("--%s has another name now: say %s", e.old, e.now)
 }
 
 // usageError is a command line that cannot be understood.

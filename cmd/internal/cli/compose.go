@@ -35,10 +35,11 @@ func (a *app) composeEditCommand() *cobra.Command {
 		Long: `Applies the upgrade's edits to a local compose file, without a host, and prints the
 difference or the refusal. FILE itself is never changed; --output writes the
 edited bytes to another file. What only a host knows (override files, the merged
-model) is not looked at.
-` + exitHelp,
-		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return a.composeEdit(args[0], o) },
+model) is not looked at.`,
+		Example:     `  liftalot compose edit docker-compose.yml --output edited.yml`,
+		Annotations: exitCodes(exitCheck),
+		Args:        cobra.ExactArgs(1),
+		RunE:        func(_ *cobra.Command, args []string) error { return a.composeEdit(args[0], o) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.edit.Service, "service", "chatalot", "service of the chat server")

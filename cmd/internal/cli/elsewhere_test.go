@@ -124,7 +124,7 @@ func TestWhatWasGivenUpCanBeTakenBack(t *testing.T) {
 		f.does(exitCancelled, "apply", "--yes")
 		f.servers["a"].SetFault(nil)
 		const way = `"liftalot rollback a" takes back what it left`
-		for _, command := range [][]string{{"unlock", "--forget-run", "--yes", "a"}, {"status"}, {"check"}, {"plan"}} {
+		for _, command := range [][]string{{"forget", "--yes", "a"}, {"status"}, {"check"}, {"plan"}} {
 			r := f.run(command...)
 			said := r.out + r.stderr
 			at, byHand := strings.Index(said, way), strings.Index(said, "start what it names yourself")

@@ -21,36 +21,6 @@ import (
 	"liftalot/remote/lock"
 )
 
-// The exit statuses. With several hosts the worst one counts: 22, 23, 20, 21,
-// then the smallest of the rest.
-const (
-	exitDone        = 0
-	exitInternal    = 1
-	exitUsage       = 2
-	exitCheck       = 10
-	exitLocked      = 11
-	exitAuth        = 12
-	exitStale       = 13
-	exitHostKey     = 14
-	exitTrust       = 15
-	exitBackup      = 16
-	exitUnreachable = 17
-	exitInterrupted = 20
-	exitRolledBack  = 21
-	exitPerson      = 22
-	exitState       = 23
-	exitCancelled   = 130
-)
-
-const exitHelp = `
-Exit status: 0 done or nothing to do; 1 internal error; 2 wrong use or bad
-inventory; 10 a check says stop; 11 another operator holds the lock; 12 ssh,
-sudo, registry or bucket refused the login; 13 the plan is stale; 14 host key
-unknown or changed; 15 signature or trust; 16 backup failed or unproven; 17
-unreachable or timed out; 20 interrupted, can be resumed; 21 failed and rolled
-back; 22 needs a person; 23 local state damaged or newer; 130 cancelled. From 10
-to 17 nothing was changed.`
-
 // hostError is an error of one host with what a person needs to know of it.
 type hostError struct {
 	host string

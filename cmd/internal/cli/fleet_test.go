@@ -76,9 +76,9 @@ func TestABatchStopsSpreadingAFailure(t *testing.T) {
 	}
 
 	// What is left is what was not begun; what failed wants another plan.
-	wantResults(t, f.summary(exitDone, "apply", "--left", "full2"), "full2 done(1,0)")
-	wantResults(t, f.summary(exitDone, "apply", "--left"), "full3 done(1,0)")
-	f.does(exitUsage, "apply", "--left", "--yes")
+	wantResults(t, f.summary(exitDone, "apply", "--pending", "full2"), "full2 done(1,0)")
+	wantResults(t, f.summary(exitDone, "apply", "--pending"), "full3 done(1,0)")
+	f.does(exitUsage, "apply", "--pending", "--yes")
 	f.does(exitStale, "apply", "--retry-failed", "--yes")
 	f.mend("full1")
 	f.does(exitDone, "plan", "--retry-failed")
@@ -136,11 +136,11 @@ func TestANoBetweenWavesHoldsTheRestBack(t *testing.T) {
 			t.Errorf("the summary lacks %q:\n%s", want, r.out)
 		}
 	}
-	if !strings.Contains(r.stderr, "2 hosts were not begun: you said no to wave 2") || !strings.Contains(r.stderr, "liftalot apply --left") {
+	if !strings.Contains(r.stderr, "2 hosts were not begun: you said no to wave 2") || !strings.Contains(r.stderr, "liftalot apply --pending") {
 		t.Errorf("said %q", r.stderr)
 	}
 	f.stdin = "y\n"
-	f.does(exitDone, "apply", "--left", "--yes", "--wave", "1", "--pause", "ask")
+	f.does(exitDone, "apply", "--pending", "--yes", "--wave", "1", "--pause", "ask")
 }
 
 // An interrupt lets the step under way end, begins nothing more, and tells of every
@@ -157,7 +157,7 @@ func TestAnInterruptLeavesTheRest(t *testing.T) {
 	})
 	wantResults(t, f.summary(exitCancelled, "apply"), "a interrupted(1,130); b held back(0,0); c held back(0,0)")
 	f.servers["a"].SetFault(nil)
-	wantResults(t, f.summary(exitDone, "apply", "--left"), "a done(1,0); b done(2,0); c done(2,0)")
+	wantResults(t, f.summary(exitDone, "apply", "--pending"), "a done(1,0); b done(2,0); c done(2,0)")
 }
 
 // The hook reads documents on its input, in order; nothing of them is in its

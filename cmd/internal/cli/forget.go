@@ -4,10 +4,37 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
 )
+
+func (a *app) forgetCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "forget HOST...", Short: "Give up a run that nothing else can end",
+		Long: `Gives up the unfinished run of this machine on a host and does nothing on the host: for
+a server that was rebuilt or is gone, or where somebody has settled by hand what the
+run had left. Plan and apply work again then. What the run has changed on the host
+stays changed; its plan and its backup stay on this machine, and while it is the newest
+upgrade there "liftalot rollback" takes it back.`,
+		Example:     `  liftalot forget acme`,
+		Annotations: exitCodes(exitLocked, exitState, exitCancelled),
+		Args:        cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, patterns []string) error {
+			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error {
+				errs := make([]error, len(s.hosts))
+				for i, h := range s.hosts { // one question after the other
+					errs[i] = s.one(ctx, h, func(ctx context.Context, t *target) error { return t.forget(ctx) })
+				}
+				return gather(s.hosts, errs)
+			})
+		},
+	}
+	cmd.Flags().BoolVarP(&a.flags.yes, "yes", "y", false, "do not ask")
+	return cmd
+}
 
 // forget gives up an unfinished run of this machine.
 func (t *target) forget(ctx context.Context) error {
@@ -27,5 +54,5 @@ func (t *target) forget(ctx context.Context) error {
 
 // stuck names the way on of last resort.
 func stuck(host, resume string) string {
-	return fmt.Sprintf(`%s; if it is another server by now: "liftalot unlock %s --forget-run"`, resume, host)
+	return fmt.Sprintf(`%s; if it is another server by now: "liftalot forget %s"`, resume, host)
 }

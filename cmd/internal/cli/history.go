@@ -20,8 +20,9 @@ func (a *app) historyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "history [PATTERN...]", Short: "List what was done, the newest last",
 		Long: `Lists the runs of hosts from their journals: when, what, how it ended, by whom.
-"liftalot report RUN" tells one of them. No host is asked.
-` + exitHelp,
+"liftalot report RUN" tells one of them. No host is asked.`,
+		Example:     `  liftalot history acme`,
+		Annotations: exitCodes(exitState, exitCancelled),
 		RunE: func(_ *cobra.Command, patterns []string) error {
 			s, err := a.open(patterns)
 			if err != nil {

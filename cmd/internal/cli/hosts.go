@@ -9,6 +9,10 @@ import (
 func (a *app) hostsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "hosts [PATTERN...]", Short: "Show the resolved inventory",
+		Long: `Shows what liftalot makes of the inventory, with what comes from ssh_config and from
+defaults. No host is asked.`,
+		Example:     `  liftalot hosts @eu`,
+		Annotations: exitCodes(),
 		RunE: func(_ *cobra.Command, patterns []string) error {
 			s, err := a.open(patterns)
 			if err != nil {

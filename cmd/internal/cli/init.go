@@ -35,10 +35,10 @@ With --bundle it has one host per bundle.json of the vendor. Of such a file only
 
 KEY is name, address, port, user, channel, version, public_url, client,
 registry_address, registry_username or registry_token. The token is never copied:
-a variable is named instead, and what to set is said.
-
-Exit status: 0 done; 2 wrong use, or a file that cannot be understood.`,
-		RunE: func(_ *cobra.Command, args []string) error { return a.init(opt, args) },
+a variable is named instead, and what to set is said.`,
+		Example:     "  liftalot init > inventory.yml\n  liftalot init --ssh-config '*.eu' > inventory.yml",
+		Annotations: exitCodes(),
+		RunE:        func(_ *cobra.Command, args []string) error { return a.init(opt, args) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&opt.sshConfig, "ssh-config", false, "hosts of ~/.ssh/config, by PATTERN")

@@ -72,5 +72,5 @@ func TestASecondInterruptAccountsForEveryHost(t *testing.T) {
 	for _, s := range f.servers {
 		s.SetFault(nil)
 	}
-	f.does(exitDone, "apply", "--left", "--yes", "--retry-failed")
+	f.does(exitDone, "apply", "--pending", "--yes", "--retry-failed")
 }

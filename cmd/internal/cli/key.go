@@ -24,15 +24,16 @@ none: an age identity in the state folder, 0600. With --passphrase the new key i
 locked with a passphrase, which each backup and rollback then asks for. A key that
 is there is never written over.
 
-  (umask 077; liftalot key --recovery >recovery.key)     a second key, to be kept offline
-
-The recovery key is printed and not kept. Name its recipient in the inventory:
-every backup from then on opens with it too, when this machine is lost.
+With --recovery a second key, to be kept offline, is printed and not kept. Name its
+recipient in the inventory: every backup from then on opens with it too, when this
+machine is lost.
 
   defaults:
-    backup: {recipients: [age1…]}
-` + exitHelp,
-		Args: cobra.NoArgs,
+    backup: {recipients: [age1…]}`,
+		Example: `  liftalot key --passphrase
+  (umask 077; liftalot key --recovery >recovery.key)`,
+		Annotations: exitCodes(exitBackup, exitCancelled),
+		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if recovery && passphrase {
 				return wrongUse(cmd, errors.New("--recovery prints a key and --passphrase locks the one that is kept here: one at a time"))

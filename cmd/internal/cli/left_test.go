@@ -30,7 +30,7 @@ func TestWhatIsLeftStaysLeft(t *testing.T) {
 	}
 	f.does(exitDone, "apply", "--yes", "full1")
 	f.does(exitDone, "rollback", "--yes", "full1")
-	wantResults(t, f.summary(exitDone, "apply", "--left"), "full2 done(1,0); full3 done(2,0)")
+	wantResults(t, f.summary(exitDone, "apply", "--pending"), "full2 done(1,0); full3 done(2,0)")
 }
 
 // The page of an evening is of all of it, though the last batch was of what the first
@@ -40,7 +40,7 @@ func TestAReportIsOfTheWholeEvening(t *testing.T) {
 	f.does(exitDone, "plan")
 	f.stdin = "n\n"
 	f.does(exitCancelled, "apply", "--yes", "--wave", "1", "--pause", "ask")
-	f.does(exitDone, "apply", "--left", "--yes")
+	f.does(exitDone, "apply", "--pending", "--yes")
 	r := f.does(exitDone, "report", "last", "--client", "acme")
 	for _, host := range []string{"a1", "a2"} {
 		if !strings.Contains(r.out, host+"  upgrade ") {

@@ -15,8 +15,9 @@ func (a *app) planCommand() *cobra.Command {
 		Long: `Looks at hosts, looks up the release, and decides what would be done: each step with
 its reason and its undo, and the difference of every file. The host's own compose
 is asked what it makes of the edited file before anything is saved. Nothing is
-changed on any host.
-` + exitHelp,
+changed on any host.`,
+		Example:     `  liftalot plan acme`,
+		Annotations: exitCodes(exitCheck, exitAuth, exitHostKey, exitTrust, exitUnreachable, exitInterrupted, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.plan(ctx) })
 		},

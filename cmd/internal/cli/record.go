@@ -297,7 +297,7 @@ func (s *session) batchOf(id string) (*batchRecord, error) {
 // narrow keeps the hosts that the last batch of the command's kinds left in one of the
 // ways asked for.
 func (s *session) narrow() error {
-	if !s.flags.onlyFailed && !s.flags.onlyLeft {
+	if !s.flags.onlyFailed && !s.flags.onlyPending {
 		return nil
 	}
 	last, err := s.lastBatch(s.flags.batchOf...)
@@ -308,7 +308,7 @@ func (s *session) narrow() error {
 	takesBack := slices.Contains(s.flags.batchOf, string(plan.Rollback))
 	s.hosts = slices.DeleteFunc(s.hosts, func(h inventory.Host) bool {
 		was := last.find(h.Name)
-		if was == nil || (!s.flags.onlyFailed || !was.Result.isFailure()) && (!s.flags.onlyLeft || !was.Result.isLeft()) {
+		if was == nil || (!s.flags.onlyFailed || !was.Result.isFailure()) && (!s.flags.onlyPending || !was.Result.isLeft()) {
 			return true
 		}
 		return takesBack && was.verb != string(plan.Rollback) && !s.leftBy(h, was.Run)

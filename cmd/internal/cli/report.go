@@ -26,9 +26,10 @@ func (a *app) reportCommand() *cobra.Command {
 		Long: `Tells from the journals what was done on hosts: the last run of each, or the run or
 the batch of that name; "last" is the last batch. --html writes one page that can be
 mailed and printed, with nothing that is fetched from anywhere; --client takes the
-hosts of one client. No host is asked.
-` + exitHelp,
-		RunE: func(_ *cobra.Command, args []string) error { return a.report(args, o) },
+hosts of one client. No host is asked.`,
+		Example:     `  liftalot report last --client acme --html acme.html`,
+		Annotations: exitCodes(exitState, exitCancelled),
+		RunE:        func(_ *cobra.Command, args []string) error { return a.report(args, o) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.html, "html", "", "write the page to this file")
@@ -323,8 +324,9 @@ func (a *app) reportVerifyCommand() *cobra.Command {
 		Long: `Reads each host's journal, in which every line holds the hash of the one before, and
 the plan of every run, whose hash the journal has. With --page an earlier report is
 held against them too: a journal that was written anew no longer fits it. No host is
-asked.
-` + exitHelp,
+asked.`,
+		Example:     `  liftalot report verify acme --page acme.html`,
+		Annotations: exitCodes(exitState, exitCancelled),
 		RunE: func(_ *cobra.Command, patterns []string) error {
 			s, err := a.open(patterns)
 			if err != nil {

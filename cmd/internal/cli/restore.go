@@ -37,9 +37,10 @@ sends those. Nothing is removed, and a file that is newer on the server stays,
 unless --overwrite is said. Put the database back first: the server removes files
 that no row of it names.
 
-A backup that lies only in the bucket is brought here first, whole, and proven.
-` + exitHelp,
-		Args: cobra.RangeArgs(1, 2),
+A backup that lies only in the bucket is brought here first, whole, and proven.`,
+		Example:     `  liftalot restore acme 20261130T194109Z-0a1b2c --drill`,
+		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitStale, exitHostKey, exitBackup, exitUnreachable, exitInterrupted, exitRolledBack, exitPerson, exitState, exitCancelled),
+		Args:        cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.open(args[:1])
 			if err != nil {

@@ -22,8 +22,10 @@ changed since stays; the very image that ran, without a build; the sidecar gone.
 When the database was migrated meanwhile the old server cannot run on it: then
 --with-database puts the database back too, from the dump taken with the server
 stopped, and keeps the present one under another name. A server that was updated
-since, as from its admin panel, goes back only with --from-later.
-` + exitHelp,
+since, as from its admin panel, goes back only with --from-later.`,
+		Example: `  liftalot rollback acme --dry-run
+  liftalot rollback acme`,
+		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitStale, exitHostKey, exitBackup, exitUnreachable, exitInterrupted, exitPerson, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			policy, err := r.read(cmd.CommandPath())
 			if err != nil {

@@ -358,7 +358,7 @@ func (b *batchRun) outcome() (int, error) {
 	if left > 0 && (len(fleet.hosts) == 0 || b.interrupted(context.Background()) != "") {
 		fleet.hosts = append(fleet.hosts, &hostError{
 			code: exitCancelled, err: fmt.Errorf("%s not begun: %s", ui.Count(left, "host was", "hosts were"), why),
-			hint: fmt.Sprintf("liftalot %s --left goes on with them", verbOf(b.record.Verb)),
+			hint: fmt.Sprintf("liftalot %s --pending goes on with them", verbOf(b.record.Verb)),
 		})
 	}
 	return fleet.code(), fleet

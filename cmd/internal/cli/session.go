@@ -22,7 +22,7 @@ type session struct {
 	*app
 	inv     *inventory.Inventory
 	hosts   []inventory.Host
-	goesOn  *batchRecord // with --retry-failed and --left
+	goesOn  *batchRecord // with --retry-failed and --pending
 	state   string       // folder
 	asker   *ui.Asker
 	trusted remote.KnownFiles // what the hosts are held against

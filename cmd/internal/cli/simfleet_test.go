@@ -132,6 +132,9 @@ func (f *simFleet) start(offered bool, args []string) ran {
 		f.offer(a)
 	}
 	code := a.main(append([]string{"-i", f.inventory()}, args...))
+	if cmd := commandOf(f.t, args); cmd.HasParent() && !mayExit(cmd, code) {
+		f.t.Errorf("liftalot %s ended with %d, which the help of %q does not list", strings.Join(args, " "), code, cmd.CommandPath())
+	}
 	return ran{code, out.String(), stderr.String()}
 }
 

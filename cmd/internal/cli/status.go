@@ -22,8 +22,10 @@ func (a *app) statusCommand() *cobra.Command {
 		Use: "status [PATTERN...]", Short: "Say what this machine knows of each host, and what comes next",
 		Long: `Tells from the saved plans and journals where each host stands and names the next
 command. No host is asked, unless with --refresh: then each is looked at, and the
-table says what runs there and what the channel offers.
-` + exitHelp,
+table says what runs there and what the channel offers.`,
+		Example: `  liftalot status
+  liftalot status --refresh --watch`,
+		Annotations: exitCodes(exitCheck, exitAuth, exitHostKey, exitTrust, exitUnreachable, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			if watch && (a.flags.json || every < time.Second) {
 				return &usageError{errors.New("--watch is for people: not with --json, and at most once a second"), cmd.CommandPath()}

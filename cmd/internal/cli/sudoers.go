@@ -19,8 +19,9 @@ into a file in /etc/sudoers.d of each host. They are for the login user of the
 inventory and for the one program that every step of a plan is run by: /bin/sh as
 root. That is root, and no line that lets a Docker host be changed is less: who may
 start a container may do anything. What is run is in the plan, and what a look runs
-is printed by "liftalot check --commands". No host is asked.
-` + exitHelp,
+is printed by "liftalot check --commands". No host is asked.`,
+		Example:     `  liftalot sudoers acme`,
+		Annotations: exitCodes(),
 		RunE: func(_ *cobra.Command, patterns []string) error {
 			s, err := a.open(patterns)
 			if err != nil {

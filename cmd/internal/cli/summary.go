@@ -80,7 +80,7 @@ func (s *session) next(all []finished) {
 		}
 	}
 	if held := slices.ContainsFunc(all, func(r finished) bool { return r.Result == resultHeld }); held {
-		s.out.Printf("\nheld back: nothing was changed there. When the reason is settled: \"liftalot %s --left\"\n", verbOf(verbIn(all)))
+		s.out.Printf("\nheld back: nothing was changed there. When the reason is settled: \"liftalot %s --pending\"\n", verbOf(verbIn(all)))
 	}
 	var follow []string
 	whose := map[string][]string{}

@@ -26,9 +26,11 @@ func (a *app) trustCommand() *cobra.Command {
 known_hosts of the state folder. A jump host on the way that is not known yet
 comes first. With --fingerprint nothing is asked: a key with that fingerprint is
 remembered and any other is refused. It can be given more than once, for a jump
-host and the host behind it. A key that was revoked is refused, whoever agrees.
-` + exitHelp,
-		Args: cobra.MinimumNArgs(1),
+host and the host behind it. A key that was revoked is refused, whoever agrees.`,
+		Example: `  liftalot trust acme
+  liftalot trust acme --fingerprint SHA256:UER4nm+aP3yVR6etTZBJxBwXzub543OEpJjsYJ5dnS8`,
+		Annotations: exitCodes(exitAuth, exitHostKey, exitUnreachable, exitCancelled),
+		Args:        cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			for i, text := range fingerprints {
 				form, err := parseFingerprint(text)

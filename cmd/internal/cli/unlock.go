@@ -14,32 +14,23 @@ import (
 )
 
 func (a *app) unlockCommand() *cobra.Command {
-	var forget bool
 	cmd := &cobra.Command{
 		Use: "unlock HOST", Short: "Free a lock whose owner is gone",
 		Long: `Shows who holds the lock of a host and, once you agree, frees it. A lock frees
 itself when its owner's connection ends; this is for one that is dead without
 either side knowing, or for a laptop that sleeps. "liftalot adopt" then takes the
-run over.
-
-With --forget-run it gives up an unfinished run of this machine instead, and does
-nothing on the host: for a server that was rebuilt or is gone, so that plan and
-apply work again.
-` + exitHelp,
-		Args: cobra.ExactArgs(1),
+run over.`,
+		Example:     `  liftalot unlock acme`,
+		Annotations: exitCodes(exitLocked, exitAuth, exitHostKey, exitUnreachable, exitState, exitCancelled),
+		Args:        cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error {
-				return s.each(ctx, func(ctx context.Context, t *target) error {
-					if forget {
-						return t.forget(ctx)
-					}
-					return t.unlock(ctx)
-				})
+				return s.each(ctx, func(ctx context.Context, t *target) error { return t.unlock(ctx) })
 			})
 		},
 	}
 	cmd.Flags().BoolVarP(&a.flags.yes, "yes", "y", false, "do not ask")
-	cmd.Flags().BoolVar(&forget, "forget-run", false, "give up the unfinished run of this machine, and do nothing on the host")
+	renamedFlag(cmd, "forget-run", `"liftalot forget HOST"`)
 	return cmd
 }
 

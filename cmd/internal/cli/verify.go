@@ -21,8 +21,10 @@ image and the volumes of the other containers, and after a rollback the files to
 server that runs less than it was seen to run before is one that was lowered, as by a
 plain "docker compose up -d" after an update from the panel. Nothing is changed.
 --accept takes the release and the containers that run now as right from here on: on
-this machine, nothing is written on the host.
-` + exitHelp,
+this machine, nothing is written on the host.`,
+		Example: `  liftalot verify acme
+  liftalot verify acme --accept`,
+		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitHostKey, exitUnreachable, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.verify(ctx, accept) })
 		},

@@ -11,6 +11,10 @@ import (
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Long: `Prints the release that this program is and, for a build that is none, the commit it
+was built from.`,
+		Example:     `  liftalot version --json`,
+		Annotations: exitCodes(),
 		RunE: func(*cobra.Command, []string) error {
 			v := version()
 			if a.flags.json {
