@@ -11,8 +11,9 @@ GOTESTSUM    = gotest.tools/gotestsum@v1.13.0
 PLATFORMS    = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 # Without cgo and without paths of this machine, so that the same source gives
-# the same bytes.
-BUILD        = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w'
+# the same bytes; with the commit, where git knows it.
+VCS         := $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo true || echo false)
+FLAGS        = -trimpath -buildvcs=$(VCS) -ldflags=-s
 
 .DEFAULT_GOAL := help
 .PHONY: help build dist sbom demo test torture lint fuzz golden bench clean
@@ -21,20 +22,10 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/liftalot
-	$(BUILD) -o bin/liftalot ./cmd/liftalot
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -o bin/liftalot ./cmd/liftalot
 
-dist: ## build dist/ for six platforms, with checksums; refuses a build that is not reproducible
-	@rm -rf dist && mkdir dist
-	@for p in $(PLATFORMS); do \
-		out=dist/liftalot-$${p%/*}-$${p#*/}; \
-		case $$p in windows/*) out=$$out.exe;; esac; \
-		echo "$$out"; \
-		GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o $$out ./cmd/liftalot || exit 1; \
-	done
-	@cd dist && sha256sum * >SHA256SUMS
-	@$(BUILD) -a -o dist/again ./cmd/liftalot && \
-		cmp dist/again dist/liftalot-$$($(GO) env GOOS)-$$($(GO) env GOARCH)$$($(GO) env GOEXE) && rm dist/again && \
-		echo "the same bytes when built again: yes"
+dist: ## make a release in dist/: archives for six platforms, .deb, .rpm and checksums; refuses one that is not reproducible
+	@GO="$(GO)" FLAGS="$(FLAGS)" PLATFORMS="$(PLATFORMS)" .ci/dist
 
 sbom: build ## write bin/liftalot.cdx.json: what the binary is made of (CycloneDX)
 	@GO="$(GO)" .ci/sbom bin/liftalot >bin/liftalot.cdx.json

@@ -141,6 +141,9 @@ type flags struct {
 	manifest                string   // of check and plan
 }
 
+// Commands are all commands, for who writes manual pages and completions of them.
+func Commands() *cobra.Command { return newApp(Process()).root() }
+
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "liftalot",

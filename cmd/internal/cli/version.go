@@ -26,15 +26,13 @@ was built from.`,
 	}
 }
 
-// version is the tag that this program was built from and, without one, the commit:
-// "+dirty" says that files were changed since. A build that knows neither, such as one from
-// an unpacked archive of the source, is "(devel)".
+// version is that of this program.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return develVersion
 	}
-	return versionOf(info)
+	return VersionOf(info)
 }
 
 const develVersion = "(devel)"
@@ -42,7 +40,10 @@ const develVersion = "(devel)"
 // pseudoVersion is the end of what Go makes up for a commit that has no tag.
 var pseudoVersion = regexp.MustCompile(`[-.][0-9]{14}-[0-9a-f]{12}(\+.*)?$`)
 
-func versionOf(info *debug.BuildInfo) string {
+// VersionOf is the tag that a program was built from and, without one, the commit; "+dirty"
+// says that files were changed since. A build that knows neither, such as one from an
+// unpacked archive of the source, is "(devel)".
+func VersionOf(info *debug.BuildInfo) string {
 	named := info.Main.Version
 	if strings.HasPrefix(named, "v") && !pseudoVersion.MatchString(named) {
 		return strings.TrimPrefix(named, "v")

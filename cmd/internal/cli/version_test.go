@@ -21,7 +21,7 @@ func TestVersionIsTheTagOrTheCommit(t *testing.T) {
 		if c.commit != "" {
 			info.Settings = []debug.BuildSetting{{Key: "vcs.revision", Value: c.commit}, {Key: "vcs.modified", Value: c.modified}}
 		}
-		if got := versionOf(info); got != c.want {
+		if got := VersionOf(info); got != c.want {
 			t.Errorf("%q: version %q, want %q", c.module, got, c.want)
 		}
 	}
