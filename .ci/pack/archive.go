@@ -41,7 +41,7 @@ func in(folder string, files []file) (all []file) {
 }
 
 func (r *release) tarball(w io.Writer, files []file) error {
-	packed, err := gzip.NewWriterLevel(w, gzip.BestCompression)
+	packed, err := gzip.NewWriterLevel(w, gzip.DefaultCompression)
 	if err != nil {
 		return err
 	}

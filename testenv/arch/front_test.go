@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"liftalot/inventory"
+	"liftalot/plan"
 )
 
 func TestExampleInventoryLoads(t *testing.T) {
@@ -109,6 +110,43 @@ func checkLink(t *testing.T, page, target string) {
 func anchorOf(heading string) string {
 	kept := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading), "")
 	return strings.ReplaceAll(kept, " ", "-")
+}
+
+// A reader who has never heard of chatalot finds what it takes to begin.
+func TestReadmeAnswersAStranger(t *testing.T) {
+	readme := read(t, "README.md")
+	for what, want := range map[string]string{
+		"what chatalot is":            "\n- **chatalot** is ",
+		"what managed updates are":    "\n- **Managed updates** are ",
+		"how far the project is":      "\n**Status:** ",
+		"what a server must have":     "\n## What a server must have\n",
+		"how to install without a Go": "\n## Install\n",
+		"how to build":                "`make build`",
+		"the archives of a release":   "liftalot-" + release(t) + "-linux-amd64.tar.gz",
+		"the package for Debian":      "liftalot_" + release(t) + "-1_amd64.deb",
+		"the package for RPM":         "liftalot-" + release(t) + "-1.x86_64.rpm",
+		"where the exit codes are":    "`liftalot help exit-codes`",
+		"what a server's states mean": "\n## Where a server can stand\n",
+	} {
+		if !strings.Contains(readme, want) {
+			t.Errorf("README.md does not say %s: %q is not in it", what, want)
+		}
+	}
+	for _, v := range []plan.Variant{plan.Full, plan.Staged, plan.Partial, plan.Half, plan.Done} {
+		if n := strings.Count(readme, "\n| `"+string(v)+"` |"); n != 1 {
+			t.Errorf("README.md explains the state %q %d times, want once", v, n)
+		}
+	}
+}
+
+// release is the newest release of the changelog.
+func release(t *testing.T) string {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^## \[?([0-9]+\.[0-9]+\.[0-9]+)`).FindStringSubmatch(read(t, "CHANGELOG.md"))
+	if m == nil {
+		t.Fatal("CHANGELOG.md names no release")
+	}
+	return m[1]
 }
 
 func read(t *testing.T, path string) string {

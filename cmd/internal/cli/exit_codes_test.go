@@ -91,3 +91,33 @@ func TestStoriesEndWithListedExitCodes(t *testing.T) {
 		t.Errorf("only %d lines were found, of well over a hundred", found)
 	}
 }
+
+// The README lists every command once, and every exit status with its words.
+func TestReadmeListsCommandsAndExitCodes(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
+	must(t, err)
+	_, table, found := strings.Cut(string(text), "\n## Commands\n")
+	table, _, ends := strings.Cut(table, "\n## ")
+	if !found || !ends {
+		t.Fatal("README.md has no list of the commands")
+	}
+	var first strings.Builder // the names, of each row
+	for _, line := range strings.Split(table, "\n") {
+		if cells := strings.Split(line, "|"); len(cells) > 2 {
+			first.WriteString(cells[1])
+		}
+	}
+	for _, g := range newApp(Process()).commands() {
+		for _, cmd := range g.commands {
+			if strings.Count(first.String(), "`"+cmd.Name()+"`") != 1 {
+				t.Errorf("the README's table of commands does not have %s once", cmd.Name())
+			}
+		}
+	}
+	plain := strings.NewReplacer("*", "").Replace(string(text))
+	for _, e := range exitMeanings() {
+		if !strings.Contains(plain, "| "+strconv.Itoa(e.code)+" | "+e.meaning+" |") {
+			t.Errorf("the README does not say that %d is %q", e.code, e.meaning)
+		}
+	}
+}
