@@ -130,7 +130,7 @@ func (b *builder) plan() *Plan {
 	b.edits()
 	b.sidecar()
 	b.swap()
-	b.add(Step{ID: "verify", Title: "verify the upgraded server", Op: Op{Verify: &Verify{Version: p.To}},
+	b.add(Step{ID: "verify", Title: "verify the upgraded server", Op: Verify{Version: p.To},
 		Reason: "health, version, image and the updater are looked at once more, from outside the swap"})
 	p.Steps = b.steps
 	for _, e := range b.edited {
@@ -217,7 +217,7 @@ func BackupOf(f *Facts, id, dir string, limit time.Duration) Backup {
 func (b *builder) backup() {
 	bk := BackupOf(b.in.Facts, b.in.ID, b.backupDir(), b.in.Settings.DumpTimeout)
 	b.add(Step{
-		ID: "backup", Title: "back up database, secrets, .env and compose files", Op: Op{Backup: &bk},
+		ID: "backup", Title: "back up database, secrets, .env and compose files", Op: bk,
 		Reason: "nothing is changed before a backup is on this machine and read to its end",
 		NoUndo: "a backup stays: on the host in " + bk.Dir + " and on this machine",
 	})
@@ -232,7 +232,7 @@ func (b *builder) record() {
 	op := Record{Folder: b.recordDir(), Containers: []RecordedTarget{{Name: server.Name, ID: server.ID}}}
 	op.Containers = append(op.Containers, recordedDependents(b.in.Facts, dependents(b.in.Facts, server.Name, ""), "")...)
 	b.add(Step{
-		ID: "record", Title: "write down what the server's container is made of", Op: Op{Record: &op},
+		ID: "record", Title: "write down what the server's container is made of", Op: op,
 		Reason: "going back makes exactly the container that runs now, whatever the files, variables and registries say by then",
 		NoUndo: "the record stays with the backup on the host, for root only, in " + op.Folder,
 	})
@@ -242,8 +242,8 @@ func (b *builder) pull() {
 	r := b.in.Release
 	b.add(Step{
 		ID: "pull", Title: "pull the release's images by digest",
-		Op: Op{Pull: &Pull{Registry: registryOf(r.Server.Repo), Login: b.in.Settings.Credentials,
-			Refs: []string{r.Server.ByDigest(), r.Updater.ByDigest(), r.Proxy.ByDigest()}}},
+		Op: Pull{Registry: registryOf(r.Server.Repo), Login: b.in.Settings.Credentials,
+			Refs: []string{r.Server.ByDigest(), r.Updater.ByDigest(), r.Proxy.ByDigest()}},
 		Reason: "all that can fail without downtime comes before the downtime",
 		NoUndo: "images are only added; nothing uses them until the swap",
 	})
@@ -265,7 +265,7 @@ func (b *builder) tag() {
 	server, _ := b.in.Facts.Server()
 	b.add(Step{
 		ID: "tag", Title: "give the running image a name of its own",
-		Op:     Op{Tag: &Tag{ImageID: server.ImageID, Name: b.rollbackTag()}},
+		Op:     Tag{ImageID: server.ImageID, Name: b.rollbackTag()},
 		Reason: "rollback returns to exactly this image and builds nothing",
 		NoUndo: "the name stays until you remove it: it costs no space while the image is in use",
 	})
@@ -284,9 +284,8 @@ func (b *builder) names() {
 	}{{"server", b.in.Release.Server}, {"updater", b.in.Release.Updater}, {"proxy", b.in.Release.Proxy}} {
 		op.Images = append(op.Images, ImageName{Ref: i.ref.ByDigest(), Name: i.ref.Pinned(PinTag), Keep: fmt.Sprintf("%s-%s", b.rollbackTag(), i.what)})
 	}
-	back := Names{Images: op.Images, Back: true}
 	b.add(Step{
-		ID: "names", Title: "give the pulled images their tags", Op: Op{Names: &op}, Undo: &Op{Names: &back},
+		ID: "names", Title: "give the pulled images their tags", Op: op, Undo: Names{Images: op.Images, Back: true},
 		Reason: "the compose file names them by tag (pin: tag), and each tag must be the very image that was verified",
 	})
 }
@@ -303,7 +302,7 @@ func (b *builder) login() {
 	d := b.in.Facts.Database
 	b.add(Step{
 		ID: "db-login", Title: "log in to the database with the updater's password",
-		Op:     Op{Login: &Login{Container: d.Container, User: d.User, Database: d.Name, File: b.secretPath("db_password")}},
+		Op:     Login{Container: d.Container, User: d.User, Database: d.Name, File: b.secretPath("db_password")},
 		Reason: "a wrong password would show only later, as an updater that keeps restarting",
 	})
 }
@@ -315,9 +314,8 @@ func (b *builder) edits() {
 			id += "-" + strconv.Itoa(i+1)
 		}
 		op := Edit{Path: e.Path, Before: Hash(e.Result.Before), After: Hash(e.Result.After), Splices: e.Result.Splices, Project: b.in.Facts.Project}
-		undo := Unedit(op)
 		b.add(Step{
-			ID: id, Title: "edit " + path.Base(e.Path), Op: Op{Edit: &op}, Undo: &Op{Unedit: &undo},
+			ID: id, Title: "edit " + path.Base(e.Path), Op: op, Undo: RevertEdit(op),
 			Reason: reasons(e.Result.Splices),
 		})
 	}
@@ -349,15 +347,15 @@ func (b *builder) sidecar() {
 	}
 	b.add(Step{
 		ID: "sidecar", Title: "start socket proxy and updater beside the running server",
-		Op: Op{Up: &Up{Project: f.Project, Profile: "updater", Services: []string{ProxyService, UpdaterService},
-			Settled: b.settled, NoDeps: b.noDeps}},
-		Undo:   &Op{Down: &down},
+		Op: Up{Project: f.Project, Profile: "updater", Services: []string{ProxyService, UpdaterService},
+			Settled: b.settled, NoDeps: b.noDeps},
+		Undo:   down,
 		Reason: "the server and the database are not touched: before it starts anything compose is asked whether it would recreate them",
 	})
 	b.add(Step{
 		ID: "gate", Title: "hold the updater against all it needs",
-		Op: Op{Gate: &Gate{Project: f.Project, Updater: UpdaterService, Proxy: ProxyService, Server: b.aim.server, Secrets: updaterSecrets,
-			Images: map[string]string{UpdaterService: r.Updater.ByDigest(), ProxyService: r.Proxy.ByDigest()}}},
+		Op: Gate{Project: f.Project, Updater: UpdaterService, Proxy: ProxyService, Server: b.aim.server, Secrets: updaterSecrets,
+			Images: map[string]string{UpdaterService: r.Updater.ByDigest(), ProxyService: r.Proxy.ByDigest()}},
 		Reason: "stable, healthy, through the proxy to the engine, every secret readable: all before the server is touched",
 	})
 }
@@ -401,7 +399,7 @@ func (b *builder) swap() {
 	// The files go back on their own, three-way, before the server does.
 	back.Back, back.Version, back.ImageRef, back.Dump, back.Files = true, "", "", "", nil
 	b.add(Step{
-		ID: "swap", Title: "replace the server's container", Op: Op{Swap: &s}, Undo: &Op{Swap: &back},
+		ID: "swap", Title: "replace the server's container", Op: s, Undo: back,
 		Reason: fmt.Sprintf("one job on the host that ends healthy on %s within %s or goes back by itself, whatever happens to this connection", b.in.Release.Version, time.Duration(limit)*time.Second),
 	})
 }
@@ -457,7 +455,8 @@ func (b *builder) deviations() []string {
 // makes reports whether a step writes a secret, rather than open one that is there.
 func (b *builder) makes(id string) bool {
 	return slices.ContainsFunc(b.steps, func(s Step) bool {
-		return s.ID == id && s.Op.Secret != nil && s.Op.Secret.Source != FromItself
+		op, ok := s.Op.(WriteSecret)
+		return ok && s.ID == id && op.Source != FromItself
 	})
 }
 

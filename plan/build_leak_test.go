@@ -39,11 +39,11 @@ func TestASecretOfABuildIsNotInThePlan(t *testing.T) {
 				t.Fatal("no file is edited")
 			}
 			before, want := edited[0].Result.Before, edited[0].Result.After
-			after, err := compose.Replay(before, step.Op.Edit.Splices)
-			if err != nil || !bytes.Equal(after, want) || Hash(after) != step.Op.Edit.After || !bytes.Contains(after, []byte("# Was: build:")) {
+			after, err := compose.Replay(before, step.Op.(Edit).Splices)
+			if err != nil || !bytes.Equal(after, want) || Hash(after) != step.Op.(Edit).After || !bytes.Contains(after, []byte("# Was: build:")) {
 				t.Errorf("%v\n%s", err, after)
 			}
-			ours, err := compose.Replay(before, step.Undo.Unedit.Splices)
+			ours, err := compose.Replay(before, step.Undo.(RevertEdit).Splices)
 			if err != nil {
 				t.Fatal(err)
 			}

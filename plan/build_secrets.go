@@ -50,9 +50,8 @@ func (b *builder) closeFolder() []Step {
 	if op.From == op.To {
 		return nil
 	}
-	undo := Mode{Path: dir, From: op.To, To: op.From}
 	return []Step{{
-		ID: "secrets-folder", Title: "close the secrets folder (0700)", Op: Op{Mode: &op}, Undo: &Op{Mode: &undo},
+		ID: "secrets-folder", Title: "close the secrets folder (0700)", Op: op, Undo: Mode{Path: dir, From: op.To, To: op.From},
 		Reason: "its files must be readable for two users inside the containers; the folder keeps everybody else out",
 	}}
 }
@@ -68,11 +67,11 @@ func (b *builder) secretFile(name string) []Step {
 	if there && source == FromNothing {
 		return b.open(s, false)
 	}
-	was := Was{Missing: true}
+	was := PriorState{Missing: true}
 	if there {
-		was = Was{Blank: true, Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID}
+		was = PriorState{Blank: true, Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID}
 	}
-	op := MakeFile{Path: b.secretPath(name), Source: source, Mode: 0o644 | s.Mode, Was: was}
+	op := WriteSecret{Path: b.secretPath(name), Source: source, Mode: 0o644 | s.Mode, Was: was}
 	switch source {
 	case FromKey:
 		op.Body = b.in.Release.Key
@@ -125,7 +124,7 @@ func (b *builder) serverSecrets() []Step {
 }
 
 func (b *builder) openStep(s Secret) Step {
-	op := MakeFile{Path: s.Path, Source: FromItself, Mode: s.Mode | readableByAll, Was: Was{Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID}}
+	op := WriteSecret{Path: s.Path, Source: FromItself, Mode: s.Mode | readableByAll, Was: PriorState{Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID}}
 	return b.makeStep(s.Name, "open "+b.shown(s.Path)+" for the users inside the containers",
 		"docker mounts a file secret with the host's mode and owner, whatever the compose file says", op)
 }
@@ -138,10 +137,10 @@ func (b *builder) shown(file string) string {
 	return file
 }
 
-func (b *builder) makeStep(name, title, reason string, op MakeFile) Step {
-	undo := UnmakeFile{Path: op.Path, Source: op.Source, Was: op.Was}
+func (b *builder) makeStep(name, title, reason string, op WriteSecret) Step {
+	undo := RemoveSecret{Path: op.Path, Source: op.Source, Was: op.Was}
 	if op.Was.Blank && path.Dir(op.Path) == b.secretsDir() {
 		undo.Copy = path.Join(b.backupDir(), "secrets", name)
 	}
-	return Step{ID: "secret-" + name, Title: title, Reason: reason, Op: Op{Secret: &op}, Undo: &Op{Unsecret: &undo}}
+	return Step{ID: "secret-" + name, Title: title, Reason: reason, Op: op, Undo: undo}
 }

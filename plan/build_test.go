@@ -127,10 +127,10 @@ func readable(p *Plan) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s: %s, %s (%s) to %s\n", p.Kind, p.Host, p.Variant, p.From, p.Source, p.To)
 	for _, s := range p.Steps {
-		fmt.Fprintf(&b, "\n%s [%s] %s\n  why: %s\n", s.ID, s.Op.Kind(), s.Title, s.Reason)
+		fmt.Fprintf(&b, "\n%s [%s] %s\n  why: %s\n", s.ID, s.Op.Describe().Kind, s.Title, s.Reason)
 		switch {
 		case s.Undo != nil:
-			fmt.Fprintf(&b, "  undo: %s\n", s.Undo.Kind())
+			fmt.Fprintf(&b, "  undo: %s\n", s.Undo.Describe().Kind)
 		case s.NoUndo != "":
 			fmt.Fprintf(&b, "  no undo: %s\n", s.NoUndo)
 		}
@@ -182,11 +182,11 @@ func TestEveryStepHasItsWayBackOrSaysWhyNot(t *testing.T) {
 				t.Errorf("%s: step %q is there twice or lacks a name, title or reason", s.name, st.ID)
 			}
 			seen[st.ID] = true
-			if way := st.Undo != nil || st.NoUndo != ""; way == looks[st.Op.Kind()] {
-				t.Errorf("%s: step %s (%s): undo %v, no undo %q", s.name, st.ID, st.Op.Kind(), st.Undo, st.NoUndo)
+			if way := st.Undo != nil || st.NoUndo != ""; way == looks[st.Op.Describe().Kind] {
+				t.Errorf("%s: step %s (%s): undo %v, no undo %q", s.name, st.ID, st.Op.Describe().Kind, st.Undo, st.NoUndo)
 			}
-			if st.Undo != nil && st.Undo.Kind() == "" {
-				t.Errorf("%s: step %s: its inverse does nothing", s.name, st.ID)
+			if st.Undo != nil && st.Undo.Describe().AsUndo == "" {
+				t.Errorf("%s: step %s: its inverse says nothing of itself", s.name, st.ID)
 			}
 		}
 	}

@@ -156,14 +156,12 @@ func (c *checker) links() {
 		b.in.Release = *c.rel
 	}
 	for _, step := range b.secretFiles() {
-		place, what, do := "", "be filled", "fill it yourself"
-		switch op := step.Op; {
-		case op.Mode != nil:
-			place, what, do = op.Mode.Path, fmt.Sprintf("be closed (%04o)", op.Mode.To), fmt.Sprintf("do it yourself: chmod %04o %s", op.Mode.To, op.Mode.Path)
-		case op.Secret != nil && op.Secret.Source == FromItself:
-			place, what, do = op.Secret.Path, fmt.Sprintf("be opened (%04o)", op.Secret.Mode), fmt.Sprintf("do it yourself: chmod %04o %s", op.Secret.Mode, op.Secret.Path)
-		case op.Secret != nil:
-			place = op.Secret.Path
+		place, what, do := step.Op.Describe().Path, "be filled", "fill it yourself"
+		if op, ok := step.Op.(Mode); ok {
+			what, do = fmt.Sprintf("be closed (%04o)", op.To), fmt.Sprintf("do it yourself: chmod %04o %s", op.To, op.Path)
+		}
+		if op, ok := step.Op.(WriteSecret); ok && op.Source == FromItself {
+			what, do = fmt.Sprintf("be opened (%04o)", op.Mode), fmt.Sprintf("do it yourself: chmod %04o %s", op.Mode, op.Path)
 		}
 		if slices.ContainsFunc(c.f.Secrets, func(s Secret) bool { return s.Path == place && s.Link && !s.Broken }) {
 			c.add("linked secrets", Stop, do+"; or put what it leads to in its place",
@@ -182,8 +180,8 @@ func (c *checker) exposed() {
 		b.in.Release = *c.rel
 	}
 	for _, step := range b.secretFiles() {
-		op := step.Op.Secret
-		if op == nil {
+		op, ok := step.Op.(WriteSecret)
+		if !ok {
 			continue
 		}
 		folder, name := path.Split(op.Path)

@@ -19,7 +19,7 @@ func (c *checker) shutOut() {
 	if len(steps) == 0 || i < 0 {
 		return
 	}
-	folder := closing{Secret: c.f.Secrets[i], to: steps[0].Op.Mode.To, real: c.f.real(secretsDir(c.f))}
+	folder := closing{Secret: c.f.Secrets[i], to: steps[0].Op.(Mode).To, real: c.f.real(secretsDir(c.f))}
 	for _, k := range c.f.Everyone {
 		if m, ok := folder.mountedBy(c.f, k); ok {
 			c.loses(folder, k, m)

@@ -178,7 +178,7 @@ func TestTakenAway(t *testing.T) {
 		t.Errorf("put back: %q", got)
 	}
 	for _, x := range p.Steps {
-		if e := x.Op.Edit; e != nil {
+		if e, ok := x.Op.(Edit); ok {
 			in.Facts.Files[0].SHA256 = e.After
 		}
 	}

@@ -37,7 +37,7 @@ var never = []struct {
 var harmless = regexp.MustCompile(`a deploy script with "git reset --hard"|a plain "docker compose up" or "down" leaves|` +
 	`it was lowered, as by|the server was lowered, as by|and a plain "docker compose up -d" puts the server back|plain "docker compose up -d" after an update from the panel|start it once from there: docker compose -p %s up -d|carry it out first and look at the server: docker compose up -d|as a superuser of the database: ALTER ROLE "%s" CREATEDB|` +
 	// It gives a fresh database the settings that a role has in the present one.
-	`alter role %I in database %I|^(step|rests)\.go:[0-9:]+ down$`)
+	`alter role %I in database %I|^operations\.go:[0-9:]+ down$`)
 
 // saidToHosts gives every text of the tool that could be sent to a host: lines
 // of its scripts without their comments, and the strings in its code.
@@ -177,11 +177,12 @@ func TestNoModeIsTightenedAndNoOwnerChanged(t *testing.T) {
 			}
 			p, _ := build(t, in)
 			for _, s := range p.Steps {
-				if m := s.Op.Secret; m != nil && m.Mode&mode != mode {
+				m, ok := s.Op.(WriteSecret)
+				if ok && m.Mode&mode != mode {
 					t.Fatalf("step %s takes rights away: %04o from %04o", s.ID, m.Mode, mode)
 				}
-				if s.Op.Secret != nil && s.Undo.Unsecret.Was.Mode != mode {
-					t.Fatalf("step %s: its way back leaves mode %04o, it was %04o", s.ID, s.Undo.Unsecret.Was.Mode, mode)
+				if ok && s.Undo.(RemoveSecret).Was.Mode != mode {
+					t.Fatalf("step %s: its way back leaves mode %04o, it was %04o", s.ID, s.Undo.(RemoveSecret).Was.Mode, mode)
 				}
 			}
 		}

@@ -33,7 +33,7 @@ func TestP1AfterAnUpdateFromThePanelTheFilesComeFirst(t *testing.T) {
 		remodel(t, in.Facts, "done", runs, "services", "chatalot", "image")
 		p, _ := build(t, in)
 		swap, _ := p.Step("swap")
-		if got := swap.Op.Swap; got.OldRef != runs || got.OldImage != s.ImageID {
+		if got := swap.Op.(Swap); got.OldRef != runs || got.OldImage != s.ImageID {
 			t.Errorf("%s: goes back to %s by %s", name, got.OldImage, got.OldRef)
 		}
 		// And the release that runs already is nothing to do.

@@ -157,11 +157,6 @@ func Decode(data []byte) (*Plan, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("read the plan: something follows it")
 	}
-	for _, s := range p.Steps {
-		if !s.Op.single() || s.Undo != nil && !s.Undo.single() {
-			return nil, fmt.Errorf("read the plan: step %q does not do exactly one thing that is known", s.ID)
-		}
-	}
 	for _, id := range p.ids() {
 		if !idPattern.MatchString(id) {
 			return nil, fmt.Errorf("read the plan: %q is no name of a plan, a step or a backup", id)
@@ -178,13 +173,7 @@ var idPattern = regexp.MustCompile(`^([0-9A-Za-z][0-9A-Za-z._-]{0,99})?$`)
 func (p *Plan) ids() []string {
 	ids := []string{p.ID, p.Undoes}
 	for _, s := range p.Steps {
-		ids = append(ids, s.ID)
-		if s.Op.Backup != nil {
-			ids = append(ids, s.Op.Backup.ID)
-		}
-		if s.Op.Send != nil {
-			ids = append(ids, s.Op.Send.Backup)
-		}
+		ids = append(ids, s.ID, s.Op.Describe().Backup)
 	}
 	return ids
 }

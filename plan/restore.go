@@ -71,25 +71,25 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 	p.Steps = []Step{
 		{
 			ID: "send", Title: "send the dump to the host",
-			Op:     Op{Send: &Send{Backup: b.ID, Copy: path.Join(b.OnHost, "db.dump"), Path: dump, Size: b.Size, SHA256: b.SHA256}},
+			Op:     Send{Backup: b.ID, Copy: path.Join(b.OnHost, "db.dump"), Path: dump, Size: b.Size, SHA256: b.SHA256},
 			Reason: "decrypted on its way, and held against the hash of the backup there",
 			NoUndo: "the copy stays on the host in " + dir + ", closed to others",
 		},
 		{
 			ID: "restore", Title: "put the database back from the backup of " + b.Taken.UTC().Format("2006-01-02 15:04 UTC"),
-			Op: Op{Restore: &Restore{Dump: dump, Fallback: dump, Container: d.Container, User: d.User, Database: d.Name, Keep: keep,
-				Server: server.Name, Final: path.Join(dir, "final.dump")}},
-			Undo: &Op{Return: &Return{Container: d.Container, User: d.User, Database: d.Name, Keep: keep,
-				Aside: besides(d.Name, "_restored_", in.ID), Server: server.Name, Port: listenPort(server)}},
+			Op: Restore{Dump: dump, Fallback: dump, Container: d.Container, User: d.User, Database: d.Name, Keep: keep,
+				Server: server.Name, Final: path.Join(dir, "final.dump")},
+			Undo: UndoRestore{Container: d.Container, User: d.User, Database: d.Name, Keep: keep,
+				Aside: besides(d.Name, "_restored_", in.ID), Server: server.Name, Port: listenPort(server)},
 			Reason: "a fresh database in one transaction; then, with the server stopped, a last dump and a swap by rename",
 		},
 		{
 			ID: "start", Title: "start the server",
-			Op:     Op{Start: &Start{Container: server.Name, Port: listenPort(server), Limit: int(startLimit / time.Second)}},
+			Op:     Start{Container: server.Name, Port: listenPort(server), Limit: int(startLimit / time.Second)},
 			Reason: "the same container; it must say itself that it is well",
 			NoUndo: "the way back of the restore starts it on the former database",
 		},
-		{ID: "verify", Title: "verify the server", Op: Op{Verify: &Verify{}}, Reason: "health, image and containers are compared with what was seen before"},
+		{ID: "verify", Title: "verify the server", Op: Verify{}, Reason: "health, image and containers are compared with what was seen before"},
 	}
 	p.Warnings = append(p.Warnings, orphans(in.Facts.Host))
 	p.FollowUps = []string{fmt.Sprintf("the former database is kept as %q, and its last dump in %s on the host; remove them when you are sure", keep, dir)}

@@ -28,17 +28,17 @@ func TestRestoreKeepsTheFormerDatabase(t *testing.T) {
 		t.Error(err)
 	}
 	s, _ := p.Step("restore")
-	if s.Undo == nil || s.Undo.Return == nil || s.Undo.Return.Keep != s.Op.Restore.Keep || s.Op.Restore.Final == "" {
+	if !Is[UndoRestore](s.Undo) || s.Undo.(UndoRestore).Keep != s.Op.(Restore).Keep || s.Op.(Restore).Final == "" {
 		t.Errorf("%+v", s)
 	}
-	if keep := s.Op.Restore.Keep; keep != "chatalot_before_restore_20261123t203000z_00aa11" || len(keep)+len("_new") > 63 {
+	if keep := s.Op.(Restore).Keep; keep != "chatalot_before_restore_20261123t203000z_00aa11" || len(keep)+len("_new") > 63 {
 		t.Errorf("keeps it as %q", keep)
 	}
 	if p.Kind != Restoration || !strings.Contains(strings.Join(p.Warnings, "\n"), "3 rows") {
 		t.Errorf("%+v", p)
 	}
 	for _, s := range p.Steps {
-		if s.Op.Verify == nil && s.Undo == nil && s.NoUndo == "" {
+		if !Is[Verify](s.Op) && s.Undo == nil && s.NoUndo == "" {
 			t.Errorf("step %q says nothing of a way back", s.ID)
 		}
 	}

@@ -60,10 +60,10 @@ func Moved(p *Plan, f *Facts, done func(step string) bool) []string {
 	}
 	out = append(out, movedFiles(p, f, done)...)
 	out = append(out, movedContainers(p, f, done)...)
-	if !anyDone(p, done, "edit", "unedit") {
+	if !anyDone(p, done, PartFiles) {
 		out = append(out, movedConfig(p, f)...)
 	}
-	if !anyDone(p, done, "swap", "restore") && migrationsHash(f.Database.Migrated) != p.Rests.Migrations {
+	if !anyDone(p, done, PartServer) && migrationsHash(f.Database.Migrated) != p.Rests.Migrations {
 		say("the database's migrations changed (at %d, was %d)", f.Database.Latest(), p.Rests.Migration)
 	}
 	return append(out, movedSecrets(p, f, done)...)
@@ -75,8 +75,8 @@ func Moved(p *Plan, f *Facts, done func(step string) bool) []string {
 func TakenAway(p *Plan, f *Facts, inEffect func(step string) bool) []string {
 	var out []string
 	for _, s := range p.Steps {
-		e := s.Op.Edit
-		if e == nil || !inEffect(s.ID) {
+		e, ok := s.Op.(Edit)
+		if !ok || !inEffect(s.ID) {
 			continue
 		}
 		i := slices.IndexFunc(f.Files, func(x File) bool { return x.Path == e.Path })
@@ -87,11 +87,9 @@ func TakenAway(p *Plan, f *Facts, inEffect func(step string) bool) []string {
 	return out
 }
 
-// anyDone reports whether a step of one of the kinds was begun or done.
-func anyDone(p *Plan, done func(string) bool, kinds ...string) bool {
-	return slices.ContainsFunc(p.Steps, func(s Step) bool {
-		return slices.Contains(kinds, s.Op.Kind()) && done(s.ID)
-	})
+// anyDone reports whether a step that changes a part was begun or done.
+func anyDone(p *Plan, done func(string) bool, part Part) bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Op.Describe().Part == part && done(s.ID) })
 }
 
 func movedFiles(p *Plan, f *Facts, done func(string) bool) []string {
@@ -116,11 +114,9 @@ func movedFiles(p *Plan, f *Facts, done func(string) bool) []string {
 // leftBy reports whether a file is as a begun edit of this plan leaves it.
 func leftBy(p *Plan, now File, done func(string) bool) bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool {
-		if u := s.Op.Unedit; u != nil && u.Path == now.Path {
-			return done(s.ID)
-		}
-		e := s.Op.Edit
-		return e != nil && e.Path == now.Path && now.SHA256 == e.After && done(s.ID)
+		d := s.Op.Describe()
+		e, forth := s.Op.(Edit)
+		return d.Part == PartFiles && d.Path == now.Path && (!forth || now.SHA256 == e.After) && done(s.ID)
 	})
 }
 
@@ -128,7 +124,7 @@ func movedContainers(p *Plan, f *Facts, done func(string) bool) []string {
 	var out []string
 	for _, was := range p.Rests.Containers {
 		ours := was.Service == UpdaterService || was.Service == ProxyService
-		if was.Service == p.Project.Service && anyDone(p, done, "swap", "restore") || ours && anyDone(p, done, "up", "down") {
+		if was.Service == p.Project.Service && anyDone(p, done, PartServer) || ours && anyDone(p, done, PartSidecar) {
 			continue
 		}
 		now, ok := f.Container(was.Service)
@@ -169,7 +165,7 @@ func movedConfig(p *Plan, f *Facts) []string {
 func movedSecrets(p *Plan, f *Facts, done func(string) bool) []string {
 	var out []string
 	ours := func(path string, begun bool) bool {
-		return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Op.touches(path) && (!begun || done(s.ID)) })
+		return slices.ContainsFunc(p.Steps, func(s Step) bool { return touches(s.Op, path) && (!begun || done(s.ID)) })
 	}
 	for _, now := range f.Secrets {
 		known := slices.ContainsFunc(p.Rests.Secrets, func(was SecretMark) bool { return was.Path == now.Path })
@@ -196,14 +192,7 @@ func movedSecrets(p *Plan, f *Facts, done func(string) bool) []string {
 
 // touches reports whether an operation makes, removes or opens the file of a secret,
 // or the folder they lie in.
-func (o Op) touches(path string) bool {
-	switch {
-	case o.Secret != nil:
-		return o.Secret.Path == path
-	case o.Unsecret != nil:
-		return o.Unsecret.Path == path
-	case o.Mode != nil:
-		return o.Mode.Path == path
-	}
-	return false
+func touches(op Op, path string) bool {
+	d := op.Describe()
+	return d.Part == PartSecrets && d.Path == path
 }

@@ -64,7 +64,7 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		Project: was.Project, Release: was.Release, Rests: restsOn(in.Facts, in.ID),
 	}
 	p.From, p.Source = RunningAfter(was, in.Facts)
-	swapped := slices.ContainsFunc(was.Steps, func(s Step) bool { return s.Undo != nil && s.Undo.Swap != nil && in.Begun(s.ID) })
+	swapped := slices.ContainsFunc(was.Steps, func(s Step) bool { return Is[Swap](s.Undo) && in.Begun(s.ID) })
 	if swapped && mute(in) {
 		return nil, refused(was.Host, "database", "its database does not answer, so nobody can say whether it was migrated since the upgrade; nothing was changed",
 			fmt.Sprintf("start the database on the host, then: liftalot rollback %s", was.Host))
@@ -92,7 +92,9 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		if s.Undo == nil || !in.Begun(s.ID) {
 			continue
 		}
-		if s.Undo.Swap != nil && moved {
+		op := s.Undo
+		back, swap := op.(Swap)
+		if swap && moved {
 			warnings, err := roomFor(in.Facts, []need{{databasePlace(in.Facts), "a fresh database beside the present one", roomToFill(in.Facts, 0)}})
 			if err != nil {
 				return nil, err
@@ -101,9 +103,8 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 			p.Steps = append(p.Steps, restoreStep(in))
 			p.Warnings = append(p.Warnings, fmt.Sprintf("the database goes back to the dump of %s; what was written since stays only in the database kept aside", was.Created), orphans(was.Host))
 		}
-		op := *s.Undo
-		if op.Swap != nil {
-			op.Swap = p.serveDependents(*op.Swap, in.Facts)
+		if swap {
+			op = p.serveDependents(back, in.Facts)
 		}
 		p.Steps = append(p.Steps, Step{
 			ID: "undo-" + s.ID, Title: "take back: " + s.Title, Reason: "fixed in the plan of run " + was.ID, Op: op,
@@ -111,7 +112,7 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		})
 	}
 	if len(p.Steps) > 0 {
-		p.Steps = append(p.Steps, Step{ID: "verify", Title: "verify the server that was there before", Op: Op{Verify: &Verify{}},
+		p.Steps = append(p.Steps, Step{ID: "verify", Title: "verify the server that was there before", Op: Verify{},
 			Reason: "health, image, files and containers are compared with what the plan had seen"})
 	}
 	p.FollowUps = []string{
@@ -123,25 +124,25 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 
 // serveDependents has a way back serve what depends on the server now, which need not be
 // what depended on it when the upgrade was planned.
-func (p *Plan) serveDependents(back Swap, f *Facts) *Swap {
+func (p *Plan) serveDependents(back Swap, f *Facts) Swap {
 	back.Dependents = dependents(f, back.Container, back.OldID)
 	if len(back.Dependents) == 0 {
-		return &back
+		return back
 	}
 	back.DependentRecord = path.Join(RunRoot, p.ID, "dependents")
 	p.Steps = append([]Step{{
 		ID: "record", Title: "write down what the containers that depend on the server are made of",
-		Op:     Op{Record: &Record{Folder: back.DependentRecord, Containers: recordedDependents(f, back.Dependents, back.OldID)}},
+		Op:     Record{Folder: back.DependentRecord, Containers: recordedDependents(f, back.Dependents, back.OldID)},
 		Reason: "they are made anew together with the server's container", NoUndo: "the record goes with the run's folder",
 	}}, p.Steps...)
-	return &back
+	return back
 }
 
 // mute reports that a look has nothing from a database that the plan knew: that says
 // neither that it moved nor that it did not.
 func mute(in RollbackInput) bool {
-	known := slices.ContainsFunc(in.Plan.Steps, func(s Step) bool { return s.Op.Swap != nil && s.Op.Swap.Database.Container != "" })
-	return known && (in.Facts.Database.Container == "" || slices.ContainsFunc(in.Facts.Failures, func(f Failure) bool {
+	swap, _ := Find[Swap](in.Plan.Steps)
+	return swap.Database.Container != "" && (in.Facts.Database.Container == "" || slices.ContainsFunc(in.Facts.Failures, func(f Failure) bool {
 		return f.Part == "database" || f.Part == "dbfacts" || f.Part == "migrations"
 	}))
 }
@@ -152,9 +153,8 @@ func mute(in RollbackInput) bool {
 func UndoOrder(steps []Step) []Step {
 	out := slices.Clone(steps)
 	slices.Reverse(out)
-	first := func(s Step) bool { return s.Op.Edit != nil || s.Op.Names != nil }
 	slices.SortStableFunc(out, func(a, b Step) int {
-		switch x, y := first(a), first(b); {
+		switch x, y := a.Op.Describe().UndoFirst, b.Op.Describe().UndoFirst; {
 		case x && !y:
 			return -1
 		case y && !x:
@@ -172,16 +172,13 @@ func restoreStep(in RollbackInput) Step {
 	if s, ok := in.Facts.Server(); ok {
 		r.Server = s.Name
 	}
-	for _, s := range in.Plan.Steps {
-		if s.Op.Swap != nil {
-			r.Dump = s.Op.Swap.Dump
-		}
-		if s.Op.Backup != nil {
-			r.Fallback = s.Op.Backup.Dir + "/db.dump"
-		}
+	swap, _ := Find[Swap](in.Plan.Steps)
+	r.Dump = swap.Dump
+	if b, ok := Find[Backup](in.Plan.Steps); ok {
+		r.Fallback = b.Dir + "/db.dump"
 	}
 	return Step{
-		ID: "restore", Title: "put the database back from the dump", Op: Op{Restore: &r},
+		ID: "restore", Title: "put the database back from the dump", Op: r,
 		Reason: "into a fresh database, in one transaction; then the server is stopped, and they swap by rename",
 		NoUndo: fmt.Sprintf("the database that is there now is kept as %q; nothing of it is lost", r.Keep),
 	}

@@ -118,7 +118,7 @@ func TestB5TheDatabaseDecidesWhetherCodeAloneGoesBack(t *testing.T) {
 		if restore < 0 || restore > swap || len(p.Warnings) == 0 {
 			t.Errorf("%s: %q, warnings %q", name, ids(p.Steps), p.Warnings)
 		}
-		r := p.Steps[restore].Op.Restore
+		r := p.Steps[restore].Op.(Restore)
 		if r.Dump == "" || r.Fallback == "" || r.Dump == r.Fallback || r.Keep == r.Database || r.Server != "chatalot-server" {
 			t.Errorf("%s: %+v", name, r)
 		}

@@ -40,7 +40,7 @@ func TestS1SecretsAreReadableForTheirUsers(t *testing.T) {
 				mode = s.Mode
 			}
 			if step, ok := p.Step("secret-" + name); ok {
-				mode = step.Op.Secret.Mode
+				mode = step.Op.(WriteSecret).Mode
 			}
 			if mode&0o004 == 0 && !(there && s.ReadableBy(updaterUID, updaterUID)) {
 				t.Errorf("%s: secret %s ends with mode %04o, unreadable for uid %d", shape.name, name, mode, updaterUID)
@@ -51,7 +51,7 @@ func TestS1SecretsAreReadableForTheirUsers(t *testing.T) {
 
 func TestS1AFileWithContentIsOnlyOpened(t *testing.T) {
 	s, ok := secretStep(t, "db_password", filled(32, 0o600))
-	if !ok || s.Op.Secret.Source != FromItself || s.Op.Secret.Mode != 0o644 || s.Undo.Unsecret.Was.Mode != 0o600 || s.Op.Secret.Body != nil {
+	if !ok || s.Op.(WriteSecret).Source != FromItself || s.Op.(WriteSecret).Mode != 0o644 || s.Undo.(RemoveSecret).Was.Mode != 0o600 || s.Op.(WriteSecret).Body != nil {
 		t.Errorf("%+v", s)
 	}
 	if s, ok := secretStep(t, "db_password", filled(32, 0o644)); ok {
@@ -63,12 +63,12 @@ func TestS1TheFolderIsClosedBeforeAFileIsOpened(t *testing.T) {
 	p, _ := build(t, inputFor(t, recorded(t, "public")))
 	folder := position(p, "secrets-folder")
 	for i, s := range p.Steps {
-		if s.Op.Secret != nil && i < folder {
+		if Is[WriteSecret](s.Op) && i < folder {
 			t.Errorf("step %s comes before the folder is closed", s.ID)
 		}
 	}
-	if m := p.Steps[folder]; m.Op.Mode.To != 0o700 || m.Undo.Mode.To != 0o755 {
-		t.Errorf("%+v, back %+v", m.Op.Mode, m.Undo.Mode)
+	if m := p.Steps[folder]; m.Op.(Mode).To != 0o700 || m.Undo.(Mode).To != 0o755 {
+		t.Errorf("%+v, back %+v", m.Op.(Mode), m.Undo.(Mode))
 	}
 	closed := inputFor(t, recorded(t, "public"))
 	secretFile(closed.Facts, "secrets").Mode = 0o700
@@ -77,7 +77,7 @@ func TestS1TheFolderIsClosedBeforeAFileIsOpened(t *testing.T) {
 	}
 	missing := inputFor(t, recorded(t, "public"))
 	missing.Facts.Secrets = slices.DeleteFunc(missing.Facts.Secrets, func(s Secret) bool { return s.Dir })
-	if p, _ := build(t, missing); p.Steps[position(p, "secrets-folder")].Undo.Mode.To != 0 {
+	if p, _ := build(t, missing); p.Steps[position(p, "secrets-folder")].Undo.(Mode).To != 0 {
 		t.Error("a folder that was not there would stay")
 	}
 }
@@ -86,8 +86,8 @@ func TestS1TheFolderIsClosedBeforeAFileIsOpened(t *testing.T) {
 func TestS2ServerSecretsAreOpenedNeverClosed(t *testing.T) {
 	p, _ := build(t, inputFor(t, recorded(t, "public")))
 	for _, s := range p.Steps {
-		if s.Op.Secret != nil && s.Op.Secret.Source == FromItself {
-			t.Errorf("a working host's %s is touched", s.Op.Secret.Path)
+		if Is[WriteSecret](s.Op) && s.Op.(WriteSecret).Source == FromItself {
+			t.Errorf("a working host's %s is touched", s.Op.(WriteSecret).Path)
 		}
 	}
 	in := inputFor(t, recorded(t, "public"))
@@ -95,7 +95,7 @@ func TestS2ServerSecretsAreOpenedNeverClosed(t *testing.T) {
 	key.UID, key.GID = 1000, 1000 // mode 0600
 	p, _ = build(t, in)
 	s, ok := p.Step("secret-jwt_private.pem")
-	if !ok || s.Op.Secret.Mode != 0o644 || s.Undo.Unsecret.Was.UID != 1000 {
+	if !ok || s.Op.(WriteSecret).Mode != 0o644 || s.Undo.(RemoveSecret).Was.UID != 1000 {
 		t.Errorf("%+v", p.Steps)
 	}
 }
@@ -103,34 +103,34 @@ func TestS2ServerSecretsAreOpenedNeverClosed(t *testing.T) {
 func TestS3StagedCredentialsAreKept(t *testing.T) {
 	with := func(in *Input) { in.Settings.Credentials = true }
 	if s, ok := secretStep(t, "registry_creds", filled(80, 0o644), with); ok {
-		t.Errorf("staged credentials are replaced: %+v", s.Op.Secret)
+		t.Errorf("staged credentials are replaced: %+v", s.Op)
 	}
 	if s, ok := secretStep(t, "registry_creds", func(*Secret) {}); ok {
-		t.Errorf("an empty file is written again without credentials: %+v", s.Op.Secret)
+		t.Errorf("an empty file is written again without credentials: %+v", s.Op)
 	}
 	s, ok := secretStep(t, "registry_creds", func(*Secret) {}, with)
-	if !ok || s.Op.Secret.Source != FromCredentials || !s.Op.Secret.Was.Blank || s.Op.Secret.Body != nil {
+	if !ok || s.Op.(WriteSecret).Source != FromCredentials || !s.Op.(WriteSecret).Was.Blank || s.Op.(WriteSecret).Body != nil {
 		t.Errorf("%+v", s)
 	}
 }
 
 func TestS4ATokenWithContentIsKept(t *testing.T) {
 	if s, ok := secretStep(t, "updater_token", filled(64, 0o644)); ok {
-		t.Errorf("a token in use is replaced: %+v", s.Op.Secret)
+		t.Errorf("a token in use is replaced: %+v", s.Op)
 	}
 	s, ok := secretStep(t, "updater_token", filled(64, 0o600))
-	if !ok || s.Op.Secret.Source != FromItself {
+	if !ok || s.Op.(WriteSecret).Source != FromItself {
 		t.Errorf("%+v", s)
 	}
 	s, ok = secretStep(t, "updater_token", func(*Secret) {})
-	if !ok || s.Op.Secret.Source != FromRandom || s.Undo.Unsecret.Copy == "" {
+	if !ok || s.Op.(WriteSecret).Source != FromRandom || s.Undo.(RemoveSecret).Copy == "" {
 		t.Errorf("%+v", s)
 	}
 }
 
 func TestS5TheKeyIsCheckedBeforeItIsPlacedAndNeverReplaced(t *testing.T) {
 	s, ok := secretStep(t, "cosign_pub", func(*Secret) {})
-	if !ok || s.Op.Secret.Source != FromKey || Hash(s.Op.Secret.Body) != release(t).KeySHA256 {
+	if !ok || s.Op.(WriteSecret).Source != FromKey || Hash(s.Op.(WriteSecret).Body) != release(t).KeySHA256 {
 		t.Errorf("%+v", s)
 	}
 	in := inputFor(t, recorded(t, "staged"))
@@ -141,7 +141,7 @@ func TestS5TheKeyIsCheckedBeforeItIsPlacedAndNeverReplaced(t *testing.T) {
 	}
 	same := func(s *Secret) { filled(178, 0o644)(s); s.SHA256 = release(t).KeySHA256 }
 	if s, ok := secretStep(t, "cosign_pub", same); ok {
-		t.Errorf("the right key is written again: %+v", s.Op.Secret)
+		t.Errorf("the right key is written again: %+v", s.Op)
 	}
 }
 
@@ -153,7 +153,7 @@ func TestS7WithoutATotpKeyThereIsNoPlan(t *testing.T) {
 	}
 	p, _ := build(t, inputFor(t, recorded(t, "staged")))
 	for _, s := range p.Steps {
-		if s.Op.Secret != nil && s.ID == "secret-totp_encryption_key" && s.Op.Secret.Source != FromItself {
+		if Is[WriteSecret](s.Op) && s.ID == "secret-totp_encryption_key" && s.Op.(WriteSecret).Source != FromItself {
 			t.Error("a new key is made; whoever has a second factor is locked out")
 		}
 	}
@@ -170,7 +170,7 @@ func TestASecretStaysWhereTheComposeFileHasIt(t *testing.T) {
 	remodel(t, in.Facts, "staged", "/etc/chatalot/token", "secrets", "updater_token", "file")
 	p, _ := build(t, in)
 	s, ok := p.Step("secret-updater_token")
-	if !ok || s.Op.Secret.Path != "/etc/chatalot/token" || s.Undo.Unsecret.Copy != "" {
+	if !ok || s.Op.(WriteSecret).Path != "/etc/chatalot/token" || s.Undo.(RemoveSecret).Copy != "" {
 		t.Errorf("%+v", s)
 	}
 }

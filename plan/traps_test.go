@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -99,12 +100,12 @@ func TestC1WithoutASharedNetworkOrAWayOutThereIsNoPlan(t *testing.T) {
 func TestC2PasswordComesFromTheRunningServer(t *testing.T) {
 	p, _ := build(t, inputFor(t, recorded(t, "public")))
 	s, ok := p.Step("secret-db_password")
-	if !ok || s.Op.Secret.Source != FromDatabaseURL || s.Op.Secret.Server != "chatalot-server" || s.Op.Secret.Body != nil {
-		t.Errorf("%+v", s.Op.Secret)
+	if !ok || s.Op.(WriteSecret).Source != FromDatabaseURL || s.Op.(WriteSecret).Server != "chatalot-server" || s.Op.(WriteSecret).Body != nil {
+		t.Errorf("%+v", s.Op)
 	}
 	login, ok := p.Step("db-login")
-	if !ok || login.Op.Login.File != s.Op.Secret.Path || login.Op.Login.Container != "chatalot-db" {
-		t.Errorf("the password is not proven by a login: %+v", login.Op.Login)
+	if !ok || login.Op.(Login).File != s.Op.(WriteSecret).Path || login.Op.(Login).Container != "chatalot-db" {
+		t.Errorf("the password is not proven by a login: %+v", login.Op)
 	}
 	if position(p, "db-login") > position(p, "edit") {
 		t.Error("the login comes after the edit")
@@ -172,8 +173,8 @@ func TestC5TheUpdaterLooksAfterTheContainerThatRuns(t *testing.T) {
 		}
 		gate, _ := p.Step("gate")
 		swap, _ := p.Step("swap")
-		if gate.Op.Gate.Server != container || swap.Op.Swap.Container != container {
-			t.Errorf("gate %q, swap %q", gate.Op.Gate.Server, swap.Op.Swap.Container)
+		if gate.Op.(Gate).Server != container || swap.Op.(Swap).Container != container {
+			t.Errorf("gate %q, swap %q", gate.Op.(Gate).Server, swap.Op.(Swap).Container)
 		}
 	}
 }
@@ -278,21 +279,10 @@ func TestC7AnOverrideThatCannotBeEditedIsLeftAlone(t *testing.T) {
 func projects(p *Plan) []Project {
 	var out []Project
 	for _, s := range p.Steps {
-		for _, op := range []*Op{&s.Op, s.Undo} {
-			if op == nil {
-				continue
-			}
-			for _, has := range []bool{op.Up != nil, op.Down != nil, op.Swap != nil, op.Gate != nil, op.Backup != nil, op.Edit != nil} {
-				if !has {
-					continue
-				}
-				var raw map[string]struct{ Project Project }
-				data, err := json.Marshal(op)
-				if err == nil && json.Unmarshal(data, &raw) == nil {
-					for _, v := range raw {
-						out = append(out, v.Project)
-					}
-				}
+		for _, op := range []Op{s.Op, s.Undo} {
+			switch op.(type) {
+			case Up, Down, Swap, Gate, Backup, Edit:
+				out = append(out, reflect.ValueOf(op).FieldByName("Project").Interface().(Project))
 			}
 		}
 	}
@@ -335,14 +325,14 @@ func TestC9NothingThatStartsMayRecreateTheDatabase(t *testing.T) {
 		}
 		starts := 0
 		for _, s := range p.Steps {
-			for _, op := range []*Op{&s.Op, s.Undo} {
+			for _, op := range []Op{s.Op, s.Undo} {
 				settled, noDeps, ok := starting(op)
 				if !ok {
 					continue
 				}
 				starts++
 				if noDeps != drift || !slices.Contains(settled, "postgres") {
-					t.Errorf("drift of %s: step %s (%s): settled %q, no deps %v", what, s.ID, op.Kind(), settled, noDeps)
+					t.Errorf("drift of %s: step %s (%s): settled %q, no deps %v", what, s.ID, op.Describe().Kind, settled, noDeps)
 				}
 			}
 		}
@@ -352,16 +342,14 @@ func TestC9NothingThatStartsMayRecreateTheDatabase(t *testing.T) {
 	}
 }
 
-func starting(op *Op) (settled []string, noDeps, ok bool) {
-	switch {
-	case op == nil:
-		return nil, false, false
-	case op.Up != nil:
-		return op.Up.Settled, op.Up.NoDeps, true
-	case op.Swap != nil:
-		return op.Swap.Settled, op.Swap.NoDeps, true
-	case op.Down != nil && len(op.Down.Back) > 0:
-		return op.Down.Settled, op.Down.NoDeps, true
+func starting(op Op) (settled []string, noDeps, ok bool) {
+	switch op := op.(type) {
+	case Up:
+		return op.Settled, op.NoDeps, true
+	case Swap:
+		return op.Settled, op.NoDeps, true
+	case Down:
+		return op.Settled, op.NoDeps, len(op.Back) > 0
 	}
 	return nil, false, false
 }
@@ -492,15 +480,15 @@ func TestH4TheSwapHasALimitThatFitsMigrations(t *testing.T) {
 	in := inputFor(t, recorded(t, "public"))
 	in.Settings.MaxDowntime = 0
 	p, _ := build(t, in)
-	if s, _ := p.Step("swap"); s.Op.Swap.Limit < 120 || s.Op.Swap.Soak < 5 {
-		t.Errorf("limit %d s, soak %d s", s.Op.Swap.Limit, s.Op.Swap.Soak)
+	if s, _ := p.Step("swap"); s.Op.(Swap).Limit < 120 || s.Op.(Swap).Soak < 5 {
+		t.Errorf("limit %d s, soak %d s", s.Op.(Swap).Limit, s.Op.(Swap).Soak)
 	}
 }
 
 func TestB2TheBackupIsOfTheProjectsOwnDatabase(t *testing.T) {
 	p, _ := build(t, inputFor(t, recorded(t, "public")))
-	b := p.Steps[0].Op.Backup
-	if b == nil || b.Container != "chatalot-db" || b.Database != "chatalot" || b.User != "chatalot" || b.Tables == 0 || b.Migration != 51 {
+	b := p.Steps[0].Op.(Backup)
+	if b.Container != "chatalot-db" || b.Database != "chatalot" || b.User != "chatalot" || b.Tables == 0 || b.Migration != 51 {
 		t.Errorf("%+v", b)
 	}
 }
@@ -508,7 +496,7 @@ func TestB2TheBackupIsOfTheProjectsOwnDatabase(t *testing.T) {
 func TestB8TheBackupHoldsEveryFileOfTheClient(t *testing.T) {
 	p, _ := build(t, inputFor(t, recorded(t, "traefik")))
 	want := []string{"/srv/chatalot/docker-compose.yml", "/srv/chatalot/docker-compose.override.yml", "/srv/chatalot/.env"}
-	if got := p.Steps[0].Op.Backup.Files; !slices.Equal(got, want) {
+	if got := p.Steps[0].Op.(Backup).Files; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }
@@ -519,10 +507,10 @@ func TestB4RollbackReturnsToTheImageThatRan(t *testing.T) {
 	server, _ := in.Facts.Server()
 	tag, _ := p.Step("tag")
 	swap, _ := p.Step("swap")
-	if tag.Op.Tag.ImageID != server.ImageID || position(p, "tag") > position(p, "swap") {
-		t.Errorf("%+v", tag.Op.Tag)
+	if tag.Op.(Tag).ImageID != server.ImageID || position(p, "tag") > position(p, "swap") {
+		t.Errorf("%+v", tag.Op)
 	}
-	if back := swap.Undo.Swap; !back.Back || back.OldImage != server.ImageID || back.OldRef != server.Image || back.ImageRef != "" {
+	if back := swap.Undo.(Swap); !back.Back || back.OldImage != server.ImageID || back.OldRef != server.Image || back.ImageRef != "" {
 		t.Errorf("%+v", back)
 	}
 }
@@ -556,7 +544,7 @@ func TestB4TheServerThatRunsCanBeStartedAgain(t *testing.T) {
 	}
 	p, _ := build(t, inputFor(t, named))
 	swap, _ := p.Step("swap")
-	if got := swap.Op.Swap.OldRef; got != "chatalot:local" {
+	if got := swap.Op.(Swap).OldRef; got != "chatalot:local" {
 		t.Errorf("goes back by %q", got)
 	}
 }
@@ -564,8 +552,8 @@ func TestB4TheServerThatRunsCanBeStartedAgain(t *testing.T) {
 func TestB9TheFirstHopHasItsOwnDumpAndItsOwnWayBack(t *testing.T) {
 	p, _ := build(t, inputFor(t, recorded(t, "public")))
 	swap, _ := p.Step("swap")
-	if swap.Op.Swap.Dump == "" || len(swap.Op.Swap.Files) != 1 || swap.Op.Swap.Files[0].Copy == "" {
-		t.Errorf("%+v", swap.Op.Swap)
+	if swap.Op.(Swap).Dump == "" || len(swap.Op.(Swap).Files) != 1 || swap.Op.(Swap).Files[0].Copy == "" {
+		t.Errorf("%+v", swap.Op)
 	}
 	for _, before := range []string{"backup", "pull", "tag", "secret-db_password", "edit", "sidecar", "gate"} {
 		if position(p, before) < 0 || position(p, before) > position(p, "swap") {

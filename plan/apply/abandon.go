@@ -16,7 +16,8 @@ import (
 func (e *Engine) removeBackup(ctx context.Context) error {
 	dir := plan.BackupDir(e.Plan.ID)
 	for _, s := range e.Plan.Steps {
-		if s.Op.Backup == nil || s.Op.Backup.Dir != dir || !e.touched(s.ID) {
+		b, ok := s.Op.(plan.Backup)
+		if !ok || b.Dir != dir || !e.touched(s.ID) {
 			continue
 		}
 		err := e.overBreaks(ctx, s.ID, func() error {

@@ -16,9 +16,11 @@ func TestAnAbandonedRunLeavesNoBackupOnTheHost(t *testing.T) {
 		want bool
 	}{"its own": {"", true}, "what a plan from elsewhere names": {"/etc", false}} {
 		b := newBench(t)
-		i := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Backup != nil })
+		i := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return plan.Is[plan.Backup](s.Op) })
 		if tt.dir != "" {
-			b.plan.Steps[i].Op.Backup.Dir = tt.dir
+			op := b.plan.Steps[i].Op.(plan.Backup)
+			op.Dir = tt.dir
+			b.plan.Steps[i].Op = op
 		}
 		b.host.fault = func(string, bool) error {
 			if b.step == "pull" {

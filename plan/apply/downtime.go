@@ -351,7 +351,7 @@ func (e *Engine) swapData() (json.RawMessage, error) {
 func OpenGap(run journal.RunState, p *plan.Plan) *Downtime {
 	for _, s := range p.Steps {
 		st := run.Step(s.ID)
-		if s.Op.Swap != nil && (st.Do == journal.Intent || st.Do == journal.Unknown) {
+		if plan.Is[plan.Swap](s.Op) && (st.Do == journal.Intent || st.Do == journal.Unknown) {
 			return &Downtime{How: howClock, AtLeast: true, Since: st.Begun, Gaps: []Gap{{From: st.Begun}}}
 		}
 	}

@@ -118,7 +118,7 @@ func TestAKilledJobLeavesItsMarks(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	run := journal.RunState{Steps: []journal.StepState{{Step: "swap", Do: journal.Intent, Begun: at(8)}}}
-	p := &plan.Plan{Steps: []plan.Step{{ID: "swap", Op: plan.Op{Swap: &plan.Swap{}}}}}
+	p := &plan.Plan{Steps: []plan.Step{{ID: "swap", Op: plan.Swap{}}}}
 	if d := OpenGap(run, p); d == nil || !d.Since.Equal(at(8)) || !d.AtLeast {
 		t.Errorf("%+v", d)
 	}

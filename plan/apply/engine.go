@@ -102,7 +102,7 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 		if err := e.step(ctx, s); err != nil {
 			return e.failed(ctx, s, err)
 		}
-		if s.Op.Swap != nil && len(e.wentBack) > 0 {
+		if plan.Is[plan.Swap](s.Op) && len(e.wentBack) > 0 {
 			// It ended well, and somebody else has put the files back since.
 			return e.ended(&StaleError{Host: e.Plan.Host, Moved: e.wentBack})
 		}
@@ -131,7 +131,7 @@ func (e *Engine) end(ctx context.Context, outcome journal.Outcome) error {
 	if err := e.write(journal.Record{Kind: journal.RunEnded, Outcome: outcome}); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(e.Plan.Steps, func(s plan.Step) bool { return changes(s.Op) && e.touched(s.ID) }) {
+	if slices.ContainsFunc(e.Plan.Steps, func(s plan.Step) bool { return !s.Op.Describe().ReadOnly && e.touched(s.ID) }) {
 		if err := e.handOver(ctx); err != nil {
 			e.tell(Event{Kind: Output, Text: fmt.Sprintf("the end of the run is not written down on the host: %v", err)})
 		}
@@ -183,13 +183,13 @@ func (e *Engine) inEffect(id string) bool { return e.state.Step(id).InEffect() }
 
 // swapStep is the step that replaces the server.
 func (e *Engine) swapStep() plan.Step {
-	return e.Plan.Steps[slices.IndexFunc(e.Plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })]
+	return e.Plan.Steps[slices.IndexFunc(e.Plan.Steps, func(s plan.Step) bool { return plan.Is[plan.Swap](s.Op) })]
 }
 
 // changed reports whether a step that changes the host was begun.
 func (e *Engine) changed() bool {
 	for _, s := range e.Plan.Steps {
-		changing := s.Undo != nil || e.Plan.Kind == plan.Rollback && changes(s.Op)
+		changing := s.Undo != nil || e.Plan.Kind == plan.Rollback && !s.Op.Describe().ReadOnly
 		if changing && e.begun(s.ID) {
 			return true
 		}
@@ -199,7 +199,7 @@ func (e *Engine) changed() bool {
 
 // step does one step: intent, act, outcome.
 func (e *Engine) step(ctx context.Context, s plan.Step) error {
-	if e.inEffect(s.ID) && !volatile(s.Op) || len(e.wentBack) > 0 && s.Op.Swap == nil {
+	if e.inEffect(s.ID) && !s.Op.Describe().Volatile || len(e.wentBack) > 0 && !plan.Is[plan.Swap](s.Op) {
 		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepSkipped})
 		return nil
 	}
@@ -217,7 +217,7 @@ func (e *Engine) step(ctx context.Context, s plan.Step) error {
 	if s.Undo != nil {
 		e.result.Changed = true
 	}
-	if s.Op.Swap != nil || s.Op.Restore != nil {
+	if s.Op.Describe().Part == plan.PartServer {
 		e.result.Swapped = true
 	}
 	e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepBegun})
@@ -257,24 +257,14 @@ func (e *Engine) unmoved(ctx context.Context, s plan.Step) error {
 	})
 }
 
-// opens reports whether a step is the first of this run to change its kind of
-// thing: the secrets, a file, the sidecar's containers, the server's.
+// opens reports whether a step is the first of this run to change a part of the
+// client's installation.
 func (e *Engine) opens(s plan.Step) bool {
-	kinds := []string{s.Op.Kind()}
-	switch {
-	case s.Op.Mode != nil, s.Op.Secret != nil:
-		kinds = []string{"mode", "secret"}
-	case s.Op.Edit == nil && s.Op.Up == nil && s.Op.Swap == nil:
-		return false
-	}
-	return !slices.ContainsFunc(e.Plan.Steps, func(other plan.Step) bool {
-		return slices.Contains(kinds, other.Op.Kind()) && e.touched(other.ID)
+	part := s.Op.Describe().Part
+	return part != "" && !slices.ContainsFunc(e.Plan.Steps, func(other plan.Step) bool {
+		return other.Op.Describe().Part == part && e.touched(other.ID)
 	})
 }
-
-// volatile reports whether "done" says nothing about now: what runs may have
-// stopped since, and looking again costs little.
-func volatile(op plan.Op) bool { return op.Gate != nil || op.Verify != nil || op.Up != nil }
 
 // ErrStopped reports an end between two steps at the operator's request.
 var ErrStopped = errors.New("stopped before the next step")
@@ -302,7 +292,7 @@ const (
 // on.
 func (e *Engine) act(ctx context.Context, id string, op plan.Op, forward bool) (data json.RawMessage, err error) {
 	err = e.overBreaks(ctx, id, func() (err error) {
-		if changes(op) {
+		if !op.Describe().ReadOnly {
 			switch err := e.handOver(ctx); {
 			case err == nil:
 			case forward, lineBroke(err), shutOut(err):
@@ -414,22 +404,11 @@ rmdir -- "$root" 2>/dev/null || true`,
 
 // written are the files that steps write, and those that their undoing writes.
 func written(steps []plan.Step) (files []string) {
-	add := func(op plan.Op) {
-		switch {
-		case op.Edit != nil:
-			files = append(files, op.Edit.Path)
-		case op.Unedit != nil:
-			files = append(files, op.Unedit.Path)
-		case op.Secret != nil:
-			files = append(files, op.Secret.Path)
-		case op.Unsecret != nil:
-			files = append(files, op.Unsecret.Path)
-		}
-	}
 	for _, s := range steps {
-		add(s.Op)
-		if s.Undo != nil {
-			add(*s.Undo)
+		for _, op := range []plan.Op{s.Op, s.Undo} {
+			if op != nil && op.Describe().Path != "" {
+				files = append(files, op.Describe().Path)
+			}
 		}
 	}
 	slices.Sort(files)

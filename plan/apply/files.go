@@ -70,7 +70,7 @@ func (e *Engine) replace(ctx context.Context, now remote.File, data []byte) erro
 
 // unedit takes our splices out again and leaves what the client has changed
 // since. Where both changed the same place a person must look.
-func (e *Engine) unedit(ctx context.Context, op plan.Unedit) error {
+func (e *Engine) unedit(ctx context.Context, op plan.RevertEdit) error {
 	now, err := e.Host.ReadFile(ctx, op.Path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Nothing of ours is in a file that somebody took away, and the server that ran
@@ -150,7 +150,7 @@ const openScript = linkScript + `[ -f "$1" ]
 chmod "$2" "$1"`
 
 // secret fills a secret file that is missing or blank, or opens its mode.
-func (e *Engine) secret(ctx context.Context, op plan.MakeFile) error {
+func (e *Engine) secret(ctx context.Context, op plan.WriteSecret) error {
 	switch op.Source {
 	case plan.FromRandom:
 		_, err := e.say(ctx, remote.Command{Name: "make " + op.Path, Script: tokenScript, Args: []string{op.Path, octal(op.Mode), e.temp(op.Path)}})
@@ -189,7 +189,7 @@ func blank(data []byte) bool {
 
 // unsecret takes back what secret did. A token in use goes with the updater
 // that used it; content that was there before was never replaced.
-func (e *Engine) unsecret(ctx context.Context, op plan.UnmakeFile) error {
+func (e *Engine) unsecret(ctx context.Context, op plan.RemoveSecret) error {
 	if op.Source == plan.FromItself {
 		_, err := e.say(ctx, remote.Command{Name: "close " + op.Path, Script: openScript, Args: []string{op.Path, octal(op.Was.Mode)}})
 		return err

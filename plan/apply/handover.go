@@ -35,12 +35,11 @@ const copyName = "journal.jsonl"
 // HandoverFolder is where the host keeps what another machine needs to take over
 // the run of a plan, or what takes it back; "" for a plan without a backup.
 func HandoverFolder(p *plan.Plan) string {
-	for _, s := range p.Steps {
-		if s.Op.Backup != nil {
-			return path.Join(s.Op.Backup.Dir, "run")
-		}
+	b, ok := plan.Find[plan.Backup](p.Steps)
+	if !ok {
+		return ""
 	}
-	return ""
+	return path.Join(b.Dir, "run")
 }
 
 // An Operator is somebody at a machine.
@@ -161,12 +160,6 @@ func leave(ctx context.Context, r Runner, folder, name string, data []byte) erro
 		Args: []string{folder, name, strconv.Itoa(len(data))},
 	})
 	return err
-}
-
-// changes reports whether an operation changes the host, or starts there what
-// outlives the link.
-func changes(op plan.Op) bool {
-	return op.Backup == nil && op.Login == nil && op.Gate == nil && op.Verify == nil
 }
 
 // handOver leaves on the host what another machine needs to go on from here.
@@ -343,19 +336,14 @@ func missing(own, wanted []journal.Record) (out []journal.Record) {
 // backup on the host, for a machine that does not have the backup, or cannot open it.
 // It is the caller's to hold it against the plan.
 func OriginalOnHost(ctx context.Context, r Runner, was *plan.Plan, file string) ([]byte, error) {
-	for _, s := range was.Steps {
-		if s.Op.Backup == nil {
-			continue
-		}
-		n := slices.Index(s.Op.Backup.Files, file)
-		if n < 0 {
-			break
-		}
-		data, err := readCopy(ctx, r, path.Join(s.Op.Backup.Dir, fmt.Sprintf("file.%d", n)))
-		if err == nil && data == nil {
-			return nil, fmt.Errorf("the copy in %s is gone", s.Op.Backup.Dir)
-		}
-		return data, err
+	b, _ := plan.Find[plan.Backup](was.Steps)
+	n := slices.Index(b.Files, file)
+	if n < 0 {
+		return nil, fmt.Errorf("the plan's backup holds no %s", file)
 	}
-	return nil, fmt.Errorf("the plan's backup holds no %s", file)
+	data, err := readCopy(ctx, r, path.Join(b.Dir, fmt.Sprintf("file.%d", n)))
+	if err == nil && data == nil {
+		return nil, fmt.Errorf("the copy in %s is gone", b.Dir)
+	}
+	return data, err
 }

@@ -34,7 +34,7 @@ func TestAnotherMachineKnowsOfEveryChange(t *testing.T) {
 		told := map[string]bool{}
 		b.host.fault = func(what string, after bool) error {
 			s, ok := b.plan.Step(b.step)
-			if after || !ok || strings.HasPrefix(what, "leave ") || !changes(s.Op) {
+			if after || !ok || strings.HasPrefix(what, "leave ") || s.Op.Describe().ReadOnly {
 				return nil
 			}
 			c, err := journal.Parse([]byte(b.host.world["copy "+folder+"/"+copyName]), "web1", "the copy")
@@ -208,7 +208,7 @@ func TestOwnedCountsChangesOfHands(t *testing.T) {
 
 func TestOriginalOnHost(t *testing.T) {
 	_, p, _ := interrupted(t)
-	op := p.Steps[0].Op.Backup
+	op := p.Steps[0].Op.(plan.Backup)
 	host := copies{op.Dir + "/file.0": "as it was"}
 	if got, err := OriginalOnHost(t.Context(), host, p, op.Files[0]); err != nil || string(got) != "as it was" {
 		t.Errorf("%q, %v", got, err)

@@ -78,8 +78,8 @@ func serverOf(f *plan.Facts) int {
 // journal here tells of steps that are not done there.
 func TestAMachineThatWentBackIsNotGoneOnWith(t *testing.T) {
 	b := newBench(t)
-	b.crash(slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Edit != nil })*2 + 3)
-	edit := b.plan.Steps[slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Edit != nil })].Op.Edit
+	b.crash(slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return plan.Is[plan.Edit](s.Op) })*2 + 3)
+	edit, _ := plan.Find[plan.Edit](b.plan.Steps)
 	look := b.look
 	b.look = func() (*plan.Facts, error) {
 		f, err := look()
@@ -103,7 +103,7 @@ func TestAMachineThatWentBackIsNotGoneOnWith(t *testing.T) {
 func TestFilesThatOthersPutBackAfterTheSwap(t *testing.T) {
 	for further := range 4 { // records after the swap's intent
 		b := newBench(t)
-		swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })
+		swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return plan.Is[plan.Swap](s.Op) })
 		b.crash(swap*2 + 2 + further)
 		b.host.world["file "+composePath] = recordedCompose(t)
 		for range 2 {
@@ -122,7 +122,7 @@ func TestASwapThatWentBackIsAskedBeforeTheSidecar(t *testing.T) {
 	for further := range 4 { // records of a second start
 		b := newBench(t)
 		b.host.log = "stage stop\nstage start\nnote not healthy within 90 seconds\nstage back\naway 100 300\nend back\n"
-		swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })
+		swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return plan.Is[plan.Swap](s.Op) })
 		b.crash(swap*2 + 2)
 		b.crash(1 + further)
 		b.host.world["file "+composePath] = recordedCompose(t)
@@ -144,7 +144,7 @@ func TestASwapThatFailedIsNotCarriedOutOnTheOldFiles(t *testing.T) {
 	b := newBench(t)
 	before := b.host.world.client()
 	b.host.log = "stage stop\nstage start\nnote not healthy within 90 seconds\nstage back\naway 100 300\nend back\n"
-	swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })
+	swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return plan.Is[plan.Swap](s.Op) })
 	b.crash(swap*2 + 3) // its failure is written, and nothing of the way back
 	b.host.world["file "+composePath] = recordedCompose(t)
 	res, err := b.run(t.Context())
@@ -159,7 +159,7 @@ func TestASwapThatFailedIsNotCarriedOutOnTheOldFiles(t *testing.T) {
 // Nor is one begun that the machine knows nothing of.
 func TestASwapThatIsNotThereIsNotBegunOnTheOldFiles(t *testing.T) {
 	b := newBench(t)
-	swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })
+	swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return plan.Is[plan.Swap](s.Op) })
 	b.host.fault = func(what string, _ bool) error {
 		if b.step == "swap" && strings.Contains(what, "job") {
 			return remote.ErrUnknownOutcome
@@ -183,7 +183,7 @@ func TestASwapThatWentBackUnseenIsTakenBack(t *testing.T) {
 	b := newBench(t)
 	before := b.host.world.client()
 	b.host.log = "stage stop\nstage start\nnote not healthy within 90 seconds\nstage back\naway 100 300\nend back\n"
-	swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })
+	swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return plan.Is[plan.Swap](s.Op) })
 	b.crash(swap*2 + 2) // its intent is written, its outcome is not
 	b.host.world["file "+composePath] = recordedCompose(t)
 	res, err := b.run(t.Context())

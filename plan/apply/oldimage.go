@@ -37,10 +37,11 @@ func OldImage(ctx context.Context, r Runner, back plan.Swap) error {
 // client's files would name a server that cannot be started.
 func (e *Engine) oldImage(ctx context.Context) error {
 	for _, s := range e.Plan.Steps {
-		if s.Undo == nil || s.Undo.Swap == nil || !e.begun(s.ID) {
+		back, ok := s.Undo.(plan.Swap)
+		if !ok || !e.begun(s.ID) {
 			continue
 		}
-		err := e.overBreaks(ctx, s.ID, func() error { return OldImage(ctx, e.Watch, *s.Undo.Swap) })
+		err := e.overBreaks(ctx, s.ID, func() error { return OldImage(ctx, e.Watch, back) })
 		var gone *plan.ImageGone
 		if errors.As(err, &gone) {
 			gone.Begun = true

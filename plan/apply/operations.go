@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -12,52 +11,54 @@ import (
 	"liftalot/remote"
 )
 
+var errUnknownOp = errors.New("an operation this program does not know")
+
 // do carries out one operation. It returns what the journal should keep of it.
 // Each operation first looks whether the host is already as it should be.
 func (e *Engine) do(ctx context.Context, id string, op plan.Op) (json.RawMessage, error) {
-	switch {
-	case op.Backup != nil:
-		return e.backup(ctx, *op.Backup)
-	case op.Record != nil:
-		return nil, e.record(ctx, *op.Record)
-	case op.Tag != nil:
-		return nil, e.tag(ctx, *op.Tag)
-	case op.Pull != nil:
-		return nil, e.pull(ctx, id, *op.Pull)
-	case op.Names != nil:
-		return nil, e.names(ctx, *op.Names)
-	case op.Mode != nil:
-		return nil, e.mode(ctx, *op.Mode)
-	case op.Secret != nil:
-		return nil, e.secret(ctx, *op.Secret)
-	case op.Unsecret != nil:
-		return nil, e.unsecret(ctx, *op.Unsecret)
-	case op.Login != nil:
-		return nil, e.login(ctx, *op.Login)
-	case op.Edit != nil:
-		return nil, e.edit(ctx, *op.Edit)
-	case op.Unedit != nil:
-		return nil, e.unedit(ctx, *op.Unedit)
-	case op.Up != nil:
-		return nil, e.up(ctx, id, *op.Up, false)
-	case op.Down != nil:
-		return nil, e.down(ctx, id, *op.Down)
-	case op.Gate != nil:
-		return nil, e.gate(ctx, *op.Gate)
-	case op.Swap != nil:
-		return e.swap(ctx, id, *op.Swap)
-	case op.Restore != nil:
-		return nil, e.restore(ctx, id, *op.Restore)
-	case op.Send != nil:
-		return nil, e.Desk.Send(ctx, *op.Send)
-	case op.Return != nil:
-		return nil, e.giveBack(ctx, id, *op.Return)
-	case op.Start != nil:
-		return nil, e.start(ctx, id, *op.Start)
-	case op.Verify != nil:
-		return nil, e.Desk.Verify(ctx, *op.Verify)
+	switch op := op.(type) {
+	case plan.Backup:
+		return e.backup(ctx, op)
+	case plan.Record:
+		return nil, e.record(ctx, op)
+	case plan.Tag:
+		return nil, e.tag(ctx, op)
+	case plan.Pull:
+		return nil, e.pull(ctx, id, op)
+	case plan.Names:
+		return nil, e.names(ctx, op)
+	case plan.Mode:
+		return nil, e.mode(ctx, op)
+	case plan.WriteSecret:
+		return nil, e.secret(ctx, op)
+	case plan.RemoveSecret:
+		return nil, e.unsecret(ctx, op)
+	case plan.Login:
+		return nil, e.login(ctx, op)
+	case plan.Edit:
+		return nil, e.edit(ctx, op)
+	case plan.RevertEdit:
+		return nil, e.unedit(ctx, op)
+	case plan.Up:
+		return nil, e.up(ctx, id, op, false)
+	case plan.Down:
+		return nil, e.down(ctx, id, op)
+	case plan.Gate:
+		return nil, e.gate(ctx, op)
+	case plan.Swap:
+		return e.swap(ctx, id, op)
+	case plan.Restore:
+		return nil, e.restore(ctx, id, op)
+	case plan.Send:
+		return nil, e.Desk.Send(ctx, op)
+	case plan.UndoRestore:
+		return nil, e.giveBack(ctx, id, op)
+	case plan.Start:
+		return nil, e.start(ctx, id, op)
+	case plan.Verify:
+		return nil, e.Desk.Verify(ctx, op)
 	}
-	return nil, fmt.Errorf("an operation this program does not know")
+	return nil, errUnknownOp
 }
 
 // say runs a script as root and turns a refusal of the host into a sentence.

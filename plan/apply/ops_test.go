@@ -116,7 +116,7 @@ func TestDatabasePasswordIsReadAndNeverQuoted(t *testing.T) {
 		"postgres://u:canary@h:port/d\n": "",
 	} {
 		e := &Engine{Host: answering(said)}
-		got, err := e.content(t.Context(), plan.MakeFile{Path: "/s/db_password", Source: plan.FromDatabaseURL, Server: "talk"})
+		got, err := e.content(t.Context(), plan.WriteSecret{Path: "/s/db_password", Source: plan.FromDatabaseURL, Server: "talk"})
 		if string(got) != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v", said, got, err)
 		}
@@ -144,19 +144,19 @@ func (answering) Remove(context.Context, string) error { return nil }
 func TestContentOfSecrets(t *testing.T) {
 	e := newEngine()
 	for _, tt := range []struct {
-		op   plan.MakeFile
+		op   plan.WriteSecret
 		want string
 	}{
-		{plan.MakeFile{Source: plan.FromKey, Body: []byte("PEM")}, "PEM"},
-		{plan.MakeFile{Source: plan.FromNothing}, ""},
-		{plan.MakeFile{Source: plan.FromCredentials}, `{"username":"client","password":"p\"q","serveraddress":"registry.example.com"}`},
+		{plan.WriteSecret{Source: plan.FromKey, Body: []byte("PEM")}, "PEM"},
+		{plan.WriteSecret{Source: plan.FromNothing}, ""},
+		{plan.WriteSecret{Source: plan.FromCredentials}, `{"username":"client","password":"p\"q","serveraddress":"registry.example.com"}`},
 	} {
 		got, err := e.content(t.Context(), tt.op)
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%s: %s, %v; want %s", tt.op.Source, got, err, tt.want)
 		}
 	}
-	if _, err := e.content(t.Context(), plan.MakeFile{Path: "/s/x", Source: "elsewhere"}); err == nil || !strings.Contains(err.Error(), "elsewhere") {
+	if _, err := e.content(t.Context(), plan.WriteSecret{Path: "/s/x", Source: "elsewhere"}); err == nil || !strings.Contains(err.Error(), "elsewhere") {
 		t.Errorf("%v", err)
 	}
 	e.Desk.Credentials = func(context.Context) (string, []byte, error) { return "", nil, errors.New("no terminal") }
@@ -257,20 +257,20 @@ func TestEditWritesOnlyWhatWasPlanned(t *testing.T) {
 	e := &Engine{Host: b.host, Plan: b.plan, Desk: b.desk()}
 	b.host.world["file "+composePath] += "# theirs\n"
 	var refused *RefusedByHost
-	if err := e.edit(t.Context(), *s.Op.Edit); !errors.As(err, &refused) || !strings.Contains(err.Error(), "somebody else") {
+	if err := e.edit(t.Context(), s.Op.(plan.Edit)); !errors.As(err, &refused) || !strings.Contains(err.Error(), "somebody else") {
 		t.Errorf("%v", err)
 	}
 	b.host.world["file "+composePath] = recordedCompose(t)
-	wrong := *s.Op.Edit
+	wrong := s.Op.(plan.Edit)
 	wrong.After = strings.Repeat("0", 64)
 	if err := e.edit(t.Context(), wrong); err == nil || b.host.world["file "+composePath] != recordedCompose(t) {
 		t.Errorf("%v", err)
 	}
-	if err := e.edit(t.Context(), *s.Op.Edit); err != nil || digest(b.host.world["file "+composePath]) != s.Op.Edit.After {
+	if err := e.edit(t.Context(), s.Op.(plan.Edit)); err != nil || digest(b.host.world["file "+composePath]) != s.Op.(plan.Edit).After {
 		t.Errorf("%v", err)
 	}
 	delete(b.host.world, "file "+composePath)
-	if err := e.edit(t.Context(), *s.Op.Edit); err == nil {
+	if err := e.edit(t.Context(), s.Op.(plan.Edit)); err == nil {
 		t.Error("a file that is gone was edited")
 	}
 }
@@ -279,7 +279,7 @@ func TestUneditNeedsTheProvenOriginal(t *testing.T) {
 	b := newBench(t)
 	s, _ := b.plan.Step("edit")
 	e := &Engine{Host: b.host, Plan: b.plan, Desk: b.desk()}
-	if err := e.edit(t.Context(), *s.Op.Edit); err != nil {
+	if err := e.edit(t.Context(), s.Op.(plan.Edit)); err != nil {
 		t.Fatal(err)
 	}
 	after := b.host.world["file "+composePath]
@@ -288,7 +288,7 @@ func TestUneditNeedsTheProvenOriginal(t *testing.T) {
 		"another file": func(context.Context, string) ([]byte, error) { return []byte("x"), nil },
 	} {
 		e.Desk.Original = original
-		if err := e.unedit(t.Context(), *s.Undo.Unedit); err == nil || b.host.world["file "+composePath] != after {
+		if err := e.unedit(t.Context(), s.Undo.(plan.RevertEdit)); err == nil || b.host.world["file "+composePath] != after {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -299,7 +299,7 @@ func TestS3ASecretWithContentIsNotReplaced(t *testing.T) {
 	b := newBench(t)
 	e := &Engine{Host: b.host, Plan: b.plan, Desk: b.desk()}
 	const path = "/srv/chatalot/secrets/registry_creds"
-	op := plan.MakeFile{Path: path, Source: plan.FromCredentials, Mode: 0o644}
+	op := plan.WriteSecret{Path: path, Source: plan.FromCredentials, Mode: 0o644}
 	for _, before := range []string{"staged by hand", "", " \n"} {
 		b.host.world["file "+path] = before
 		if err := e.secret(t.Context(), op); err != nil {
@@ -312,8 +312,22 @@ func TestS3ASecretWithContentIsNotReplaced(t *testing.T) {
 }
 
 func TestAnUnknownOperationDoesNothing(t *testing.T) {
-	if _, err := newEngine().do(t.Context(), "x", plan.Op{}); err == nil {
-		t.Error("no error")
+	if _, err := newEngine().do(t.Context(), "x", nil); !errors.Is(err, errUnknownOp) {
+		t.Error(err)
+	}
+}
+
+func TestTheEngineKnowsEveryOperation(t *testing.T) {
+	b := newBench(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	desk := b.desk()
+	desk.Send = func(context.Context, plan.Send) error { return nil }
+	for _, op := range plan.Operations() {
+		e := &Engine{Host: b.host, Watch: b.host, Plan: b.plan, Desk: desk}
+		if _, err := e.do(ctx, "x", op); errors.Is(err, errUnknownOp) {
+			t.Errorf("%T: %v", op, err)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ func (e *Engine) restore(ctx context.Context, id string, op plan.Restore) error 
 }
 
 // giveBack takes a restore back.
-func (e *Engine) giveBack(ctx context.Context, id string, op plan.Return) error {
+func (e *Engine) giveBack(ctx context.Context, id string, op plan.UndoRestore) error {
 	again := e.again
 	err := e.work(ctx, id, "give the former database its name back", job.Spec{
 		Script: returnScript, Timeout: upTimeout,

@@ -139,7 +139,7 @@ func TestRestoreDropsNothingWithoutAnAnswer(t *testing.T) {
 // A restore that is taken back leaves the former database under its name, the
 // restored one aside, and the server running; done again it changes nothing.
 func TestReturnGivesTheFormerDatabaseItsNameBack(t *testing.T) {
-	back := plan.Return{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Aside: "chat_restored", Server: "talk", Port: 8080}
+	back := plan.UndoRestore{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Aside: "chat_restored", Server: "talk", Port: 8080}
 	for name, tt := range map[string]struct{ databases, want string }{
 		"after both renames":   {"chat_before\nchat\n", "chat\nchat_restored\n"},
 		"between the renames":  {"chat_before\nchat_before_new\n", "chat\nchat_restored\n"},
@@ -293,7 +293,7 @@ func TestARenameOutlastsWhoComesBack(t *testing.T) {
 inspect*) echo 0; exit ;;
 esac
 `+restoreDocker)
-	back := plan.Return{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Aside: "chat_restored", Server: "talk", Port: 8080}
+	back := plan.UndoRestore{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Aside: "chat_restored", Server: "talk", Port: 8080}
 	if err := onHost(h).giveBack(t.Context(), "return", back); err != nil || h.Read("databases") != "postgres\nchat\nchat_restored\n" {
 		t.Errorf("%v; %q", err, h.Read("databases"))
 	}

@@ -142,7 +142,7 @@ func TestASwapStaysOpenUntilItsEndIsSeen(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t)
-			b.crash(slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return s.Op.Swap != nil })*2 + 2)
+			b.crash(slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return plan.Is[plan.Swap](s.Op) })*2 + 2)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			b.host.fault = func(string, bool) error {

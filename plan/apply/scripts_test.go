@@ -236,8 +236,8 @@ func TestF1GateNamesTheCauseFromTheLog(t *testing.T) {
 	}
 }
 
-func secretAt(h *shamhost.Host, name string, source plan.Source, mode os.FileMode) plan.MakeFile {
-	return plan.MakeFile{Path: h.Path(name), Source: source, Mode: mode}
+func secretAt(h *shamhost.Host, name string, source plan.Source, mode os.FileMode) plan.WriteSecret {
+	return plan.WriteSecret{Path: h.Path(name), Source: source, Mode: mode}
 }
 
 func modeOf(t *testing.T, path string) os.FileMode {
@@ -283,7 +283,7 @@ func TestS2OpeningKeepsTheContentAndFollowsNoLink(t *testing.T) {
 	if err := onHost(h).secret(t.Context(), secretAt(h, "key", plan.FromItself, 0o644)); err != nil || h.Read("key") != "content" || modeOf(t, h.Path("key")) != 0o644 {
 		t.Errorf("%v; %q, %04o", err, h.Read("key"), modeOf(t, h.Path("key")))
 	}
-	if err := onHost(h).unsecret(t.Context(), plan.UnmakeFile{Path: h.Path("key"), Source: plan.FromItself, Was: plan.Was{Mode: 0o600}}); err != nil || modeOf(t, h.Path("key")) != 0o600 {
+	if err := onHost(h).unsecret(t.Context(), plan.RemoveSecret{Path: h.Path("key"), Source: plan.FromItself, Was: plan.PriorState{Mode: 0o600}}); err != nil || modeOf(t, h.Path("key")) != 0o600 {
 		t.Errorf("back: %v, %04o", err, modeOf(t, h.Path("key")))
 	}
 	if err := os.Symlink("key", h.Path("link")); err != nil {
@@ -293,18 +293,18 @@ func TestS2OpeningKeepsTheContentAndFollowsNoLink(t *testing.T) {
 		t.Errorf("%v; the file behind a link has mode %04o", err, modeOf(t, h.Path("key")))
 	}
 	// What was refused and changed nothing is taken back by the same script.
-	if err := onHost(h).unsecret(t.Context(), plan.UnmakeFile{Path: h.Path("link"), Source: plan.FromItself, Was: plan.Was{Mode: 0o600}}); err != nil || modeOf(t, h.Path("key")) != 0o600 {
+	if err := onHost(h).unsecret(t.Context(), plan.RemoveSecret{Path: h.Path("link"), Source: plan.FromItself, Was: plan.PriorState{Mode: 0o600}}); err != nil || modeOf(t, h.Path("key")) != 0o600 {
 		t.Errorf("back: %v, %04o", err, modeOf(t, h.Path("key")))
 	}
 }
 
 func TestUnsecretBringsBackWhatWasThere(t *testing.T) {
 	h := shamhost.New(t)
-	was := plan.Was{Blank: true, Mode: 0o640, UID: os.Getuid(), GID: os.Getgid()}
+	was := plan.PriorState{Blank: true, Mode: 0o640, UID: os.Getuid(), GID: os.Getgid()}
 	h.Write("copy", " \n")
 	for name, copied := range map[string]string{"blank": h.Path("copy"), "empty": ""} {
 		h.Write(name, "made by us")
-		if err := onHost(h).unsecret(t.Context(), plan.UnmakeFile{Path: h.Path(name), Copy: copied, Source: plan.FromRandom, Was: was}); err != nil {
+		if err := onHost(h).unsecret(t.Context(), plan.RemoveSecret{Path: h.Path(name), Copy: copied, Source: plan.FromRandom, Was: was}); err != nil {
 			t.Fatal(err)
 		}
 		if got := h.Read(name); got != map[string]string{"blank": " \n", "empty": ""}[name] || modeOf(t, h.Path(name)) != 0o640 {
@@ -315,7 +315,7 @@ func TestUnsecretBringsBackWhatWasThere(t *testing.T) {
 	// An empty file that was made for a login stays once the client has put one in.
 	for _, text := range []string{"", "robot:t0ken\n"} {
 		h.Write("creds", text)
-		empty := plan.UnmakeFile{Path: h.Path("creds"), Source: plan.FromNothing, Was: plan.Was{Missing: true}}
+		empty := plan.RemoveSecret{Path: h.Path("creds"), Source: plan.FromNothing, Was: plan.PriorState{Missing: true}}
 		if err := onHost(h).unsecret(t.Context(), empty); err != nil {
 			t.Error(err)
 		}
@@ -323,7 +323,7 @@ func TestUnsecretBringsBackWhatWasThere(t *testing.T) {
 			t.Errorf("made empty, now %q: %v", got, err)
 		}
 	}
-	gone := plan.UnmakeFile{Path: h.Path("made"), Source: plan.FromRandom, Was: plan.Was{Missing: true}}
+	gone := plan.RemoveSecret{Path: h.Path("made"), Source: plan.FromRandom, Was: plan.PriorState{Missing: true}}
 	for range 2 { // the second time there is nothing left to do
 		if err := onHost(h).unsecret(t.Context(), gone); err != nil || h.Read("made") != "" {
 			t.Errorf("%v; %q", err, h.Read("made"))

@@ -131,7 +131,7 @@ func (e *Engine) undo(ctx context.Context, s plan.Step) error {
 	}
 	e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoBegun})
 	began := e.Desk.Now()
-	if _, err := e.act(ctx, "undo-"+s.ID, *s.Undo, false); err != nil {
+	if _, err := e.act(ctx, "undo-"+s.ID, s.Undo, false); err != nil {
 		e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoFailed, Err: err})
 		kind := journal.UndoFailed
 		if e.unseen(err) {

@@ -265,20 +265,18 @@ func images(p *plan.Plan) []Image {
 
 // returned is the image that a way back leads to, beside the one that ran before it.
 func returned(p *plan.Plan, ran map[string]string) []Image {
-	list := []Image{}
-	for _, s := range p.Steps {
-		if s.Op.Swap != nil {
-			list = append(list, Image{Name: "server", Before: ran[p.Project.Service], After: s.Op.Swap.OldImage})
-		}
+	swap, ok := plan.Find[plan.Swap](p.Steps)
+	if !ok {
+		return []Image{}
 	}
-	return list
+	return []Image{{Name: "server", Before: ran[p.Project.Service], After: swap.OldImage}}
 }
 
 // steps are the plan's, each with what the journal says of it.
 func steps(p *plan.Plan, s journal.RunState, records []journal.Record) []Step {
 	list := []Step{}
 	for _, step := range p.Steps {
-		one := Step{ID: step.ID, Title: step.Title, Reason: step.Reason, Swap: step.Op.Swap != nil, State: state(s.Step(step.ID))}
+		one := Step{ID: step.ID, Title: step.Title, Reason: step.Reason, Swap: plan.Is[plan.Swap](step.Op), State: state(s.Step(step.ID))}
 		for _, r := range records {
 			if r.Run != p.ID || r.Step != step.ID {
 				continue

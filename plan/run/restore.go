@@ -71,12 +71,8 @@ func (h *Host) nextRestore(ctx context.Context, runs []journal.RunState, id stri
 
 // sent is the backup that a restore puts back.
 func sent(p *plan.Plan) string {
-	for _, s := range p.Steps {
-		if s.Op.Send != nil {
-			return s.Op.Send.Backup
-		}
-	}
-	return ""
+	op, _ := plan.Find[plan.Send](p.Steps)
+	return op.Backup
 }
 
 // RolesThere makes sure that the host's database has the roles that a backup needs, before

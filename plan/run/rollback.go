@@ -120,7 +120,7 @@ func (h *Host) rollbackLoss(ctx context.Context, f *plan.Facts, was *plan.Plan, 
 	// The dump of the swap is so much younger than the backup as the one step began
 	// after the other: both times are this machine's, and rows have the host's.
 	begun, swapped := upgrade.Step("backup").Begun, upgrade.Step("swap").Begun
-	if step.Op.Restore.Dump != "" && !begun.IsZero() && swapped.After(begun) {
+	if op, ok := step.Op.(plan.Restore); ok && op.Dump != "" && !begun.IsZero() && swapped.After(begun) {
 		later := swapped.Sub(begun)
 		m.Taken, m.HostClock = m.Taken.Add(later), m.HostClock.Add(later)
 	}
@@ -135,10 +135,11 @@ func (h *Host) rollbackLoss(ctx context.Context, f *plan.Facts, was *plan.Plan, 
 // still on the host. begun is what an earlier start of the rollback did.
 func (h *Host) oldImage(ctx context.Context, p *plan.Plan, begun journal.RunState) error {
 	for _, s := range p.Steps {
-		if s.Op.Swap == nil || begun.Step(s.ID).InEffect() {
+		back, ok := s.Op.(plan.Swap)
+		if !ok || begun.Step(s.ID).InEffect() {
 			continue
 		}
-		err := apply.OldImage(ctx, h.Client, *s.Op.Swap)
+		err := apply.OldImage(ctx, h.Client, back)
 		if gone, ok := errors.AsType[*plan.ImageGone](err); ok {
 			gone.Begun, gone.Copy = begun.Run != "", h.Backups.ImageFile(gone.Image)
 		}

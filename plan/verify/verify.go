@@ -53,12 +53,9 @@ func Upgraded(p *plan.Plan) Want {
 
 // dependents are the containers that a plan makes anew together with the server's.
 func dependents(p *plan.Plan) (names []string) {
-	for _, s := range p.Steps {
-		if s.Op.Swap != nil {
-			for _, d := range s.Op.Swap.Dependents {
-				names = append(names, d.Name)
-			}
-		}
+	swap, _ := plan.Find[plan.Swap](p.Steps)
+	for _, d := range swap.Dependents {
+		names = append(names, d.Name)
 	}
 	return names
 }

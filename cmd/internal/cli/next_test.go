@@ -76,7 +76,7 @@ func TestTheNextCommandFitsTheRunThatStopped(t *testing.T) {
 func TestARestoreGoesOnOnlyWithItsOwnBackup(t *testing.T) {
 	d := newDesk(t, "")
 	p := &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Restoration}
-	p.Steps = []plan.Step{{ID: "send", Title: "send the dump", Op: plan.Op{Send: &plan.Send{Backup: "b1"}}}}
+	p.Steps = []plan.Step{{ID: "send", Title: "send the dump", Op: plan.Send{Backup: "b1"}}}
 	d.stopped(t, journal.Restore, p)
 	for _, id := range []string{"", "b1"} {
 		if j, err := d.server(nil).NextRestore(t.Context(), id); err != nil || !j.Resumes {
@@ -86,7 +86,7 @@ func TestARestoreGoesOnOnlyWithItsOwnBackup(t *testing.T) {
 	if _, err := d.server(nil).NextRestore(t.Context(), "b2"); hintOf(t, err) == "" || !strings.Contains(err.Error(), "b1 was interrupted") {
 		t.Errorf("another backup: %v", err)
 	}
-	p.Steps[0].Op.Send.Backup = "../../globex/backups/b1"
+	p.Steps[0].Op = plan.Send{Backup: "../../globex/backups/b1"}
 	data, err := p.Encode()
 	must(t, err)
 	if _, err := plan.Decode(data); err == nil {
@@ -141,7 +141,7 @@ func TestADecisionIsOfItsMoment(t *testing.T) {
 func TestPruneKeepsWhatARestoreNeeds(t *testing.T) {
 	d := newDesk(t, "")
 	p := &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Restoration}
-	p.Steps = []plan.Step{{ID: "send", Op: plan.Op{Send: &plan.Send{Backup: "b1"}}}}
+	p.Steps = []plan.Step{{ID: "send", Op: plan.Send{Backup: "b1"}}}
 	d.stopped(t, journal.Restore, p)
 	needed, err := d.server(nil).NeededBackups()
 	must(t, err)

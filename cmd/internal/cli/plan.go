@@ -48,7 +48,7 @@ func (s *session) printPlan(p *plan.Plan) {
 		s.out.Printf("  %2d. %s\n      %s\n", i+1, ui.Bold(step.Title), ui.Dim(step.Reason))
 		switch {
 		case step.Undo != nil:
-			s.out.Printf("      %s\n", ui.Dim("undo: "+undoWords(*step.Undo)))
+			s.out.Printf("      %s\n", ui.Dim("undo: "+step.Undo.Describe().AsUndo))
 		case step.NoUndo != "":
 			s.out.Printf("      %s\n", ui.Dim("no undo: "+step.NoUndo))
 		}
@@ -69,29 +69,4 @@ func (s *session) printPlan(p *plan.Plan) {
 	for _, w := range p.Warnings {
 		s.out.Printf("  %s %s\n", ui.Warn("warning:"), w)
 	}
-}
-
-// undoWords says how a step is taken back.
-func undoWords(op plan.Op) string {
-	switch {
-	case op.Names != nil:
-		return "the tags go back to the images that had them; one that nothing had stays"
-	case op.Mode != nil:
-		return "the folder's mode as it was"
-	case op.Unsecret != nil && op.Unsecret.Was.Missing:
-		return "remove the file"
-	case op.Unsecret != nil:
-		return "the file as it was"
-	case op.Unedit != nil:
-		return "take exactly these lines out again; what the client changes meanwhile stays"
-	case op.Down != nil && len(op.Down.Back) > 0:
-		return "the sidecar as it was: what ran before runs again, the rest is removed; volumes stay"
-	case op.Down != nil:
-		return "stop and remove the two containers; volumes stay"
-	case op.Return != nil:
-		return "the former database gets its name back, the restored one is kept aside, and the server starts"
-	case op.Swap != nil:
-		return "the old container's image again, by its id, without a build"
-	}
-	return op.Kind()
 }

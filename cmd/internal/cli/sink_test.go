@@ -90,6 +90,10 @@ func poison(v reflect.Value, text string, depth int) {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		poison(v.Elem(), text, depth+1)
+	case reflect.Interface:
+		if v.Type() == reflect.TypeFor[plan.Op]() {
+			v.Set(reflect.ValueOf(poisoned[plan.RemoveSecret](text)))
+		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		for i := range v.Len() {

@@ -29,8 +29,8 @@ func (t *target) anotherKey(p *plan.Plan) error {
 	pinned := t.host.CosignKeySHA256
 	keys := []string{p.Release.KeySHA256}
 	for _, s := range p.Steps {
-		if s.Op.Secret != nil && s.Op.Secret.Source == plan.FromKey {
-			keys = append(keys, plan.Hash(s.Op.Secret.Body))
+		if op, ok := s.Op.(plan.WriteSecret); ok && op.Source == plan.FromKey {
+			keys = append(keys, plan.Hash(op.Body))
 		}
 	}
 	for _, key := range keys {

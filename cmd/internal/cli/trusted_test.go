@@ -118,7 +118,7 @@ func TestAPlanWithAnotherKeyIsNotCarriedOut(t *testing.T) {
 	rel, err := d.ask(t)
 	must(t, err)
 	place := func(key []byte) plan.Step {
-		return plan.Step{ID: "secret-cosign_pub", Op: plan.Op{Secret: &plan.MakeFile{Source: plan.FromKey, Body: key}}}
+		return plan.Step{ID: "secret-cosign_pub", Op: plan.WriteSecret{Source: plan.FromKey, Body: key}}
 	}
 	p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{place(rel.Key)}}
 	must(t, d.server(nil).Trusted(p, nil))
