@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
-	"runtime/debug"
 	"strconv"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -71,9 +68,6 @@ done`
 func (s source) copy(ctx context.Context, w io.Writer) error {
 	pieces := int((s.size + piece - 1) / piece)
 	n := max(1, min(len(s.hosts), pieces/2))
-	if n > 1 {
-		lean()
-	}
 	g, ctx := errgroup.WithContext(ctx)
 	lanes := make([]*lane, n)
 	for k := range lanes {
@@ -107,15 +101,6 @@ func (s source) copy(ctx context.Context, w io.Writer) error {
 	})
 	return g.Wait()
 }
-
-// lean makes the process collect its garbage sooner. ssh leaves each packet behind as
-// garbage, and a heap that holds the windows of several connections would otherwise be
-// let to grow by as much again; it costs no processor time that could be measured.
-var lean = sync.OnceFunc(func() {
-	if os.Getenv("GOGC") == "" { // the user's word counts
-		debug.SetGCPercent(50)
-	}
-})
 
 // A lane is one connection's share of a file.
 type lane struct {

@@ -51,7 +51,6 @@ func client(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer remote.Crowd(len(clients))()
 	out := &writer{w: bufio.NewWriter(os.Stdout)}
 	probe := func(c *remote.Client) error {
 		res, err := c.Run(ctx, remote.Command{Name: "look", Script: facts})

@@ -63,7 +63,6 @@ func (s *session) eachOf(ctx context.Context, hosts []inventory.Host, atOnce int
 	errs := make([]error, len(hosts))
 	slots := make(chan struct{}, max(1, atOnce))
 	most := min(len(hosts), atOnce)
-	defer remote.Crowd(most)()
 	spread := time.Duration(most) * dialEvery
 	var wait sync.WaitGroup
 	for i, h := range hosts {
