@@ -295,7 +295,7 @@ func (e *Engine) act(ctx context.Context, id string, op plan.Op, forward bool) (
 		if !op.Describe().ReadOnly {
 			switch err := e.handOver(ctx); {
 			case err == nil:
-			case forward, lineBroke(err), shutOut(err):
+			case forward, remote.Unanswered(err), remote.Denied(err):
 				return err
 			default:
 				e.tell(Event{Step: id, Kind: Output, Text: fmt.Sprintf("no other machine could go on from here: %v", err)})
@@ -310,44 +310,18 @@ func (e *Engine) act(ctx context.Context, id string, op plan.Op, forward bool) (
 // overBreaks asks again after a break in the line. What an earlier try may have
 // begun is not unbegun because a later one never started.
 func (e *Engine) overBreaks(ctx context.Context, id string, ask func() error) error {
-	pause := cmp.Or(e.Pause, breakPause)
+	retry := remote.Retry{Breaks: maxBreaks, Pause: cmp.Or(e.Pause, breakPause), Tell: func(err error) {
+		e.tell(Event{Step: id, Kind: Output, Text: fmt.Sprintf("the line broke, looking again: %v", err)})
+	}}
 	unknown := false
-	for broken := 0; ; broken++ {
+	return retry.Do(ctx, func() (bool, error) {
 		err := ask()
 		if unknown && errors.Is(err, remote.ErrNotStarted) {
 			err = fmt.Errorf("%w: %w", remote.ErrUnknownOutcome, err)
 		}
 		unknown = unknown || errors.Is(err, remote.ErrUnknownOutcome)
-		var lost *AdoptedError
-		if err == nil || !lineBroke(err) || broken == maxBreaks || ctx.Err() != nil || errors.As(err, &lost) {
-			return err
-		}
-		e.tell(Event{Step: id, Kind: Output, Text: fmt.Sprintf("the line broke, looking again: %v", err)})
-		if remote.Pause(ctx, pause) != nil {
-			return err
-		}
-		pause *= 2
-	}
-}
-
-// lineBroke reports whether an error is about the connection rather than about
-// what was asked of the host.
-func lineBroke(err error) bool {
-	var large *remote.TooLargeError
-	if shutOut(err) || errors.As(err, &large) {
-		return false
-	}
-	return errors.Is(err, remote.ErrUnknownOutcome) || errors.Is(err, remote.ErrNotStarted)
-}
-
-// shutOut reports whether the host, or sudo on it, lets us in no more: an agent or a
-// password manager was locked meanwhile. That says nothing of the step, which may be
-// taken up again once there is access; asking on would only lock the account too.
-func shutOut(err error) bool {
-	var auth *remote.AuthError
-	var sudo *remote.SudoError
-	var key *remote.HostKeyError
-	return errors.As(err, &auth) || errors.As(err, &sudo) || errors.As(err, &key)
+		return false, err
+	})
 }
 
 // unseen reports whether an error leaves the end of an operation open. A failure of
@@ -355,7 +329,7 @@ func shutOut(err error) bool {
 // there, and is to be removed first. One that was open before stays so where its job
 // was not reached: taken for a failure it would be removed, and begun a second time.
 func (e *Engine) unseen(err error) bool {
-	return errors.Is(err, remote.ErrUnknownOutcome) || shutOut(err) && !e.again || e.open && (lineBroke(err) || cutShort(err))
+	return errors.Is(err, remote.ErrUnknownOutcome) || remote.Denied(err) && !e.again || e.open && (remote.Unanswered(err) || cutShort(err))
 }
 
 // cutShort reports an end because nobody waits any more.
@@ -395,7 +369,7 @@ rmdir -- "$root" 2>/dev/null || true`,
 		if err != nil {
 			e.tell(Event{Kind: Output, Text: fmt.Sprintf("something of this run stays on the host: %s: %v", c.Name, err)})
 		}
-		if shutOut(err) {
+		if remote.Denied(err) {
 			return nil
 		}
 	}

@@ -322,19 +322,6 @@ func TestAJobOutlivesWhoeverLooksAtIt(t *testing.T) {
 	}
 }
 
-// What will not get better by waiting is not asked again.
-func TestARefusalIsNotALineThatBroke(t *testing.T) {
-	for name, refusal := range map[string]error{
-		"sudo": &remote.SudoError{Kind: remote.SudoWrongPassword},
-		"key":  &remote.HostKeyError{},
-		"auth": &remote.AuthError{},
-	} {
-		if lineBroke(fmt.Errorf("x: %w", refusal)) || !errors.Is(refusal, remote.ErrNotStarted) {
-			t.Errorf("%s counts as a line that broke", name)
-		}
-	}
-}
-
 func TestAStalePlanIsRefusedBeforeAnything(t *testing.T) {
 	b := newBench(t)
 	b.host.world["file "+composePath] += "# changed\n"

@@ -64,6 +64,9 @@ func (e *AdoptedError) Error() string {
 // Unwrap makes it a thing that never started.
 func (e *AdoptedError) Unwrap() error { return remote.ErrNotStarted }
 
+// Transient tells that asking again is of no use.
+func (*AdoptedError) Transient() bool { return false }
+
 // Owned makes sure that runs are still in this machine's hands, as its journal
 // knows them.
 func Owned(ctx context.Context, r Runner, p *plan.Plan, folder string, own []journal.Record) error {

@@ -23,7 +23,7 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 	}
 	// Nor is anything taken back from under a job that may still be at work, as when
 	// the way to it is refused since.
-	if errors.Is(err, ErrStopped) || ctx.Err() != nil || lineBroke(err) || errors.Is(err, remote.ErrUnknownOutcome) {
+	if errors.Is(err, ErrStopped) || ctx.Err() != nil || remote.Unanswered(err) || errors.Is(err, remote.ErrUnknownOutcome) {
 		e.result.Outcome = Interrupted
 		return e.result, err
 	}
@@ -37,11 +37,11 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 	}
 	rollback := e.Plan.Kind == plan.Rollback
 	switch {
-	case shutOut(err) && !rollback && !e.result.Changed:
+	case remote.Denied(err) && !rollback && !e.result.Changed:
 		// There is nothing to go on with. To tidy up would be refused too.
 		e.tell(Event{Kind: Output, Text: "the folder of this run may stay on the host, which lets nobody in"})
 		return e.result, errors.Join(err, e.write(journal.Record{Kind: journal.RunEnded, Outcome: journal.Abandoned}))
-	case shutOut(err):
+	case remote.Denied(err):
 		e.result.Outcome = Interrupted
 		return e.result, err
 	case rollback:
@@ -87,7 +87,7 @@ func (e *Engine) takeBack(ctx context.Context, err error) (Result, error) {
 			return e.result, errors.Join(err, uerr, e.end(ctx, journal.NeedsPerson))
 		}
 		var write *journal.WriteError
-		if ctx.Err() != nil || lineBroke(uerr) || shutOut(uerr) || errors.Is(uerr, remote.ErrUnknownOutcome) || errors.As(uerr, &write) {
+		if ctx.Err() != nil || remote.Unanswered(uerr) || remote.Denied(uerr) || errors.Is(uerr, remote.ErrUnknownOutcome) || errors.As(uerr, &write) {
 			e.result.Outcome = Interrupted
 		}
 		return e.result, errors.Join(err, uerr)
@@ -115,7 +115,7 @@ func (e *Engine) undoAll(ctx context.Context) error {
 		if err := e.undo(ctx, s); err != nil {
 			all = append(all, err)
 			var moved *MigratedError
-			if errors.As(err, &moved) || shutOut(err) {
+			if errors.As(err, &moved) || remote.Denied(err) {
 				break
 			}
 		}

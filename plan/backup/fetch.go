@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ type source struct {
 	path  string
 	size  int64
 	tell  func(done int64)                    // nil for silence
-	pause time.Duration                       // after a break, doubled each time; 0 means firstWait
+	pause time.Duration                       // after a break, see overBreaks
 	wrap  func(remote.Command) remote.Command // where the file is to be read; nil means on the host itself
 }
 
@@ -34,14 +35,13 @@ type source struct {
 const piece = 1 << 20
 
 // maxBroken is how many breaks one after the other, without a whole piece in
-// between, end a pull: about three minutes.
+// between, a transfer bears: about three minutes.
 const maxBroken = 10
 
-// The waits after a break of the line.
-const (
-	firstWait   = 2 * time.Second
-	longestWait = 30 * time.Second
-)
+// overBreaks is how a transfer is tried again; a first pause of 0 means 2 seconds.
+func overBreaks(pause time.Duration) remote.Retry {
+	return remote.Retry{Breaks: maxBroken, Pause: cmp.Or(pause, 2*time.Second), Longest: 30 * time.Second}
+}
 
 // transferTime is for a command that moves so many bytes: a fixed part, and one
 // for the slowest line.
@@ -116,32 +116,17 @@ type lane struct {
 
 // run sends pieces until the share is done, over breaks of the line.
 func (l *lane) run(ctx context.Context) error {
-	pause := l.pause
-	if pause == 0 {
-		pause = firstWait
-	}
-	wait := pause
-	for broken := 0; l.next < l.pieces; {
-		before := l.next
-		err := l.command(ctx)
-		switch {
-		case l.next > before:
-			broken, wait = 0, pause
-		case err == nil:
-			return fmt.Errorf("%s ended before its %d bytes", path.Base(l.path), l.size)
+	return overBreaks(l.pause).Do(ctx, func() (further bool, err error) {
+		for l.next < l.pieces && err == nil {
+			before := l.next
+			err = l.command(ctx)
+			further = further || l.next > before
+			if err == nil && l.next == before {
+				err = fmt.Errorf("%s ended before its %d bytes", path.Base(l.path), l.size)
+			}
 		}
-		if err == nil {
-			continue
-		}
-		if broken++; !lineBroke(err) || broken > maxBroken || ctx.Err() != nil {
-			return err
-		}
-		if err := remote.Pause(ctx, wait); err != nil {
-			return err
-		}
-		wait = min(2*wait, longestWait)
-	}
-	return nil
+		return further, err
+	})
 }
 
 // command asks for what is left of the share. What arrived of a piece that is
@@ -209,11 +194,4 @@ func (l *lane) take(ctx context.Context, p []byte) error {
 		l.next += l.step
 	}
 	return nil
-}
-
-// lineBroke reports whether an error is about the line, so that asking again
-// may help.
-func lineBroke(err error) bool {
-	var away *remote.UnreachableError
-	return errors.Is(err, remote.ErrUnknownOutcome) || errors.As(err, &away)
 }

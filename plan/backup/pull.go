@@ -65,7 +65,7 @@ func (t *Taker) pulled(name string, err error) error {
 
 // tryAgain reports whether an error says nothing about what was to be pulled.
 func tryAgain(err error) bool {
-	return errors.Is(err, remote.ErrNotStarted) || lineBroke(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return remote.Unanswered(err) || remote.Denied(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // slack is what a backup takes beside its data.

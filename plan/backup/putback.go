@@ -83,7 +83,7 @@ func (p *PutBack) Compare(ctx context.Context) (*Difference, error) {
 	}
 	p.tell(Event{Stage: "list the files of the server"})
 	var now []Upload
-	err = p.patiently(ctx, func() (bool, error) {
+	err = overBreaks(p.pause).Do(ctx, func() (bool, error) {
 		now, _, err = in.list(ctx, listScript, p.Manifest.Uploads.Folders)
 		return false, err
 	})
@@ -181,7 +181,7 @@ func (p *PutBack) Do(ctx context.Context, d *Difference) error {
 				bytes += mine[n].Size
 			}
 			p.tell(Event{Done: done, Total: total})
-			err := p.patiently(ctx, func() (bool, error) { return false, p.batch(ctx, mount, folders, mine[:n]) })
+			err := overBreaks(p.pause).Do(ctx, func() (bool, error) { return false, p.batch(ctx, mount, folders, mine[:n]) })
 			if err != nil {
 				return err
 			}

@@ -84,7 +84,7 @@ type Sender struct {
 // the rest sent on. A beginning stays on the host only for who can go on with it.
 func (s *Sender) Send(ctx context.Context, f File, to, copied string) error {
 	err := s.whole(ctx, f, to, copied)
-	if err == nil || ctx.Err() != nil || errors.Is(err, remote.ErrNotStarted) || lineBroke(err) {
+	if err == nil || ctx.Err() != nil || tryAgain(err) {
 		return err
 	}
 	tidy, cancel := context.WithTimeout(ctx, tidyTime)
@@ -98,20 +98,12 @@ func (s *Sender) Send(ctx context.Context, f File, to, copied string) error {
 
 // whole sends until the host has all of it, over breaks of the line.
 func (s *Sender) whole(ctx context.Context, f File, to, copied string) error {
-	wait, most := firstWait, int64(0)
-	for broken := 0; ; broken++ {
+	most := int64(0)
+	return overBreaks(0).Do(ctx, func() (further bool, err error) {
 		have, err := s.send(ctx, f, to, copied)
-		if err == nil || !lineBroke(err) || broken == maxBroken || ctx.Err() != nil {
-			return err
-		}
-		if have > most {
-			broken, wait, most = 0, firstWait, have
-		}
-		if serr := remote.Pause(ctx, wait); serr != nil {
-			return err
-		}
-		wait = min(2*wait, longestWait)
-	}
+		further, most = have > most, max(have, most)
+		return further, err
+	})
 }
 
 // send sends what the host has not. It returns how much the host had before.

@@ -103,11 +103,7 @@ func TestSendLeavesNoHalfOnAFullDisk(t *testing.T) {
 		h.Write("restore/db.dump.part", recorded(t)[:1000])
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		r := &failing{Runner: s.Host, fails: map[string]error{"send db.dump": broke}}
-		if broke == remote.ErrUnknownOutcome { // or it would be mended
-			r.also = stop
-		}
-		s.Host = r
+		s.Host = &failing{Runner: s.Host, fails: map[string]error{"send db.dump": broke}, also: stop} // or it would be mended
 		if err := s.Send(ctx, f, h.Path("restore", "db.dump"), "/nowhere"); !errors.Is(err, broke) || !h.Has("restore/db.dump.part") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -79,7 +79,7 @@ func (t *Taker) dump(ctx context.Context, req Request, w io.Writer) error {
 	switch {
 	case here != nil:
 		return here
-	case err != nil && !lineBroke(err) && len(res.Stderr) > 0:
+	case err != nil && !remote.Unanswered(err) && len(res.Stderr) > 0:
 		return fmt.Errorf("%s: %w", lastLine(res.Stderr), err)
 	}
 	return err

@@ -472,11 +472,11 @@ func TestAFullDiskIsNoBrokenLine(t *testing.T) {
 	}))
 	var unproven *Unproven
 	err := k.pulled(Dump, k.dump(t.Context(), Request{}, writer(func([]byte) error { return full })))
-	if !errors.As(err, &unproven) || lineBroke(err) || !errors.Is(err, full) {
+	if !errors.As(err, &unproven) || remote.Transient(err) || !errors.Is(err, full) {
 		t.Errorf("%v", err)
 	}
 	err = k.pulled(Dump, k.dump(t.Context(), Request{}, io.Discard))
-	if errors.As(err, &unproven) || !lineBroke(err) {
+	if errors.As(err, &unproven) || !remote.Transient(err) {
 		t.Errorf("the line: %v", err)
 	}
 }

@@ -135,7 +135,7 @@ func (u *uploading) look(ctx context.Context, m *Manifest) error {
 		m.Uploads.Note = "the server has no volume and no folder it may write to"
 		return nil
 	}
-	return u.patiently(ctx, func() (bool, error) {
+	return overBreaks(u.pause).Do(ctx, func() (bool, error) {
 		u.list, m.Uploads.Note, err = u.in.list(ctx, listScript, folders)
 		return false, err
 	})
@@ -176,7 +176,7 @@ func (u *uploading) recognise(ctx context.Context) error {
 
 // hash has files hashed, over breaks of the line.
 func (u *uploading) hash(ctx context.Context, files []*Upload, tell func(more int64)) error {
-	return u.patiently(ctx, func() (bool, error) {
+	return overBreaks(u.pause).Do(ctx, func() (bool, error) {
 		if len(files) == 0 {
 			return false, nil
 		}
@@ -277,7 +277,7 @@ func (p *fetching) take(f *Upload, r io.Reader) error {
 // that did not arrive whole.
 func (p *fetching) small(ctx context.Context, want []*Upload) error {
 	next := 0
-	return p.patiently(ctx, func() (bool, error) {
+	return overBreaks(p.pause).Do(ctx, func() (bool, error) {
 		begun := next
 		if next == len(want) {
 			return false, nil
@@ -400,27 +400,4 @@ func (u *uploading) settle(sum *Uploads) error {
 		}
 	}
 	return nil
-}
-
-// patiently does something again after a break of the line, until it is done or
-// the line stays broken. Do reports whether it came further.
-func (t *Taker) patiently(ctx context.Context, do func() (further bool, err error)) error {
-	pause := t.pause
-	if pause == 0 {
-		pause = firstWait
-	}
-	wait := pause
-	for broken := 0; ; {
-		further, err := do()
-		if further {
-			broken, wait = 0, pause
-		}
-		if broken++; err == nil || !lineBroke(err) || broken > maxBroken || ctx.Err() != nil {
-			return err
-		}
-		if err := remote.Pause(ctx, wait); err != nil {
-			return err
-		}
-		wait = min(2*wait, longestWait)
-	}
 }

@@ -97,7 +97,7 @@ func Wait(ctx context.Context, r Runner, dir string, every time.Duration, onLog 
 	for {
 		st, err := Look(ctx, r, dir, offset)
 		switch {
-		case err != nil && (refused(err) || ctx.Err() != nil):
+		case err != nil && (!remote.Transient(err) || ctx.Err() != nil):
 			return Status{}, unseen(dir, err)
 		case err != nil:
 			pause = min(2*pause, maxPause)
@@ -124,21 +124,4 @@ func Wait(ctx context.Context, r Runner, dir string, every time.Duration, onLog 
 // unseen is the error for a job whose end was not seen.
 func unseen(dir string, cause error) error {
 	return fmt.Errorf("wait for job in %s: %w: %w", dir, remote.ErrUnknownOutcome, cause)
-}
-
-// refused reports whether asking again would only be a nuisance: the host has
-// answered, and the answer will not change by itself.
-func refused(err error) bool {
-	if errors.Is(err, remote.ErrUnknownOutcome) {
-		return false
-	}
-	_, unreachable := errors.AsType[*remote.UnreachableError](err)
-	if unreachable {
-		return false
-	}
-	_, auth := errors.AsType[*remote.AuthError](err)
-	_, key := errors.AsType[*remote.HostKeyError](err)
-	_, sudo := errors.AsType[*remote.SudoError](err)
-	_, exit := errors.AsType[*remote.ExitError](err)
-	return auth || key || sudo || exit || !errors.Is(err, remote.ErrNotStarted)
 }

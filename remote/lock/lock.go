@@ -99,6 +99,9 @@ func (e *HeldError) Error() string {
 // Unwrap makes it a thing that never started.
 func (e *HeldError) Unwrap() error { return remote.ErrNotStarted }
 
+// Transient tells that asking again is of no use.
+func (*HeldError) Transient() bool { return false }
+
 const (
 	heartbeat   = 20 * time.Second
 	lockLife    = 24 * time.Hour

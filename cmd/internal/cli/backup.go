@@ -296,8 +296,7 @@ func (t *target) notTaken(ctx context.Context, host *lock.Host, p *backup.Pendin
 		}
 		return err
 	}
-	var lost *remote.UnreachableError
-	if errors.As(err, &lost) || errors.Is(err, remote.ErrUnknownOutcome) || ctx.Err() != nil {
+	if remote.Transient(err) || ctx.Err() != nil {
 		return &hostError{
 			host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, err),
 			hint: fmt.Sprintf("liftalot backup %s goes on with it; nothing of the server was changed", t.host.Name),
