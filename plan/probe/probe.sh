@@ -67,10 +67,6 @@ secret() {
 	printf '%s\t%s\t%s\t%s\n' "$1" "$(stat -L -c '%s %f %u %g' "$1")" "$_k" "$_h"
 }
 
-label() { docker inspect --format "{{index .Config.Labels \"com.docker.compose.$2\"}}" "$1"; }
-
-env_of() { docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "$1"; }
-
 part machine machine
 part docker docker version --format '{{json .Server}}'
 
@@ -84,25 +80,46 @@ ROOT=$(printf '%s\n' "$SAID" | sed -n 's/^{"root":"\([^"]*\)".*/\1/p')
 part info again info
 part compose docker compose version --short
 
-# The stacks that have such a service, by the labels compose left on them.
-stacks() {
-	docker ps -aq --no-trunc --filter "label=com.docker.compose.service=$SVC" \
-		--filter "label=com.docker.compose.oneoff=False" | while read -r _c; do
-		printf '%s\t%s\t%s\t%s\t%s\n' "$_c" "$(label "$_c" project)" "$(label "$_c" project.working_dir)" \
-			"$(label "$_c" project.config_files)" "$(label "$_c" project.environment_file)"
+# Every container with the labels that compose left on it, the newest first. A label is
+# behind "=", since read takes tabs without anything between them for one.
+T=$(printf '\t')
+labelled() {
+	_l=com.docker.compose
+	docker ps -a --no-trunc --format "{{.ID}}$T={{.Label \"$_l.service\"}}$T={{.Label \"$_l.oneoff\"}}$T={{.Label \"$_l.project\"}}$T={{.Label \"$_l.project.working_dir\"}}$T={{.Label \"$_l.project.config_files\"}}$T={{.Label \"$_l.project.environment_file\"}}$T{{.Status}}$T{{.Names}}"
+}
+LABELLED=$(labelled 2>/dev/null </dev/null) || LABELLED=
+
+# containers_where EXPRESSION: the ids of those for which it is true.
+containers_where() {
+	printf '%s\n' "$LABELLED" | while IFS=$T read -r _id _service _oneoff _project _dir _files _env _status _names; do
+		[ -z "$_id" ] || ! eval "$1" || printf '%s\n' "$_id"
 	done
 }
-SAID=$(stacks 2>/dev/null </dev/null) || SAID=
-STACKS=$SAID
-part stacks again stacks
 
-ALL=$(docker ps -aq --no-trunc 2>/dev/null </dev/null) || ALL=
+# The stacks that have such a service.
+stacks() {
+	if [ -z "$LABELLED" ]; then # none, or they cannot be listed: then it says why
+		labelled
+		return
+	fi
+	printf '%s\n' "$LABELLED" | while IFS=$T read -r _id _service _oneoff _project _dir _files _env _status _names; do
+		[ "$_service" != "=$SVC" ] || [ "$_oneoff" != =False ] ||
+			printf '%s\t%s\t%s\t%s\t%s\n' "$_id" "${_project#=}" "${_dir#=}" "${_files#=}" "${_env#=}"
+	done
+}
+STACKS=$(stacks 2>/dev/null </dev/null)
+part stacks stacks
+
+ALL=$(containers_where true)
 
 # Every container of the host, one JSON document a line: who shares what with the server,
 # and who has which name and port.
 everyone() {
-	_all=${ALL:-$(docker ps -aq --no-trunc)} || return
-	[ -z "$_all" ] || docker inspect --format '{"id":{{json .Id}},"name":{{json .Name}},"state":{{json .State.Status}},"project":{{json (index .Config.Labels "com.docker.compose.project")}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"user":{{json .Config.User}},"image":{{json .Config.Image}},"network_mode":{{json .HostConfig.NetworkMode}},"pid_mode":{{json .HostConfig.PidMode}},"ipc_mode":{{json .HostConfig.IpcMode}},"volumes_from":{{json .HostConfig.VolumesFrom}},"links":{{json .HostConfig.Links}},"ports":{{json .HostConfig.PortBindings}},"mounts":{{json .Mounts}}}' $_all
+	if [ -z "$ALL" ]; then # none, or they cannot be listed: then it says why
+		labelled
+		return
+	fi
+	docker inspect --format '{"id":{{json .Id}},"name":{{json .Name}},"state":{{json .State.Status}},"project":{{json (index .Config.Labels "com.docker.compose.project")}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"user":{{json .Config.User}},"image":{{json .Config.Image}},"network_mode":{{json .HostConfig.NetworkMode}},"pid_mode":{{json .HostConfig.PidMode}},"ipc_mode":{{json .HostConfig.IpcMode}},"volumes_from":{{json .HostConfig.VolumesFrom}},"links":{{json .HostConfig.Links}},"ports":{{json .HostConfig.PortBindings}},"mounts":{{json .Mounts}}}' $ALL
 }
 part everyone everyone
 
@@ -112,7 +129,8 @@ part compose-engine docker compose ls -q
 # As whom the main process of each container runs, since a user may be a name of the image
 # and an entrypoint gives root up; and what the paths that it mounts are behind their links.
 inside() {
-	docker inspect --format '{{println "pid" .Id .State.Pid}}{{range .Mounts}}{{if eq .Type "bind"}}{{println "bind" .Source}}{{end}}{{end}}' ${ALL:-$(docker ps -aq)} |
+	[ -n "$ALL" ] || return 0
+	docker inspect --format '{{println "pid" .Id .State.Pid}}{{range .Mounts}}{{if eq .Type "bind"}}{{println "bind" .Source}}{{end}}{{end}}' $ALL |
 		sort -u | while IFS= read -r _l; do
 		_f=${_l#* }
 		case $_l in
@@ -124,7 +142,10 @@ inside() {
 	:
 }
 part inside inside
-part host-volumes docker volume ls --format '{"name":{{json .Name}},"project":{{json (.Label "com.docker.compose.project")}},"key":{{json (.Label "com.docker.compose.volume")}}}'
+volumes() { docker volume ls --format '{"name":{{json .Name}},"project":{{json (.Label "com.docker.compose.project")}},"key":{{json (.Label "com.docker.compose.volume")}}}'; }
+SAID=$(volumes 2>/dev/null </dev/null) || SAID=
+VOLUMES=$SAID
+part host-volumes again volumes
 
 # The ports on which something of the host listens, in the kernel's own writing.
 listening() {
@@ -166,18 +187,37 @@ set -f
 where_args=$FILES
 IFS=$_ifs
 
-OURS=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$PROJECT" </dev/null 2>/dev/null)
+OURS=$(containers_where '[ "$_project" = "=$PROJECT" ]')
 containers() { docker inspect $OURS; }
 part containers containers
 networks() { docker network inspect $(docker network ls -q); }
 part networks networks
-part volumes docker volume ls -q --filter "label=com.docker.compose.project=$PROJECT"
-images() { docker image inspect $(docker inspect --format '{{.Image}}' $OURS | sort -u); }
+project_volumes() {
+	[ -n "$VOLUMES" ] || volumes || return
+	printf '%s\n' "$VOLUMES" | while IFS= read -r _l; do
+		_f=${_l#'{"name":"'}
+		case $_l in '{"name":"'*'","project":"'"$PROJECT"'",'*) printf '%s\n' "${_f%%'"'*}" ;; esac
+	done
+}
+part volumes project_volumes
+
+# From which image each of them runs, by its id and by the reference it was made with.
+USED=$(docker inspect --format '{{.Image}} {{.Config.Image}}' $OURS 2>/dev/null </dev/null)
+images() { docker image inspect $(printf '%s\n' "$USED" | cut -d' ' -f1 | sort -u); }
 part images images
 
-# The image that each container's reference names by now: compose looks it up anew.
+# The image that each reference names by now: compose looks it up anew. All are asked in
+# one go, and one by one where not all of them are there.
 named() {
-	docker inspect --format '{{.Config.Image}}' $OURS | sort -u | while IFS= read -r _r; do
+	_refs=$(printf '%s\n' "$USED" | cut -d' ' -f2 | sort -u)
+	if _ids=$(docker image inspect --format '{{.Id}}' $_refs 2>/dev/null); then
+		for _r in $_refs; do
+			printf '%s\t%s\n' "$_r" "${_ids%%[!a-z0-9:]*}"
+			_ids=${_ids#*[!a-z0-9:]}
+		done
+		return
+	fi
+	for _r in $_refs; do
 		printf '%s\t%s\n' "$_r" "$(docker image inspect --format '{{.Id}}' "$_r" 2>/dev/null)"
 	done
 }
@@ -247,7 +287,7 @@ secrets() {
 part secrets secrets "$@"
 
 # The server, asked from inside its container: the port need not be published.
-ENVIRON=$(env_of "$SERVER" 2>/dev/null </dev/null)
+ENVIRON=$(docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "$SERVER" 2>/dev/null </dev/null)
 PORT=$(printf '%s\n' "$ENVIRON" | sed -n 's/^LISTEN_ADDR=.*:\([0-9]*\)$/\1/p' | tail -n 1)
 : "${PORT:=8080}"
 ask() { docker exec "$SERVER" curl -sS -m 10 -w '\n%{http_code}' "http://127.0.0.1:$PORT$1"; }
@@ -264,10 +304,12 @@ DBNAME=${_h#*/}
 DBNAME=${DBNAME%%\?*}
 _h=${_h%%/*}
 DBHOST=${_h%%:*}
-DB=$(docker ps -q --no-trunc --filter "label=com.docker.compose.project=$PROJECT" --filter "label=com.docker.compose.service=$DBHOST" | head -n 1)
-[ -n "$DB" ] || DB=$(docker ps -q --no-trunc --filter "label=com.docker.compose.project=$PROJECT" --filter "name=^/$DBHOST\$" | head -n 1)
+# up: whether the container at hand runs, or is to run again in a moment.
+up() { case $_status in Up* | Restarting*) [ "$_project" = "=$PROJECT" ] ;; *) false ;; esac }
+DB=$(containers_where 'up && [ "$_service" = "=$DBHOST" ]' | head -n 1)
+[ -n "$DB" ] || DB=$(containers_where 'up && case ",$_names," in *",$DBHOST,"*) ;; *) false ;; esac' | head -n 1)
 if [ -n "$DB" ] && [ -n "$DBNAME" ]; then
-	part database printf '%s\t%s' "$DB" "$(label "$DB" service)"
+	part database printf '%s\t%s' "$DB" "$(containers_where '[ "$_id" = "$DB" ] && printf "%s\n" "${_service#=}" && false')"
 	sql() { docker exec "$DB" psql -X -q -A -t -F ' ' -v ON_ERROR_STOP=1 -U "$_u" -d "$DBNAME" -c "$1"; }
 	# Tables as a dump counts them: no views, no foreign tables, none that an extension makes.
 	# Then whether this login may put a database back: make one, and rename the one there is.

@@ -39,32 +39,26 @@ compose)
 	*) exit 64 ;;
 	esac ;;
 ps)
-	case $* in
-	*format*) cat names ;;
-	*service=chatalot*) cut -f1 stacks | grep . ;;
-	*service=*) cut -f1 database ;;
-	*project=*) echo c1 c2 ;;
-	esac ;;
+	command -p awk -F'\t' '$1 != "" { print $1 "\t=chatalot\t=False\t=" $2 "\t=" $3 "\t=" $4 "\t=" $5 "\tUp 2 minutes\tserver-" NR }' stacks
+	command -p awk -F'\t' '$1 != "" { print $1 "\t=" $2 "\t=False\t=chatalot\t=\t=\t=\tUp 2 minutes\tdatabase" }' database ;;
 inspect)
 	case $3 in
 	'{"id":'*) cat everyone 2>/dev/null || : ;;
 	*State.Pid*) echo "pid c1 $PPID"; [ ! -e binds ] || cat binds ;;
-	*'"com.docker.compose.project"'*) grep "^$4" stacks | cut -f2 ;;
-	*project.working_dir*) grep "^$4" stacks | cut -f3 ;;
-	*project.config_files*) grep "^$4" stacks | cut -f4 ;;
-	*environment_file*) grep "^$4" stacks | cut -f5 ;;
-	*service*) cut -f2 database ;;
 	*Config.Env*) cat env ;;
-	*Config.Image*) sed -n 's/^ *"Image": "\([^"]*\)",*$/\1/p' containers | grep -v ^sha256 ;;
-	*.Image*) echo i1 ;;
+	*Config.Image*) sed -n 's/^ *"Image": "\([^"]*\)",*$/\1/p' containers | grep -v ^sha256 | sed 's/^/i1 /' ;;
 	*) cat containers ;;
 	esac ;;
 network) [ "$2" = ls ] && echo n1 || cat networks ;;
-volume) case $3 in --format) cat host-volumes 2>/dev/null || : ;; *) cat volumes ;; esac ;;
+volume) sed 's/.*/{"name":"&","project":"chatalot","key":""}/' volumes ;;
 image)
 	case $* in
-	*"{{.Id}} $(cat moved 2>/dev/null)") echo sha256:pulled ;;
-	*"{{.Id}} "*) awk -v ref="\"$5\"," '$1 == "\"Image\":" { of = $2 } /compose.image"/ && of == ref { gsub(/[",]/, "", $2); print $2 }' containers ;;
+	*"{{.Id}} "*)
+		shift 4
+		for ref; do
+			[ "$ref" != "$(cat moved 2>/dev/null)" ] || { echo sha256:pulled; continue; }
+			command -p awk -v ref="\"$ref\"," '$1 == "\"Image\":" { of = $2 } /compose.image"/ && of == ref { gsub(/[",]/, "", $2); print $2 }' containers | head -n 1 | grep . || exit 1
+		done ;;
 	*) cat images ;;
 	esac ;;
 exec)

@@ -146,7 +146,19 @@ func matching(filters []string, labels map[string]string, name string) (bool, er
 	return true, nil
 }
 
-type psDoc struct{ ID, Names, Image, State, Status, Labels string }
+type psDoc struct {
+	ID, Names, Image, State, Status, Labels string
+
+	labels map[string]string
+}
+
+// Label is what docker's own format calls so: "" for a label that is not there.
+func (d psDoc) Label(name string) string { return d.labels[name] }
+
+// statusWords are how "docker ps" words a state.
+var statusWords = map[string]string{
+	"running": "Up 2 minutes", "restarting": "Restarting (1) 2 seconds ago", "exited": "Exited (0) 2 minutes ago", "created": "Created",
+}
 
 func (c *call) ps() int {
 	var short []string
@@ -186,7 +198,7 @@ func (c *call) ps() int {
 			fmt.Fprintln(c.p.Stdout(), id)
 			continue
 		}
-		docs = append(docs, psDoc{ID: id, Names: x.Name, Image: x.Image, State: now.status, Status: now.status})
+		docs = append(docs, psDoc{ID: id, Names: x.Name, Image: x.Image, State: now.status, Status: statusWords[now.status], labels: x.Labels})
 	}
 	if got["q"] != nil {
 		return 0
