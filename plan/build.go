@@ -12,8 +12,8 @@ import (
 	"liftalot/plan/compose"
 )
 
-// Input is all that a plan depends on.
-type Input struct {
+// BuildInput is all that a plan depends on.
+type BuildInput struct {
 	Facts    *Facts
 	Settings Settings
 	Release  Release
@@ -21,13 +21,13 @@ type Input struct {
 	Now      time.Time // when the plan is made
 }
 
-// Refused says why there is no plan: checks that say stop, with their hints.
-type Refused struct {
+// RefusedError says why there is no plan: checks that say stop, with their hints.
+type RefusedError struct {
 	Host   string
 	Checks []Check
 }
 
-func (e *Refused) Error() string {
+func (e *RefusedError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: no plan: ", e.Host)
 	for i, c := range e.Checks {
@@ -39,11 +39,11 @@ func (e *Refused) Error() string {
 	return b.String()
 }
 
-// Build decides what lifts a host to the release. The error is a [*Refused] or,
-// for a compose file that cannot be edited, a [*compose.Refusal].
-func Build(in Input) (*Plan, []Edited, error) {
-	refuse := func(checks []Check) (*Plan, []Edited, error) {
-		return nil, nil, &Refused{Host: in.Facts.Host, Checks: checks}
+// Build decides what lifts a host to the release. The error is a [*RefusedError] or,
+// for a compose file that cannot be edited, a [*compose.RefusalError].
+func Build(in BuildInput) (*Plan, []EditedFile, error) {
+	refuse := func(checks []Check) (*Plan, []EditedFile, error) {
+		return nil, nil, &RefusedError{Host: in.Facts.Host, Checks: checks}
 	}
 	if stop := Stopped(Checks(in.Facts, in.Settings, &in.Release)); len(stop) > 0 {
 		return refuse(stop)
@@ -79,9 +79,9 @@ func Build(in Input) (*Plan, []Edited, error) {
 
 // builder lays the steps out.
 type builder struct {
-	in     Input
+	in     BuildInput
 	aim    aim
-	edited []Edited
+	edited []EditedFile
 	notes  []string
 	steps  []Step
 

@@ -14,15 +14,15 @@ import (
 // hostShape is a server as it may be found, and what is wanted of it.
 type hostShape struct {
 	name string
-	in   func(t *testing.T) Input
+	in   func(t *testing.T) BuildInput
 }
 
 func shapes() []hostShape {
-	of := func(name string, pairs ...string) func(*testing.T) Input {
-		return func(t *testing.T) Input { return inputFor(t, recorded(t, name, pairs...)) }
+	of := func(name string, pairs ...string) func(*testing.T) BuildInput {
+		return func(t *testing.T) BuildInput { return inputFor(t, recorded(t, name, pairs...)) }
 	}
-	with := func(name string, change func(t *testing.T, in *Input)) func(*testing.T) Input {
-		return func(t *testing.T) Input {
+	with := func(name string, change func(t *testing.T, in *BuildInput)) func(*testing.T) BuildInput {
+		return func(t *testing.T) BuildInput {
 			in := inputFor(t, recorded(t, name))
 			change(t, &in)
 			return in
@@ -30,11 +30,11 @@ func shapes() []hostShape {
 	}
 	return []hostShape{
 		{"full-public", of("public")},
-		{"full-chatalot-net", with("chatalot-net", func(_ *testing.T, in *Input) { in.Settings.Allow = []string{AllowOldMigrations} })},
-		{"full-ipv6", with("public", func(_ *testing.T, in *Input) { in.Facts.Machine.IPv6Off = false })},
-		{"full-credentials", with("public", func(_ *testing.T, in *Input) { in.Settings.Credentials = true })},
-		{"full-tag-pin", with("public", func(_ *testing.T, in *Input) { in.Settings.Pin = PinTag })},
-		{"full-decisions", with("public", func(_ *testing.T, in *Input) {
+		{"full-chatalot-net", with("chatalot-net", func(_ *testing.T, in *BuildInput) { in.Settings.Allow = []string{AllowOldMigrations} })},
+		{"full-ipv6", with("public", func(_ *testing.T, in *BuildInput) { in.Facts.Machine.IPv6Off = false })},
+		{"full-credentials", with("public", func(_ *testing.T, in *BuildInput) { in.Settings.Credentials = true })},
+		{"full-tag-pin", with("public", func(_ *testing.T, in *BuildInput) { in.Settings.Pin = PinTag })},
+		{"full-decisions", with("public", func(_ *testing.T, in *BuildInput) {
 			in.Settings.Allow = []string{AllowWritableProxy, AllowNoFinalDump}
 			in.Settings.MaxDowntime, in.Settings.PublicURL = 0, ""
 		})},
@@ -43,7 +43,7 @@ func shapes() []hostShape {
 			`"service": "postgres"`, `"service": "db"`, "  postgres:\n    image", "  db:\n    image", "      postgres:\n", "      db:\n",
 			"\"chatalot-db\",\n                        \"postgres\"", "\"chatalot-db\",\n                        \"db\"",
 			"chatalot-server", "talk")},
-		{"full-no-healthcheck", with("public", func(t *testing.T, in *Input) {
+		{"full-no-healthcheck", with("public", func(t *testing.T, in *BuildInput) {
 			remodel(t, in.Facts, "public", nil, "services", "postgres", "healthcheck")
 		})},
 		{"full-no-container-name", of("public", "    container_name: chatalot-server\n", "",
@@ -54,11 +54,11 @@ func shapes() []hostShape {
 		{"half-done", of("half-done")},
 		{"done", of("done")},
 
-		{"refused-external-db", with("public", func(_ *testing.T, in *Input) {
+		{"refused-external-db", with("public", func(_ *testing.T, in *BuildInput) {
 			in.Facts.Database.Host, in.Facts.Database.Container, in.Facts.Database.Service = "db.example.com", "", ""
 		})},
-		{"refused-url-specials", with("public", func(_ *testing.T, in *Input) { in.Facts.Database.PlainPassword = false })},
-		{"refused-partial", with("done", func(t *testing.T, in *Input) {
+		{"refused-url-specials", with("public", func(_ *testing.T, in *BuildInput) { in.Facts.Database.PlainPassword = false })},
+		{"refused-partial", with("done", func(t *testing.T, in *BuildInput) {
 			remodel(t, in.Facts, "done", nil, "services", ProxyService)
 		})},
 		{"refused-old-migrations", of("chatalot-net")},
@@ -69,7 +69,7 @@ func shapes() []hostShape {
 
 // imageOverride is the file install.sh writes on ARM: its image beats a pin in
 // the base file.
-func imageOverride(t *testing.T, in *Input) {
+func imageOverride(t *testing.T, in *BuildInput) {
 	const image, path = "images.example.com/chatalot/chatalot:latest", "/srv/chatalot/docker-compose.override.yml"
 	f := in.Facts
 	over := File{Path: path, Real: path, Mode: 0o644}
@@ -110,7 +110,7 @@ func TestBuild(t *testing.T) {
 
 func refusal(t *testing.T, err error) []byte {
 	t.Helper()
-	var refused *Refused
+	var refused *RefusedError
 	if !errors.As(err, &refused) {
 		t.Fatalf("not refused by a check: %v", err)
 	}

@@ -42,8 +42,8 @@ const (
 	RunRoot    = "/var/lib/liftalot"
 )
 
-// Places are the folders whose free space a look must ask for.
-func Places() []string { return []string{BackupRoot, RunRoot} }
+// DiskPaths are the folders whose free space a look must ask for.
+func DiskPaths() []string { return []string{BackupRoot, RunRoot} }
 
 // checker collects the answers about one host.
 type checker struct {
@@ -77,7 +77,7 @@ func Checks(f *Facts, s Settings, rel *Release) []Check {
 	c.secretFiles()
 	c.links()
 	c.exposed()
-	c.shutOut()
+	c.losesSecrets()
 	c.occupied(c.f.Model)
 	c.dependents()
 	c.space()

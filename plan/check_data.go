@@ -27,7 +27,7 @@ func (c *checker) database() {
 	default:
 		c.add("database", Pass, "", "%s in container %s, PostgreSQL %d, %s", d.Name, d.Container, d.Version/10000, size(d.Bytes))
 	}
-	if d.Confined {
+	if d.LacksCreateDB {
 		c.add("database login", Warn, d.unconfine(),
 			"%s may not make a database and rename this one: no backup can be put back with it, and no upgrade taken back that has migrated the database", d.User)
 	}
@@ -151,7 +151,7 @@ func (c *checker) links() {
 			c.add("linked secrets", Warn, "back it up yourself", "%s is a folder outside of %s: no backup takes it", s.Path, secretsDir(c.f))
 		}
 	}
-	b := builder{in: Input{Facts: c.f, Settings: c.s}}
+	b := builder{in: BuildInput{Facts: c.f, Settings: c.s}}
 	if c.rel != nil {
 		b.in.Release = *c.rel
 	}
@@ -175,7 +175,7 @@ func (c *checker) links() {
 // folder is closed (trap S1). The vendor's public key may be read by anybody, and in what
 // is empty nothing is read. Nor are folders made for them elsewhere.
 func (c *checker) exposed() {
-	b := builder{in: Input{Facts: c.f, Settings: c.s}}
+	b := builder{in: BuildInput{Facts: c.f, Settings: c.s}}
 	if c.rel != nil {
 		b.in.Release = *c.rel
 	}

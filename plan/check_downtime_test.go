@@ -44,12 +44,12 @@ func TestTheFinalDumpMustFitIntoTheDowntime(t *testing.T) {
 // as soon as there is something it does.
 func TestNoWordOfADumpThatIsNotTaken(t *testing.T) {
 	for name, tt := range map[string]struct {
-		change func(in *Input)
+		change func(in *BuildInput)
 		warns  int
 	}{
-		"nothing to do":   {func(*Input) {}, 0},
-		"another release": {func(in *Input) { in.Release.Version = "0.25.0" }, 1},
-		"a missing line": {func(in *Input) {
+		"nothing to do":   {func(*BuildInput) {}, 0},
+		"another release": {func(in *BuildInput) { in.Release.Version = "0.25.0" }, 1},
+		"a missing line": {func(in *BuildInput) {
 			const line = "      UPDATE_CHANNEL: stable\n"
 			file := &in.Facts.Files[0]
 			file.setData(strings.Replace(string(file.Data), line, "", 1))

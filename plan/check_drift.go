@@ -162,7 +162,7 @@ func (c *checker) declared(service string) map[string]string {
 	if c.rel == nil || service != UpdaterService && service != ProxyService {
 		return out
 	}
-	a, bad := aimAt(Input{Facts: c.f, Settings: c.s, Release: *c.rel})
+	a, bad := aimAt(BuildInput{Facts: c.f, Settings: c.s, Release: *c.rel})
 	if len(bad) > 0 {
 		return out
 	}

@@ -8,14 +8,14 @@ import (
 )
 
 // drifted is a recorded server whose files say something else for one variable.
-func drifted(t *testing.T, name, value string) Input {
+func drifted(t *testing.T, name, value string) BuildInput {
 	t.Helper()
 	in := inputFor(t, recorded(t, "public"))
 	remodel(t, in.Facts, "public", value, "services", "chatalot", "environment", name)
 	return in
 }
 
-func driftOnly(in Input) []Check {
+func driftOnly(in BuildInput) []Check {
 	return slices.DeleteFunc(Checks(in.Facts, in.Settings, &in.Release), func(c Check) bool { return c.Name != "drift" })
 }
 

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// shutOut looks for who would lose the secrets' folder when the upgrade closes it: whoever
+// losesSecrets looks for who would lose the secrets' folder when the upgrade closes it: whoever
 // mounts the folder itself, or one above it, and is neither its owner nor root. A file of
 // it that is mounted by itself is not touched by what the folder's mode is, nor is a
 // folder inside it.
-func (c *checker) shutOut() {
-	b := builder{in: Input{Facts: c.f, Settings: c.s}}
+func (c *checker) losesSecrets() {
+	b := builder{in: BuildInput{Facts: c.f, Settings: c.s}}
 	i := slices.IndexFunc(c.f.Secrets, func(s Secret) bool { return s.Dir && s.Path == secretsDir(c.f) })
 	steps := b.closeFolder()
 	if len(steps) == 0 || i < 0 {

@@ -79,7 +79,7 @@ func checkCases(t testing.TB) []checkCase {
 			f.Database.Version = 0
 			f.fails("dbfacts", "role does not exist")
 		}},
-		{"database login", "chatalot may not make a database and rename this one", Warn, func(f *Facts, _ *Settings, _ *Release) { f.Database.Confined = true }},
+		{"database login", "chatalot may not make a database and rename this one", Warn, func(f *Facts, _ *Settings, _ *Release) { f.Database.LacksCreateDB = true }},
 		{"migrations", "at 51 (0.23.0)", Pass, nil},
 		{"migrations", "no migration is known: relation", Stop, func(f *Facts, _ *Settings, _ *Release) {
 			f.Database.Migrated = nil

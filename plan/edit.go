@@ -12,7 +12,7 @@ import (
 // what is missing is added key by key (trap P3); what is there and differs is a
 // conflict, and a person decides.
 type editor struct {
-	in     Input
+	in     BuildInput
 	aim    aim
 	files  []*compose.File
 	edits  map[*compose.File][]compose.Edit
@@ -23,7 +23,7 @@ type editor struct {
 
 // newEditor parses the project's compose files. One that cannot be edited only
 // matters once an edit falls to it.
-func newEditor(in Input, a aim) (*editor, error) {
+func newEditor(in BuildInput, a aim) (*editor, error) {
 	e := &editor{in: in, aim: a, edits: map[*compose.File][]compose.Edit{}}
 	for _, f := range in.Facts.Files {
 		if !slices.Contains(in.Facts.Project.Files, f.Path) {
@@ -283,16 +283,16 @@ func (e *editor) declared(section, name string) bool {
 	})
 }
 
-// Edited is a file with its edits applied.
-type Edited struct {
+// EditedFile is a file with its edits applied.
+type EditedFile struct {
 	Path     string
 	Result   *compose.Result
 	Declared []compose.Declared // what may differ in the merged model, and must be so there
 }
 
 // apply carries the edits out in memory, file by file, and verifies them.
-func (e *editor) apply() ([]Edited, error) {
-	var out []Edited
+func (e *editor) apply() ([]EditedFile, error) {
+	var out []EditedFile
 	for _, f := range e.files {
 		if len(e.edits[f]) == 0 {
 			continue
@@ -310,7 +310,7 @@ func (e *editor) apply() ([]Edited, error) {
 			})
 		}
 		if len(res.Splices) > 0 {
-			out = append(out, Edited{Path: path, Result: res, Declared: declared})
+			out = append(out, EditedFile{Path: path, Result: res, Declared: declared})
 		} else {
 			e.said = append(e.said, declared...)
 		}

@@ -281,9 +281,9 @@ type Database struct {
 	PlainPassword bool `json:"plain_password"`
 	FilePassword  bool `json:"file_password"`
 
-	// Confined says that the server's login may not make a database or may not rename
+	// LacksCreateDB says that the server's login may not make a database or may not rename
 	// this one, as putting one back does; false also where that is not known.
-	Confined bool `json:"confined,omitempty"`
+	LacksCreateDB bool `json:"confined,omitempty"`
 }
 
 // unconfine says what lets the server's login put a database back.

@@ -25,7 +25,7 @@ func (e *GuardError) Error() string {
 // Guard compares the merged model before with the one the host's compose makes
 // of the edited files: nothing but what the edits declare may differ, and what
 // they declare must have come about. It returns the difference in words.
-func Guard(host string, before, after *compose.Model, edited []Edited) (string, error) {
+func Guard(host string, before, after *compose.Model, edited []EditedFile) (string, error) {
 	var declared []compose.Declared
 	for _, e := range edited {
 		declared = append(declared, e.Declared...)

@@ -171,10 +171,10 @@ func TestTheSidecarIsExplainedByItsStep(t *testing.T) {
 func TestTakenAway(t *testing.T) {
 	in := inputFor(t, recorded(t, "public"))
 	p, _ := build(t, in)
-	if got := TakenAway(p, in.Facts, nothing); got != nil {
+	if got := RevertedEdits(p, in.Facts, nothing); got != nil {
 		t.Errorf("before anything was done: %q", got)
 	}
-	if got := TakenAway(p, in.Facts, begun("edit")); len(got) != 1 || !strings.Contains(got[0], "as it was before this run edited it") {
+	if got := RevertedEdits(p, in.Facts, begun("edit")); len(got) != 1 || !strings.Contains(got[0], "as it was before this run edited it") {
 		t.Errorf("put back: %q", got)
 	}
 	for _, x := range p.Steps {
@@ -182,7 +182,7 @@ func TestTakenAway(t *testing.T) {
 			in.Facts.Files[0].SHA256 = e.After
 		}
 	}
-	if got := TakenAway(p, in.Facts, begun("edit")); got != nil {
+	if got := RevertedEdits(p, in.Facts, begun("edit")); got != nil {
 		t.Errorf("as the run left it: %q", got)
 	}
 }

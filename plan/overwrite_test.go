@@ -14,7 +14,7 @@ func TestC13APasswordIsNotReplacedByName(t *testing.T) {
 	in := inputFor(t, f)
 	in.Settings.Allow = []string{AllowOverwrite + UpdaterService + ".DATABASE_URL"}
 	_, _, err := Build(in)
-	var refused *Refused
+	var refused *RefusedError
 	if !errors.As(err, &refused) || strings.Contains(err.Error(), "canary") {
 		t.Fatalf("got %v, want a refusal without the value", err)
 	}
@@ -55,7 +55,7 @@ func TestAValueIsReplacedWhereItIsSet(t *testing.T) {
 		remodel(t, f, "done", "beta", "services", "chatalot", "environment", key)
 		in.Settings.Allow = []string{AllowOverwrite + "chatalot." + key}
 		p, edited, err := Build(in)
-		var refused *Refused
+		var refused *RefusedError
 		switch {
 		case tt.stop != "":
 			if !errors.As(err, &refused) || !strings.Contains(refused.Checks[0].Hint, tt.stop) || !strings.Contains(err.Error(), "UPDATE_CHANNEL is set to \"stable\" there") {

@@ -20,7 +20,7 @@ func TestP1AfterAnUpdateFromThePanelTheFilesComeFirst(t *testing.T) {
 		in.Facts.Health.Version, in.Release.Version = "0.24.7", "0.24.8"
 		in.Release.Server.Digest = "sha256:" + strings.Repeat("d", 64)
 		in.Release.Server.Platform = in.Release.Server.Digest
-		var refused *Refused
+		var refused *RefusedError
 		if _, _, err := Build(in); !errors.As(err, &refused) || len(refused.Checks) != 1 || refused.Checks[0].Name != "way back" {
 			t.Fatalf("%s: %v", name, err)
 		}

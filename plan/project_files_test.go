@@ -125,7 +125,7 @@ func TestMissingRolesAreNamedWithTheirCommand(t *testing.T) {
 		t.Error(err)
 	}
 	err := RolesThere(f, []string{"grafana", `o'dd "one"`})
-	refused, ok := err.(*Refused)
+	refused, ok := err.(*RefusedError)
 	if !ok || !strings.Contains(err.Error(), `"grafana", "o'dd ""one"""`) ||
 		!strings.HasSuffix(refused.Checks[0].Hint, `-d template1 -c 'create role "grafana"; create role "o'\''dd ""one"""'`) {
 		t.Errorf("%v, %+v", err, refused)

@@ -61,7 +61,7 @@ func TestF1TheDecisionForAWritableProxyMeetsOneThatIsThere(t *testing.T) {
 			service(in.Facts, UpdaterService).Health = tt.updater
 		}
 		p, _, err := Build(in)
-		var refused *Refused
+		var refused *RefusedError
 		if errors.As(err, &refused) != tt.refused || err != nil && !tt.refused {
 			t.Errorf("%s: %v", tt.name, err)
 		}

@@ -148,16 +148,16 @@ func release(t testing.TB) Release {
 }
 
 // inputFor is what a plan of these facts is made from, all else as usual.
-func inputFor(t testing.TB, f *Facts) Input {
+func inputFor(t testing.TB, f *Facts) BuildInput {
 	t.Helper()
-	return Input{
+	return BuildInput{
 		Facts: f, Release: release(t), ID: "20261123T203000Z-c4f1aa", Now: time.Date(2026, 11, 23, 20, 30, 0, 0, time.UTC),
 		Settings: Settings{Host: "web1", Channel: "stable", ManifestHost: manifestHost, Pin: PinDigest, MaxDowntime: 90 * time.Second, PublicURL: "https://chat.example.com"},
 	}
 }
 
 // build builds a plan that must come about.
-func build(t testing.TB, in Input) (*Plan, []Edited) {
+func build(t testing.TB, in BuildInput) (*Plan, []EditedFile) {
 	t.Helper()
 	p, edited, err := Build(in)
 	if err != nil {

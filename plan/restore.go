@@ -45,7 +45,7 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 	case b.Migration > d.Latest():
 		return nil, refused(f.Host, "migrations", fmt.Sprintf("the backup is at migration %d and the server that runs knows %d: it would refuse to start on it", b.Migration, d.Latest()),
 			"upgrade first: liftalot apply "+f.Host)
-	case d.Confined:
+	case d.LacksCreateDB:
 		return nil, confined(f)
 	}
 	warnings, err := roomFor(f, []need{
@@ -126,5 +126,5 @@ func RolesThere(f *Facts, missing []string) error {
 
 // refused is a stop with one reason.
 func refused(host, name, detail, hint string) error {
-	return &Refused{Host: host, Checks: []Check{{Name: name, Level: Stop, Detail: detail, Hint: hint}}}
+	return &RefusedError{Host: host, Checks: []Check{{Name: name, Level: Stop, Detail: detail, Hint: hint}}}
 }

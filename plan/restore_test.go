@@ -49,16 +49,16 @@ func TestRestoreKeepsTheFormerDatabase(t *testing.T) {
 func TestNothingIsPutBackWithALoginThatMayNot(t *testing.T) {
 	const do = `ALTER ROLE "chatalot" CREATEDB; and where "chatalot" is not its own: ALTER DATABASE "chatalot" OWNER TO "chatalot"`
 	told := func(err error) bool {
-		var refused *Refused
+		var refused *RefusedError
 		return errors.As(err, &refused) && refused.Checks[0].Name == "database login" && strings.Contains(refused.Checks[0].Hint, do)
 	}
 	in := restorable(recorded(t, "public"))
-	in.Facts.Database.Confined = true
+	in.Facts.Database.LacksCreateDB = true
 	if _, err := BuildRestore(in); !told(err) {
 		t.Errorf("restore: %v", err)
 	}
 	back := rollbackInput(t)
-	back.Facts.Database.Confined, back.WithDB = true, true
+	back.Facts.Database.LacksCreateDB, back.WithDB = true, true
 	if _, err := BuildRollback(back); err != nil {
 		t.Errorf("a rollback that leaves the database alone: %v", err)
 	}
@@ -72,7 +72,7 @@ func TestNothingIsPutBackWithALoginThatMayNot(t *testing.T) {
 func TestRestoreRefusesANewerBackup(t *testing.T) {
 	in := restorable(recorded(t, "public"))
 	in.Backup.Migration++
-	var refused *Refused
+	var refused *RefusedError
 	if _, err := BuildRestore(in); !errors.As(err, &refused) || !strings.Contains(err.Error(), "refuse to start on it") {
 		t.Errorf("%v", err)
 	}

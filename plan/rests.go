@@ -69,10 +69,10 @@ func Moved(p *Plan, f *Facts, done func(step string) bool) []string {
 	return append(out, movedSecrets(p, f, done)...)
 }
 
-// TakenAway compares what a run has done with a fresh look, and says in sentences which
+// RevertedEdits compares what a run has done with a fresh look, and says in sentences which
 // of its edits are there no more, as after a snapshot of the machine was put back. What
 // the run would go on from is not what its journal says.
-func TakenAway(p *Plan, f *Facts, inEffect func(step string) bool) []string {
+func RevertedEdits(p *Plan, f *Facts, inEffect func(step string) bool) []string {
 	var out []string
 	for _, s := range p.Steps {
 		e, ok := s.Op.(Edit)

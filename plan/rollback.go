@@ -20,31 +20,31 @@ type RollbackInput struct {
 	FromLater bool // the operator accepts to go back from what was installed after the plan
 }
 
-// DatabaseMoved reports that the database was migrated since the plan was made:
+// DatabaseMovedError reports that the database was migrated since the plan was made:
 // the old server cannot run on it, so the code alone cannot go back.
-type DatabaseMoved struct {
+type DatabaseMovedError struct {
 	Host     string
 	From, To int64
 	Since    string
 }
 
-func (e *DatabaseMoved) Error() string {
+func (e *DatabaseMovedError) Error() string {
 	return fmt.Sprintf("%s: the database moved from migration %d to %d, and the old server refuses to start on it: "+
 		"going back takes the database too, and everything written since %s is then only in the database that is kept aside",
 		e.Host, e.From, e.To, e.Since)
 }
 
-// ImageGone reports that the image to which a way back returns is not on the host.
+// ImageGoneError reports that the image to which a way back returns is not on the host.
 // Nothing runs from it since the swap, and a name alone does not save an image from
 // "docker system prune -a".
-type ImageGone struct {
+type ImageGoneError struct {
 	Image string // its id
 	Ref   string // the name under which compose knew it
 	Begun bool   // something was changed by then: the run waits
 	Copy  string // a file with it on this machine, "" for none
 }
 
-func (e *ImageGone) Error() string {
+func (e *ImageGoneError) Error() string {
 	state := "nothing was changed"
 	if e.Begun {
 		state = "nothing more is taken back until it is there again"
@@ -65,7 +65,7 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 	}
 	p.From, p.Source = RunningAfter(was, in.Facts)
 	swapped := slices.ContainsFunc(was.Steps, func(s Step) bool { return Is[Swap](s.Undo) && in.Begun(s.ID) })
-	if swapped && mute(in) {
+	if swapped && databaseSilent(in) {
 		return nil, refused(was.Host, "database", "its database does not answer, so nobody can say whether it was migrated since the upgrade; nothing was changed",
 			fmt.Sprintf("start the database on the host, then: liftalot rollback %s", was.Host))
 	}
@@ -80,9 +80,9 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		return nil, &LaterRunsError{Host: was.Host, Running: p.From, Installed: was.To, To: was.From, Database: moved}
 	}
 	if moved && !in.WithDB {
-		return nil, &DatabaseMoved{Host: was.Host, From: was.Rests.Migration, To: in.Facts.Database.Latest(), Since: was.Created}
+		return nil, &DatabaseMovedError{Host: was.Host, From: was.Rests.Migration, To: in.Facts.Database.Latest(), Since: was.Created}
 	}
-	if moved && in.Facts.Database.Confined {
+	if moved && in.Facts.Database.LacksCreateDB {
 		return nil, confined(in.Facts)
 	}
 	if later {
@@ -138,9 +138,9 @@ func (p *Plan) serveDependents(back Swap, f *Facts) Swap {
 	return back
 }
 
-// mute reports that a look has nothing from a database that the plan knew: that says
+// databaseSilent reports that a look has nothing from a database that the plan knew: that says
 // neither that it moved nor that it did not.
-func mute(in RollbackInput) bool {
+func databaseSilent(in RollbackInput) bool {
 	swap, _ := Find[Swap](in.Plan.Steps)
 	return swap.Database.Container != "" && (in.Facts.Database.Container == "" || slices.ContainsFunc(in.Facts.Failures, func(f Failure) bool {
 		return f.Part == "database" || f.Part == "dbfacts" || f.Part == "migrations"

@@ -107,7 +107,7 @@ func TestB5TheDatabaseDecidesWhetherCodeAloneGoesBack(t *testing.T) {
 		in.Facts.Database.Migrated = slices.Clone(in.Facts.Database.Migrated)
 		move(&in.Facts.Database)
 		_, err := BuildRollback(in)
-		var moved *DatabaseMoved
+		var moved *DatabaseMovedError
 		if !errors.As(err, &moved) || moved.From != 51 || !strings.Contains(err.Error(), "kept aside") {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -140,7 +140,7 @@ func TestASilentDatabaseIsNotOneThatMoved(t *testing.T) {
 			in.WithDB = with
 			silence(in.Facts)
 			_, err := BuildRollback(in)
-			var refusal *Refused
+			var refusal *RefusedError
 			if !errors.As(err, &refusal) || !strings.Contains(refusal.Checks[0].Hint, "start the database") {
 				t.Errorf("%s, with the database %v: %v", name, with, err)
 			}
@@ -266,7 +266,7 @@ func TestALaterReleaseThatMigratedNeedsBothDecisions(t *testing.T) {
 		}
 	}
 	in.WithDB, in.FromLater = false, true
-	var moved *DatabaseMoved
+	var moved *DatabaseMovedError
 	if _, err := BuildRollback(in); !errors.As(err, &moved) {
 		t.Errorf("%v", err)
 	}

@@ -82,7 +82,7 @@ func TestNoRoomForAnotherDatabase(t *testing.T) {
 			tt.move(f)
 			warnings, err := acts[act](f)
 			got := strings.Join(warnings, "\n")
-			var stop *Refused
+			var stop *RefusedError
 			switch {
 			case tt.stop && says != "":
 				if !errors.As(err, &stop) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "nothing was changed") || stop.Checks[0].Hint == "" {

@@ -10,7 +10,7 @@ import (
 
 // secretSteps builds for a staged host whose secret files were changed, and
 // gives the steps about one of them.
-func secretStep(t *testing.T, name string, change func(s *Secret), more ...func(in *Input)) (Step, bool) {
+func secretStep(t *testing.T, name string, change func(s *Secret), more ...func(in *BuildInput)) (Step, bool) {
 	t.Helper()
 	in := inputFor(t, recorded(t, "staged"))
 	change(secretFile(in.Facts, name))
@@ -101,7 +101,7 @@ func TestS2ServerSecretsAreOpenedNeverClosed(t *testing.T) {
 }
 
 func TestS3StagedCredentialsAreKept(t *testing.T) {
-	with := func(in *Input) { in.Settings.Credentials = true }
+	with := func(in *BuildInput) { in.Settings.Credentials = true }
 	if s, ok := secretStep(t, "registry_creds", filled(80, 0o644), with); ok {
 		t.Errorf("staged credentials are replaced: %+v", s.Op)
 	}
@@ -234,7 +234,7 @@ func TestS1ASecretElsewhereIsOpenedOnlyBehindAClosedFolder(t *testing.T) {
 			in.Facts.Exposed = []string{place}
 		}
 		p, _, err := Build(in)
-		var refused *Refused
+		var refused *RefusedError
 		if errors.As(err, &refused) {
 			if tt.want != "refused" || refused.Checks[0].Name != "open folder" || !strings.Contains(refused.Checks[0].Hint, "chmod o-x /srv/chatalot") {
 				t.Errorf("%s: %+v", tt.name, refused.Checks)

@@ -29,7 +29,7 @@ const (
 	PinTag    Pin = "tag"
 )
 
-// Decisions that a person can take by name, with what each accepts.
+// Overrides that a person can take by name, with what each accepts.
 const (
 	// AllowOldMigrations accepts a database older than the runbook supports.
 	AllowOldMigrations = "old-migrations"
@@ -55,8 +55,8 @@ const (
 	AllowDrift = "drift:"
 )
 
-// Decisions lists all of them, for the inventory's own check.
-func Decisions() []string {
+// Overrides lists all of them, for the inventory's own check.
+func Overrides() []string {
 	return []string{AllowOldMigrations, AllowWritableProxy, AllowNoFinalDump, AllowDegraded, AllowUnsignedProxy, AllowLostSignature, AllowClosedSecrets, AllowOverwrite, AllowDrift}
 }
 

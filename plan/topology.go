@@ -7,7 +7,7 @@ import (
 )
 
 // aimAt works out what the vendor's fragment must say on this host.
-func aimAt(in Input) (aim, []Check) {
+func aimAt(in BuildInput) (aim, []Check) {
 	f, m := in.Facts, in.Facts.Model
 	server, _ := f.Server()
 	a := aim{
@@ -34,7 +34,7 @@ func aimAt(in Input) (aim, []Check) {
 // the server shares with the database, and one with a way out to the vendor. On
 // the newest public layout that gives the runbook's "internal" and "external";
 // on the older ones, which have neither, "chatalot-net" (trap C1).
-func updaterNetworks(in Input) ([]string, []Check) {
+func updaterNetworks(in BuildInput) ([]string, []Check) {
 	m := in.Facts.Model
 	mine := m.Service(in.Facts.Project.Service).Networks
 	theirs := m.Service(in.Facts.Database.Service).Networks

@@ -40,7 +40,7 @@ func at(doc any, path ...string) any {
 }
 
 // editedFile builds the plan and gives the compose file as it would be.
-func editedFile(t *testing.T, in Input) map[string]any {
+func editedFile(t *testing.T, in BuildInput) map[string]any {
 	t.Helper()
 	_, edited := build(t, in)
 	return yamlOf(t, edited[0].Result.After)
@@ -90,7 +90,7 @@ func TestC1WithoutASharedNetworkOrAWayOutThereIsNoPlan(t *testing.T) {
 		remodel(t, f, "public", nil, path...)
 		in := inputFor(t, f)
 		in.Settings.Allow = append(in.Settings.Allow, AllowDrift+"chatalot")
-		var refused *Refused
+		var refused *RefusedError
 		if _, _, err := Build(in); !errors.As(err, &refused) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -269,7 +269,7 @@ func TestC7AnOverrideThatCannotBeEditedIsLeftAlone(t *testing.T) {
 	over.setData(`{"services": {"chatalot": {"image": "images.example.com/chatalot:latest"}}}`)
 	in.Facts.Files = append(in.Facts.Files, over)
 	in.Facts.Project.Files = append(in.Facts.Project.Files, path)
-	var refused *compose.Refusal
+	var refused *compose.RefusalError
 	if _, _, err := Build(in); !errors.As(err, &refused) || refused.File != path || refused.Kind != compose.Layout {
 		t.Errorf("an image in brackets that would win: %v", err)
 	}
@@ -422,7 +422,7 @@ func TestC13APlanHoldsNoSecret(t *testing.T) {
 		"${TOTP_ENCRYPTION_KEY:-}", "canary0inline0totp",
 		"${GIPHY_API_KEY:-}", "canary0inline0giphy",
 	}
-	for name, in := range map[string]Input{
+	for name, in := range map[string]BuildInput{
 		"public": inputFor(t, recorded(t, "public")), "traefik": inputFor(t, recorded(t, "traefik")),
 		"staged": inputFor(t, recorded(t, "staged")), "half-done": inputFor(t, recorded(t, "half-done")),
 		"inline": inputFor(t, recorded(t, "public", inline...)),

@@ -44,10 +44,10 @@ type Config struct {
 
 	// Known, when set, is shared by the clients of many hosts, so that each file is
 	// read once.
-	Known *KnownFiles
+	Known *KnownHostsCache
 
 	// Keys, when set, is shared likewise, so that each key is read and unlocked once.
-	Keys *KeyFiles
+	Keys *PrivateKeyCache
 
 	// Warn, when set, is told of what was left out, at each connection.
 	Warn func(sentence string)

@@ -7,12 +7,12 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// KeyFiles remembers the private keys that were read from files, for the clients that
+// PrivateKeyCache remembers the private keys that were read from files, for the clients that
 // share it. To unlock a key costs a tenth of a second of processor time, on purpose,
 // and a thousand hosts would pay it a thousand times. What was unlocked stays in
 // memory as long as the KeyFiles; a file that was changed is read again. The zero
-// KeyFiles remembers nothing yet, a nil one never will.
-type KeyFiles struct {
+// PrivateKeyCache remembers nothing yet, a nil one never will.
+type PrivateKeyCache struct {
 	mu   sync.Mutex
 	keys map[string]*keyFile // by name and what the file looked like
 }
@@ -22,8 +22,8 @@ type keyFile struct {
 	signer ssh.Signer    // nil as long as nobody has
 }
 
-func (f *KeyFiles) file(name string) *keyFile {
-	at := name + "\x00" + looks([]string{name})
+func (f *PrivateKeyCache) file(name string) *keyFile {
+	at := name + "\x00" + fingerprint([]string{name})
 	k := f.keys[at]
 	if k == nil {
 		k = &keyFile{gate: make(chan struct{}, 1)}
@@ -36,7 +36,7 @@ func (f *KeyFiles) file(name string) *keyFile {
 }
 
 // held returns the key of a file, or nil if it is not known.
-func (f *KeyFiles) held(name string) ssh.Signer {
+func (f *PrivateKeyCache) held(name string) ssh.Signer {
 	if f == nil {
 		return nil
 	}
@@ -46,7 +46,7 @@ func (f *KeyFiles) held(name string) ssh.Signer {
 }
 
 // keep remembers the key of a file.
-func (f *KeyFiles) keep(name string, s ssh.Signer) {
+func (f *PrivateKeyCache) keep(name string, s ssh.Signer) {
 	if f == nil {
 		return
 	}
@@ -57,7 +57,7 @@ func (f *KeyFiles) keep(name string, s ssh.Signer) {
 
 // unlocked returns the key of a file that needs a passphrase. One caller unlocks it,
 // the others wait; if that fails the next one tries.
-func (f *KeyFiles) unlocked(ctx context.Context, name string, unlock func() (ssh.Signer, error)) (ssh.Signer, error) {
+func (f *PrivateKeyCache) unlocked(ctx context.Context, name string, unlock func() (ssh.Signer, error)) (ssh.Signer, error) {
 	if f == nil {
 		return unlock()
 	}

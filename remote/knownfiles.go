@@ -34,11 +34,11 @@ type knownKeys struct {
 // nothing else is some other kind of file.
 const maxSkipped = 50
 
-// KnownFiles remembers what known_hosts files hold for the clients that share it.
+// KnownHostsCache remembers what known_hosts files hold for the clients that share it.
 // A thousand hosts would otherwise read a thousand lines each, and keep them as
 // long as they are connected. A file that was changed is read again. The zero
-// KnownFiles has read nothing yet.
-type KnownFiles struct {
+// KnownHostsCache has read nothing yet.
+type KnownHostsCache struct {
 	mu   sync.Mutex
 	sets map[string]*knownSet
 }
@@ -51,7 +51,7 @@ type knownSet struct {
 
 // read returns what files hold together. Those who come at the same time wait for
 // one reader. On a nil KnownFiles everyone reads.
-func (f *KnownFiles) read(names keyFileNames) (*knownKeys, error) {
+func (f *KnownHostsCache) read(names keyFileNames) (*knownKeys, error) {
 	if f == nil {
 		return readKnown(names)
 	}
@@ -59,7 +59,7 @@ func (f *KnownFiles) read(names keyFileNames) (*knownKeys, error) {
 	defer f.mu.Unlock()
 	var look, name string
 	for _, list := range [][]string{names.own, names.others, names.revoked} {
-		look += looks(list) + "\x00\x00"
+		look += fingerprint(list) + "\x00\x00"
 		name += strings.Join(list, "\x00") + "\x00\x00"
 	}
 	if set := f.sets[name]; set != nil && set.look == look {
@@ -76,8 +76,8 @@ func (f *KnownFiles) read(names keyFileNames) (*knownKeys, error) {
 	return keys, nil
 }
 
-// looks tells files from the same files after a change.
-func looks(names []string) string {
+// fingerprint tells files from the same files after a change.
+func fingerprint(names []string) string {
 	var b strings.Builder
 	for _, name := range names {
 		if info, err := os.Stat(name); err == nil {

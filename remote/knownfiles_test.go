@@ -30,7 +30,7 @@ func knownLine(t testing.TB, host string) string {
 // was just trusted counts, and one that was taken away does not.
 func TestKnownFilesFollowTheFiles(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "known_hosts")
-	var known KnownFiles
+	var known KnownHostsCache
 	holds := func(host string) bool {
 		t.Helper()
 		keys, err := known.read(keyFileNames{own: []string{file}})
@@ -86,7 +86,7 @@ func BenchmarkKnownHosts(b *testing.B) {
 	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	for name, known := range map[string]*KnownFiles{"each": nil, "shared": new(KnownFiles)} {
+	for name, known := range map[string]*KnownHostsCache{"each": nil, "shared": new(KnownHostsCache)} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

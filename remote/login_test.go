@@ -60,7 +60,7 @@ func TestKeysAreUnlockedOnce(t *testing.T) {
 	var mu sync.Mutex
 	given, asked := "guess", 0
 	cfg := s.config("root")
-	cfg.Keys = new(remote.KeyFiles)
+	cfg.Keys = new(remote.PrivateKeyCache)
 	cfg.Identities = []string{filepath.Join(s.dir, "locked")}
 	cfg.Passphrase = func(context.Context, string) ([]byte, error) {
 		mu.Lock()

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Pause waits for a time, or until the context ends, whose cause it returns.
-func Pause(ctx context.Context, d time.Duration) error {
+// Sleep waits for a time, or until the context ends, whose cause it returns.
+func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

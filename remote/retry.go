@@ -53,7 +53,7 @@ func (r Retry) Do(ctx context.Context, do func() (further bool, err error)) erro
 		if r.Tell != nil {
 			r.Tell(err)
 		}
-		if Pause(ctx, pause) != nil {
+		if Sleep(ctx, pause) != nil {
 			return err
 		}
 		if pause *= 2; r.Longest > 0 {

@@ -28,7 +28,7 @@ func TestAnAbandonedRunLeavesNoBackupOnTheHost(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := b.run(t.Context()); err == nil || b.state().Outcome != journal.Abandoned {
+		if _, err := b.run(t.Context()); err == nil || b.state().Outcome != journal.Aborted {
 			t.Fatalf("%s: %v, %q", name, err, b.state().Outcome)
 		}
 		if got := slices.Contains(b.host.ran, "remove the backup of the run"); got != tt.want {

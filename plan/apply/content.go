@@ -29,7 +29,7 @@ func (e *Engine) content(ctx context.Context, op plan.WriteSecret) ([]byte, erro
 
 // registryCreds is the vendor's form of a registry login.
 func (e *Engine) registryCreds(ctx context.Context) ([]byte, error) {
-	user, password, err := e.Desk.Credentials(ctx)
+	user, password, err := e.Workstation.Credentials(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("registry credentials: %w", err)
 	}
@@ -44,7 +44,7 @@ func (e *Engine) registryCreds(ctx context.Context) ([]byte, error) {
 // databasePassword is the one the running server uses, not the one in .env:
 // that one only counts when the database is first made (trap C2).
 func (e *Engine) databasePassword(ctx context.Context, server string) ([]byte, error) {
-	res, err := e.say(ctx, remote.Command{
+	res, err := e.runRoot(ctx, remote.Command{
 		Name:   "read the database address of " + server,
 		Script: `docker inspect -f '{{range .Config.Env}}{{println .}}{{end}}' "$1" | sed -n 's/^DATABASE_URL=//p' | tail -n 1`,
 		Args:   []string{server},

@@ -39,9 +39,9 @@ type Host interface {
 	Remove(ctx context.Context, path string) error
 }
 
-// Desk is what the engine needs of the workstation: things only its caller can
+// Workstation is what the engine needs of the workstation: things only its caller can
 // look up, prove or ask for.
-type Desk struct {
+type Workstation struct {
 	// Look takes a fresh look at the host.
 	Look func(ctx context.Context) (*plan.Facts, error)
 	// Backup takes and proves a backup.

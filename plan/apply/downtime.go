@@ -262,7 +262,7 @@ func (e *Engine) stepBegun(id string) time.Time {
 // swapSeen adds what a swap's job tells of the time without a server. Of a job that was
 // killed with its host the log may tell nothing: then the host is asked.
 func (e *Engine) swapSeen(ctx context.Context, id string, st job.Status, l *swapLog) {
-	begun, now := e.stepBegun(id), e.Desk.Now().UTC()
+	begun, now := e.stepBegun(id), e.Workstation.Now().UTC()
 	if st.State == job.Ended && l.end != "" {
 		e.away.took(l, begun, now)
 		return
@@ -271,7 +271,7 @@ func (e *Engine) swapSeen(ctx context.Context, id string, st job.Status, l *swap
 	if l.gone > 0 {
 		from = l.at(l.gone, begun, now, e.away.skew)
 	}
-	f, err := e.Desk.Look(ctx)
+	f, err := e.Workstation.Look(ctx)
 	since, up := time.Time{}, false
 	if err == nil {
 		since, up = e.away.upSince(f)
@@ -302,7 +302,7 @@ func (e *Engine) stopped(ctx context.Context, container string) {
 	if n, _ := fmt.Sscan(string(res.Stdout), &running, &at); n != 2 || running {
 		return
 	}
-	now := e.Desk.Now().UTC()
+	now := e.Workstation.Now().UTC()
 	since, err := time.Parse(time.RFC3339Nano, at)
 	if err != nil || since.Year() < 2000 {
 		return
@@ -318,16 +318,16 @@ func (e *Engine) stopped(ctx context.Context, container string) {
 // started ends the time without a server: it has just said that it is well.
 func (e *Engine) started() {
 	if last := e.away.last(); last != nil && last.open() {
-		last.Until = later(e.Desk.Now().UTC(), last.From)
+		last.Until = later(e.Workstation.Now().UTC(), last.From)
 	}
 }
 
 // downtime is what a run's start tells of it at its end. Where the server runs again and
 // nobody saw when it came back, the host says since when.
 func (e *Engine) downtime(ctx context.Context, outcome Outcome) *Downtime {
-	now := e.Desk.Now().UTC()
+	now := e.Workstation.Now().UTC()
 	if last := e.away.last(); last != nil && last.open() && (outcome == Completed || outcome == Undone) {
-		if f, err := e.Desk.Look(ctx); err == nil {
+		if f, err := e.Workstation.Look(ctx); err == nil {
 			e.away.answers(f, now)
 		}
 		if last := e.away.last(); last != nil && last.open() && outcome == Completed {
@@ -339,7 +339,7 @@ func (e *Engine) downtime(ctx context.Context, outcome Outcome) *Downtime {
 
 // swapData is what the journal keeps of a swap that is done.
 func (e *Engine) swapData() (json.RawMessage, error) {
-	d := e.away.total(e.Desk.Now().UTC())
+	d := e.away.total(e.Workstation.Now().UTC())
 	if d == nil { // the server was never seen away
 		return nil, nil
 	}

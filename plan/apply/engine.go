@@ -24,11 +24,11 @@ type Engine struct {
 	Host Host
 	// Watch runs what only looks at a job under way: it must not wait for a lock
 	// that the job itself may hold.
-	Watch   Runner
-	Plan    *plan.Plan
-	Hash    string // of the plan file
-	Journal *journal.Journal
-	Desk    Desk
+	Watch       Runner
+	Plan        *plan.Plan
+	Hash        string // of the plan file
+	Journal     *journal.Journal
+	Workstation Workstation
 	// Handover is the folder on the host that keeps what another machine needs to
 	// go on with the run; "" keeps nothing.
 	Handover string
@@ -42,13 +42,13 @@ type Engine struct {
 	// earlier start of the run, or of the run before it.
 	Before *Downtime
 
-	away     outages
-	state    journal.RunState
-	result   Result
-	again    bool     // the operation under way was tried before and seen to fail
-	open     bool     // it was tried before, and nobody saw how that ended
-	planLeft bool     // for another machine, by this start
-	wentBack []string // edits that are gone, by a swap whose end nobody saw, or by others
+	away          outages
+	state         journal.RunState
+	result        Result
+	again         bool     // the operation under way was tried before and seen to fail
+	open          bool     // it was tried before, and nobody saw how that ended
+	planLeft      bool     // for another machine, by this start
+	revertedEdits []string // edits that are gone, by a swap whose end nobody saw, or by others
 }
 
 // Run carries the plan out, or carries on with it.
@@ -59,29 +59,29 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 }
 
 func (e *Engine) run(ctx context.Context) (Result, error) {
-	e.state = journal.Summarise(e.Journal.Records())
+	e.state = journal.LastRun(e.Journal.Records())
 	resumed := e.state.Run == e.Plan.ID && e.state.Interrupted()
 	if !resumed {
 		e.state = journal.RunState{}
 	}
 	e.result = Result{Outcome: NotBegun, Changed: e.changed(), Swapped: e.begun("swap") || e.begun("restore")}
-	facts, err := e.Desk.Look(ctx)
+	facts, err := e.Workstation.Look(ctx)
 	if err != nil {
 		return e.ended(err)
 	}
-	e.away.begin(e.Before, resumed, facts, e.Desk.Now().UTC())
+	e.away.begin(e.Before, resumed, facts, e.Workstation.Now().UTC())
 	// A way back that was begun goes on whatever has moved meanwhile: no other command
 	// would, and each of its operations looks before it acts.
 	wayBack := resumed && e.Plan.Kind != plan.Upgrade
 	failed, back := e.takingBack()
 	moved := plan.Moved(e.Plan, facts, e.touched)
-	if gone := plan.TakenAway(e.Plan, facts, e.inEffect); !back && len(gone) > 0 {
+	if gone := plan.RevertedEdits(e.Plan, facts, e.inEffect); !back && len(gone) > 0 {
 		// A swap that fails puts the files back itself.
 		switch do := e.state.Step("swap").Do; do {
 		case journal.Failed:
 			back, failed = true, e.swapStep()
 		case journal.Intent, journal.Unknown:
-			e.wentBack = gone // its own verdict is read first
+			e.revertedEdits = gone // its own verdict is read first
 		default:
 			moved = append(moved, gone...)
 		}
@@ -102,9 +102,9 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 		if err := e.step(ctx, s); err != nil {
 			return e.failed(ctx, s, err)
 		}
-		if plan.Is[plan.Swap](s.Op) && len(e.wentBack) > 0 {
+		if plan.Is[plan.Swap](s.Op) && len(e.revertedEdits) > 0 {
 			// It ended well, and somebody else has put the files back since.
-			return e.ended(&StaleError{Host: e.Plan.Host, Moved: e.wentBack})
+			return e.ended(&StaleError{Host: e.Plan.Host, Moved: e.revertedEdits})
 		}
 	}
 	if err := e.tidy(ctx); err != nil {
@@ -145,7 +145,7 @@ func (e *Engine) Abandon(ctx context.Context) error {
 	if err := errors.Join(e.tidy(ctx), e.removeBackup(ctx)); err != nil {
 		return err
 	}
-	return e.write(journal.Record{Kind: journal.RunEnded, Outcome: journal.Abandoned})
+	return e.write(journal.Record{Kind: journal.RunEnded, Outcome: journal.Aborted})
 }
 
 // ended is an end before this start has done anything: with nothing begun the
@@ -199,14 +199,14 @@ func (e *Engine) changed() bool {
 
 // step does one step: intent, act, outcome.
 func (e *Engine) step(ctx context.Context, s plan.Step) error {
-	if e.inEffect(s.ID) && !s.Op.Describe().Volatile || len(e.wentBack) > 0 && !plan.Is[plan.Swap](s.Op) {
+	if e.inEffect(s.ID) && !s.Op.Describe().Volatile || len(e.revertedEdits) > 0 && !plan.Is[plan.Swap](s.Op) {
 		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepSkipped})
 		return nil
 	}
 	if err := e.interrupted(ctx); err != nil {
 		return err
 	}
-	if err := e.unmoved(ctx, s); err != nil {
+	if err := e.recheckDrift(ctx, s); err != nil {
 		return err
 	}
 	was := e.state.Step(s.ID).Do
@@ -221,32 +221,32 @@ func (e *Engine) step(ctx context.Context, s plan.Step) error {
 		e.result.Swapped = true
 	}
 	e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepBegun})
-	began := e.Desk.Now()
-	data, err := e.act(ctx, s.ID, s.Op, e.Plan.Kind == plan.Upgrade)
+	began := e.Workstation.Now()
+	data, err := e.withHandover(ctx, s.ID, s.Op, e.Plan.Kind == plan.Upgrade)
 	if err != nil {
 		kind := journal.Failed
-		if e.unseen(err) {
+		if e.outcomeUnknown(err) {
 			kind = journal.Unknown
 		}
-		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepFailed, Err: err, Took: e.Desk.Now().Sub(began)})
+		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepFailed, Err: err, Took: e.Workstation.Now().Sub(began)})
 		return errors.Join(&StepError{Host: e.Plan.Host, Step: s, Err: err}, e.write(journal.Record{Kind: kind, Step: s.ID}))
 	}
 	if err := e.write(journal.Record{Kind: journal.Done, Step: s.ID, Data: data}); err != nil {
 		return err
 	}
-	e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepDone, Took: e.Desk.Now().Sub(began)})
+	e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepDone, Took: e.Workstation.Now().Sub(began)})
 	return nil
 }
 
-// unmoved looks again before the client's things are changed: minutes may have
+// recheckDrift looks again before the client's things are changed: minutes may have
 // passed since the run began, with a backup and a download, and the client is not
 // kept from working. A way back is not held up.
-func (e *Engine) unmoved(ctx context.Context, s plan.Step) error {
-	if e.Plan.Kind != plan.Upgrade || !e.opens(s) {
+func (e *Engine) recheckDrift(ctx context.Context, s plan.Step) error {
+	if e.Plan.Kind != plan.Upgrade || !e.firstOfKind(s) {
 		return nil
 	}
 	return e.overBreaks(ctx, s.ID, func() error {
-		facts, err := e.Desk.Look(ctx)
+		facts, err := e.Workstation.Look(ctx)
 		if err != nil {
 			return err
 		}
@@ -257,9 +257,9 @@ func (e *Engine) unmoved(ctx context.Context, s plan.Step) error {
 	})
 }
 
-// opens reports whether a step is the first of this run to change a part of the
+// firstOfKind reports whether a step is the first of this run to change a part of the
 // client's installation.
-func (e *Engine) opens(s plan.Step) bool {
+func (e *Engine) firstOfKind(s plan.Step) bool {
 	part := s.Op.Describe().Part
 	return part != "" && !slices.ContainsFunc(e.Plan.Steps, func(other plan.Step) bool {
 		return other.Op.Describe().Part == part && e.touched(other.ID)
@@ -286,11 +286,11 @@ const (
 	breakPause = 2 * time.Second
 )
 
-// act does an operation. Every operation looks before it acts, so it may be
+// withHandover does an operation. Every operation looks before it acts, so it may be
 // asked again after a break in the line. Before a change another machine is told
 // of it; where that cannot be done a new change is not made, but a way back goes
 // on.
-func (e *Engine) act(ctx context.Context, id string, op plan.Op, forward bool) (data json.RawMessage, err error) {
+func (e *Engine) withHandover(ctx context.Context, id string, op plan.Op, forward bool) (data json.RawMessage, err error) {
 	err = e.overBreaks(ctx, id, func() (err error) {
 		if !op.Describe().ReadOnly {
 			switch err := e.handOver(ctx); {
@@ -301,7 +301,7 @@ func (e *Engine) act(ctx context.Context, id string, op plan.Op, forward bool) (
 				e.tell(Event{Step: id, Kind: Output, Text: fmt.Sprintf("no other machine could go on from here: %v", err)})
 			}
 		}
-		data, err = e.do(ctx, id, op)
+		data, err = e.execute(ctx, id, op)
 		return err
 	})
 	return data, err
@@ -324,11 +324,11 @@ func (e *Engine) overBreaks(ctx context.Context, id string, ask func() error) er
 	})
 }
 
-// unseen reports whether an error leaves the end of an operation open. A failure of
+// outcomeUnknown reports whether an error leaves the end of an operation open. A failure of
 // an earlier try stays one where nobody was let in to try again: its job is still
 // there, and is to be removed first. One that was open before stays so where its job
 // was not reached: taken for a failure it would be removed, and begun a second time.
-func (e *Engine) unseen(err error) bool {
+func (e *Engine) outcomeUnknown(err error) bool {
 	return errors.Is(err, remote.ErrUnknownOutcome) || remote.Denied(err) && !e.again || e.open && (remote.Unanswered(err) || cutShort(err))
 }
 
@@ -391,16 +391,16 @@ func written(steps []plan.Step) (files []string) {
 
 // write adds a record and keeps the state in step with it.
 func (e *Engine) write(r journal.Record) error {
-	r.Run, r.Time = e.Plan.ID, e.Desk.Now().UTC()
+	r.Run, r.Time = e.Plan.ID, e.Workstation.Now().UTC()
 	if err := e.Journal.Append(r); err != nil {
 		return err
 	}
-	e.state = journal.Summarise(e.Journal.Records())
+	e.state = journal.LastRun(e.Journal.Records())
 	return nil
 }
 
 func (e *Engine) tell(ev Event) {
-	if e.Desk.Tell != nil {
-		e.Desk.Tell(ev)
+	if e.Workstation.Tell != nil {
+		e.Workstation.Tell(ev)
 	}
 }

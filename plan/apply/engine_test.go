@@ -59,12 +59,12 @@ func (b *bench) run(ctx context.Context) (Result, error) {
 		b.t.Fatal(err)
 	}
 	defer j.Close()
-	e := &Engine{Host: b.host, Watch: b.host, Plan: b.plan, Hash: "h", Journal: j, Stop: b.stop, Desk: b.desk(), Handover: b.handOff}
+	e := &Engine{Host: b.host, Watch: b.host, Plan: b.plan, Hash: "h", Journal: j, Stop: b.stop, Workstation: b.desk(), Handover: b.handOff}
 	return e.Run(ctx)
 }
 
-func (b *bench) desk() Desk {
-	return Desk{
+func (b *bench) desk() Workstation {
+	return Workstation{
 		Look: func(context.Context) (*plan.Facts, error) { return b.look() },
 		Backup: func(context.Context, plan.Backup) (BackupNote, error) {
 			err := b.host.act("backup", func() error { b.backups++; return nil })
@@ -107,7 +107,7 @@ func (b *bench) records() []journal.Record {
 	return c.Records
 }
 
-func (b *bench) state() journal.RunState { return journal.Summarise(b.records()) }
+func (b *bench) state() journal.RunState { return journal.LastRun(b.records()) }
 
 func stepIDs(p *plan.Plan) []string {
 	var out []string
@@ -178,7 +178,7 @@ func TestBeginsWithTheBackup(t *testing.T) {
 	if diff := cmp.Diff(before, b.host.world.client()); diff != "" || !slices.Equal(b.host.ran, []string{"backup", "remove temporary files", "remove the run's folder", "remove the backup of the run"}) {
 		t.Errorf("without a proven backup something was done: %q\n%s", b.host.ran, diff)
 	}
-	if b.state().Outcome != journal.Abandoned {
+	if b.state().Outcome != journal.Aborted {
 		t.Errorf("journal: %q", b.state().Outcome)
 	}
 }
@@ -203,7 +203,7 @@ func TestAFailedStepIsTakenBackWithAllBeforeIt(t *testing.T) {
 				t.Fatalf("%+v, %v", res, err)
 			}
 			changed := slices.ContainsFunc(p.Steps[:i+1], func(s plan.Step) bool { return s.Undo != nil })
-			want, ended := NotBegun, journal.Abandoned
+			want, ended := NotBegun, journal.Aborted
 			if changed {
 				want, ended = Undone, journal.RolledBack
 			}

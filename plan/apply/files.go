@@ -31,7 +31,7 @@ chmod "$2" "$1"`
 		// The way back of a folder that we made: gone, if it is empty again.
 		script = "set -eu\n" + `[ -L "$1" ] || [ ! -d "$1" ] || rmdir "$1"`
 	}
-	_, err := e.say(ctx, remote.Command{Name: "set the mode of " + op.Path, Script: script, Args: []string{op.Path, octal(op.To)}})
+	_, err := e.runRoot(ctx, remote.Command{Name: "set the mode of " + op.Path, Script: script, Args: []string{op.Path, octal(op.To)}})
 	return err
 }
 
@@ -84,7 +84,7 @@ func (e *Engine) unedit(ctx context.Context, op plan.RevertEdit) error {
 	if now.SHA256 == op.Before {
 		return nil
 	}
-	before, err := e.Desk.Original(ctx, op.Path)
+	before, err := e.Workstation.Original(ctx, op.Path)
 	if err != nil {
 		return fmt.Errorf("%s as it was before: %w", op.Path, err)
 	}
@@ -96,7 +96,7 @@ func (e *Engine) unedit(ctx context.Context, op plan.RevertEdit) error {
 		return err
 	}
 	undone, err := compose.Undo(before, ours, now.Data)
-	var both *compose.UndoConflict
+	var both *compose.UndoConflictError
 	if errors.As(err, &both) {
 		return &RefusedByHost{fmt.Sprintf("%s was changed by somebody else in the same place as by the upgrade; nothing was written. %v", op.Path, both)}
 	}
@@ -153,10 +153,10 @@ chmod "$2" "$1"`
 func (e *Engine) secret(ctx context.Context, op plan.WriteSecret) error {
 	switch op.Source {
 	case plan.FromRandom:
-		_, err := e.say(ctx, remote.Command{Name: "make " + op.Path, Script: tokenScript, Args: []string{op.Path, octal(op.Mode), e.temp(op.Path)}})
+		_, err := e.runRoot(ctx, remote.Command{Name: "make " + op.Path, Script: tokenScript, Args: []string{op.Path, octal(op.Mode), e.temp(op.Path)}})
 		return err
 	case plan.FromItself:
-		_, err := e.say(ctx, remote.Command{Name: "open " + op.Path, Script: openScript, Args: []string{op.Path, octal(op.Mode)}})
+		_, err := e.runRoot(ctx, remote.Command{Name: "open " + op.Path, Script: openScript, Args: []string{op.Path, octal(op.Mode)}})
 		return err
 	}
 	now, err := e.Host.ReadFile(ctx, op.Path, maxFile)
@@ -191,7 +191,7 @@ func blank(data []byte) bool {
 // that used it; content that was there before was never replaced.
 func (e *Engine) unsecret(ctx context.Context, op plan.RemoveSecret) error {
 	if op.Source == plan.FromItself {
-		_, err := e.say(ctx, remote.Command{Name: "close " + op.Path, Script: openScript, Args: []string{op.Path, octal(op.Was.Mode)}})
+		_, err := e.runRoot(ctx, remote.Command{Name: "close " + op.Path, Script: openScript, Args: []string{op.Path, octal(op.Was.Mode)}})
 		return err
 	}
 	if op.Was.Missing {
@@ -199,12 +199,12 @@ func (e *Engine) unsecret(ctx context.Context, op plan.RemoveSecret) error {
 		if op.Source == plan.FromNothing {
 			script = `[ -s "$1" ] || ` + script // what is in it, the client has put there since
 		}
-		_, err := e.say(ctx, remote.Command{Name: "remove " + op.Path, Script: script, Args: []string{op.Path}})
+		_, err := e.runRoot(ctx, remote.Command{Name: "remove " + op.Path, Script: script, Args: []string{op.Path}})
 		return err
 	}
 	// What was there was blank: its copy in the backup has the same bytes,
 	// owner and mode; without a copy it was a placeholder of no bytes.
-	_, err := e.say(ctx, remote.Command{
+	_, err := e.runRoot(ctx, remote.Command{
 		Name: "empty " + op.Path, Script: blankScript,
 		Args: []string{op.Path, op.Copy, octal(op.Was.Mode), fmt.Sprintf("%d:%d", op.Was.UID, op.Was.GID), e.temp(op.Path)},
 	})

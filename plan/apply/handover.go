@@ -28,7 +28,7 @@ import (
 //
 // A run changes hands by one more record, "adopted", in the copy first and then
 // in the journal of whoever takes it. A machine whose own journal has fewer of
-// them has lost the run: [Owned] says so each time the lock is taken.
+// them has lost the run: [CheckOwnership] says so each time the lock is taken.
 
 const copyName = "journal.jsonl"
 
@@ -67,9 +67,9 @@ func (e *AdoptedError) Unwrap() error { return remote.ErrNotStarted }
 // Transient tells that asking again is of no use.
 func (*AdoptedError) Transient() bool { return false }
 
-// Owned makes sure that runs are still in this machine's hands, as its journal
+// CheckOwnership makes sure that runs are still in this machine's hands, as its journal
 // knows them.
-func Owned(ctx context.Context, r Runner, p *plan.Plan, folder string, own []journal.Record) error {
+func CheckOwnership(ctx context.Context, r Runner, p *plan.Plan, folder string, own []journal.Record) error {
 	if folder == "" {
 		return nil
 	}
@@ -184,7 +184,7 @@ func (e *Engine) handOver(ctx context.Context) error {
 	if e.Plan.Undoes != "" {
 		run = e.Plan.Undoes
 	}
-	data, err := journal.Encode(e.Plan.Host, journal.Of(e.Journal.Records(), run))
+	data, err := journal.Encode(e.Plan.Host, journal.ForRun(e.Journal.Records(), run))
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (e *Engine) handOver(ctx context.Context) error {
 }
 
 // A Copy is what a host keeps of a run.
-type Copy struct {
+type Handover struct {
 	Host    string
 	Folder  string
 	Records []journal.Record
@@ -202,12 +202,12 @@ type Copy struct {
 }
 
 // State is how far the copy says that its last run came.
-func (c *Copy) State() journal.RunState { return journal.Summarise(c.Records) }
+func (c *Handover) State() journal.RunState { return journal.LastRun(c.Records) }
 
-// FindCopy finds the newest copy on a host and proves that it is whole, of this
+// FindHandover finds the newest copy on a host and proves that it is whole, of this
 // host, and of plans that fit it. It changes nothing; nil means that there is
 // none.
-func FindCopy(ctx context.Context, r Runner, host string) (*Copy, error) {
+func FindHandover(ctx context.Context, r Runner, host string) (*Handover, error) {
 	res, err := r.Run(ctx, remote.Command{
 		Name: "look for runs", Root: true, Args: []string{plan.BackupRoot},
 		Script: `for f in "$1"/*/run/` + copyName + `; do
@@ -221,7 +221,7 @@ done`,
 	if file == "" {
 		return nil, nil
 	}
-	c := &Copy{Host: host, Folder: path.Dir(file)}
+	c := &Handover{Host: host, Folder: path.Dir(file)}
 	if c.data, err = readCopy(ctx, r, file); err != nil {
 		return nil, err
 	}
@@ -245,7 +245,7 @@ func newest(listing string) (file string) {
 }
 
 // read parses a copy and fetches its plans.
-func (c *Copy) read(ctx context.Context, r Runner) error {
+func (c *Handover) read(ctx context.Context, r Runner) error {
 	host := c.Host
 	from := fmt.Sprintf("%s on %s", path.Join(c.Folder, copyName), host)
 	got, err := journal.Parse(c.data, host, from)
@@ -280,7 +280,7 @@ func (c *Copy) read(ctx context.Context, r Runner) error {
 // Adopt takes the run of a copy over into a journal, under the host's lock. save
 // keeps a plan here. The host is told first: should this end in the middle, the
 // run is nobody's until it is adopted again.
-func (c *Copy) Adopt(ctx context.Context, r Runner, j *journal.Journal, by Operator, now time.Time, save func(run string, data []byte) error) error {
+func (c *Handover) Adopt(ctx context.Context, r Runner, j *journal.Journal, by Operator, now time.Time, save func(run string, data []byte) error) error {
 	data, err := readCopy(ctx, r, path.Join(c.Folder, copyName))
 	if err != nil {
 		return err

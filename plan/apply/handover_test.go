@@ -41,7 +41,7 @@ func TestAnotherMachineKnowsOfEveryChange(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if journal.Summarise(c.Records).Step(b.step).Do != journal.Intent {
+			if journal.LastRun(c.Records).Step(b.step).Do != journal.Intent {
 				t.Errorf("%s: %s is done, and the copy does not know", b.step, what)
 			}
 			told[b.step] = true
@@ -61,7 +61,7 @@ func TestAnotherMachineKnowsOfEveryChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(journal.Of(b.records(), was.ID), c.Records); diff != "" {
+		if diff := cmp.Diff(journal.ForRun(b.records(), was.ID), c.Records); diff != "" {
 			t.Errorf("the copy is not what the journal says at the end (-journal +copy):\n%s", diff)
 		}
 		for name, data := range b.host.world {
@@ -147,17 +147,17 @@ func interrupted(t *testing.T) (copies, *plan.Plan, []journal.Record) {
 
 func TestFindCopyProvesWhatItFinds(t *testing.T) {
 	host, p, records := interrupted(t)
-	c, err := FindCopy(t.Context(), host, "web1")
+	c, err := FindHandover(t.Context(), host, "web1")
 	if err != nil || c == nil || c.State().Step("edit").Do != journal.Intent || c.Folder != HandoverFolder(p) {
 		t.Fatalf("%+v, %v", c, err)
 	}
 	if by, at := LastOwner(c.Records, p.ID); by != (Operator{"ann", "old laptop"}) || !at.Equal(records[1].Time) {
 		t.Errorf("%+v since %v", by, at)
 	}
-	if c, err := FindCopy(t.Context(), copies{}, "web1"); c != nil || err != nil {
+	if c, err := FindHandover(t.Context(), copies{}, "web1"); c != nil || err != nil {
 		t.Errorf("an empty host: %+v, %v", c, err)
 	}
-	if c, err := FindCopy(t.Context(), copies{"/tmp/x/run/" + copyName: "elsewhere"}, "web1"); c != nil || err != nil {
+	if c, err := FindHandover(t.Context(), copies{"/tmp/x/run/" + copyName: "elsewhere"}, "web1"); c != nil || err != nil {
 		t.Errorf("a file elsewhere: %+v, %v", c, err)
 	}
 	folder := HandoverFolder(p)
@@ -173,7 +173,7 @@ func TestFindCopyProvesWhatItFinds(t *testing.T) {
 		host, _, _ := interrupted(t)
 		spoil(host)
 		var damaged *journal.DamagedError
-		if _, err := FindCopy(t.Context(), host, "web1"); !errors.As(err, &damaged) {
+		if _, err := FindHandover(t.Context(), host, "web1"); !errors.As(err, &damaged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -182,10 +182,10 @@ func TestFindCopyProvesWhatItFinds(t *testing.T) {
 func TestOwnedCountsChangesOfHands(t *testing.T) {
 	host, p, own := interrupted(t)
 	folder := HandoverFolder(p)
-	if err := Owned(t.Context(), host, p, folder, own); err != nil {
+	if err := CheckOwnership(t.Context(), host, p, folder, own); err != nil {
 		t.Errorf("its own: %v", err)
 	}
-	if err := Owned(t.Context(), copies{}, p, folder, own); err != nil {
+	if err := CheckOwnership(t.Context(), copies{}, p, folder, own); err != nil {
 		t.Errorf("not yet left: %v", err)
 	}
 	who, _ := json.Marshal(Operator{"bob", "new laptop"})
@@ -197,11 +197,11 @@ func TestOwnedCountsChangesOfHands(t *testing.T) {
 	host[folder+"/"+copyName] = string(text)
 	var lost *AdoptedError
 	for _, mine := range []*plan.Plan{p, {ID: "back", Host: "web1", Undoes: p.ID}} {
-		if err := Owned(t.Context(), host, mine, folder, own); !errors.As(err, &lost) || lost.By.Machine != "new laptop" || !errors.Is(err, remote.ErrNotStarted) {
+		if err := CheckOwnership(t.Context(), host, mine, folder, own); !errors.As(err, &lost) || lost.By.Machine != "new laptop" || !errors.Is(err, remote.ErrNotStarted) {
 			t.Errorf("%s: %v", mine.ID, err)
 		}
 	}
-	if err := Owned(t.Context(), host, p, folder, adopted); err != nil {
+	if err := CheckOwnership(t.Context(), host, p, folder, adopted); err != nil {
 		t.Errorf("the new owner: %v", err)
 	}
 }

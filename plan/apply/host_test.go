@@ -76,7 +76,7 @@ func readTest(t testing.TB, path string) []byte {
 	return data
 }
 
-// act does something once the faults let it.
+// withHandover does something once the faults let it.
 func (h *fakeHost) act(what string, do func() error) error {
 	h.ran = append(h.ran, what)
 	if h.fault != nil {

@@ -16,6 +16,6 @@ func (e *Engine) names(ctx context.Context, op plan.Names) error {
 	for _, i := range op.Images {
 		args = append(args, i.Ref, i.Name, i.Keep)
 	}
-	_, err := e.say(ctx, remote.Command{Name: name, Script: namesScript, Args: args})
+	_, err := e.runRoot(ctx, remote.Command{Name: name, Script: namesScript, Args: args})
 	return err
 }

@@ -19,14 +19,14 @@ docker version --format '{{json .Server}}' >/dev/null 2>&1 </dev/null || exit 1
 exit 44`
 
 // OldImage makes sure that the image to which a way back returns is on the host, or
-// returns a [*plan.ImageGone]. It changes nothing. An engine that does not answer is
+// returns a [*plan.ImageGoneError]. It changes nothing. An engine that does not answer is
 // met by whoever acts.
 func OldImage(ctx context.Context, r Runner, back plan.Swap) error {
 	_, err := r.Run(ctx, remote.Command{Name: "look for the old image", Root: true, Script: oldImageScript, Args: []string{back.OldImage}})
 	var exit *remote.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.Code == exitGone:
-		return &plan.ImageGone{Image: back.OldImage, Ref: back.OldRef}
+		return &plan.ImageGoneError{Image: back.OldImage, Ref: back.OldRef}
 	case errors.As(err, &exit):
 		return nil
 	}
@@ -42,7 +42,7 @@ func (e *Engine) oldImage(ctx context.Context) error {
 			continue
 		}
 		err := e.overBreaks(ctx, s.ID, func() error { return OldImage(ctx, e.Watch, back) })
-		var gone *plan.ImageGone
+		var gone *plan.ImageGoneError
 		if errors.As(err, &gone) {
 			gone.Begun = true
 		}

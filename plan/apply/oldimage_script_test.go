@@ -23,7 +23,7 @@ func TestOnlyAnEngineThatAnswersSaysThatAnImageIsGone(t *testing.T) {
 		h := shamhost.New(t)
 		h.Shim("docker", c.docker)
 		err := OldImage(t.Context(), h, plan.Swap{OldImage: "sha256:old", OldRef: "talk:latest"})
-		var gone *plan.ImageGone
+		var gone *plan.ImageGoneError
 		if errors.As(err, &gone) != c.gone || err != nil != c.gone {
 			t.Errorf("%s: %v", c.docker, err)
 		}

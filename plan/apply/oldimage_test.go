@@ -29,7 +29,7 @@ func TestNothingIsTakenBackWithoutTheOldImage(t *testing.T) {
 	b.verify = errors.New("the server is not well")
 	back := b.pruned()
 	res, err := b.run(t.Context())
-	var gone *plan.ImageGone
+	var gone *plan.ImageGoneError
 	if !errors.As(err, &gone) || !gone.Begun || gone.Image == "" || gone.Ref == "" || res.Outcome != NeedsPerson || len(b.undone) > 0 {
 		t.Fatalf("%+v, %v; undone %q", res, err, b.undone)
 	}
@@ -68,7 +68,7 @@ func TestARollbackWaitsForTheOldImage(t *testing.T) {
 	b.host.back = "note the image that ran before is not on the host any more\nend gone\n"
 	for range 2 {
 		res, err := b.run(t.Context())
-		var gone *plan.ImageGone
+		var gone *plan.ImageGoneError
 		if !errors.As(err, &gone) || res.Outcome != NeedsPerson || !strings.Contains(err.Error(), gone.Image) || b.state().Step("undo-swap").Do != journal.Failed {
 			t.Fatalf("%+v, %v", res, err)
 		}

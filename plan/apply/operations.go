@@ -13,9 +13,9 @@ import (
 
 var errUnknownOp = errors.New("an operation this program does not know")
 
-// do carries out one operation. It returns what the journal should keep of it.
+// execute carries out one operation. It returns what the journal should keep of it.
 // Each operation first looks whether the host is already as it should be.
-func (e *Engine) do(ctx context.Context, id string, op plan.Op) (json.RawMessage, error) {
+func (e *Engine) execute(ctx context.Context, id string, op plan.Op) (json.RawMessage, error) {
 	switch op := op.(type) {
 	case plan.Backup:
 		return e.backup(ctx, op)
@@ -50,19 +50,19 @@ func (e *Engine) do(ctx context.Context, id string, op plan.Op) (json.RawMessage
 	case plan.Restore:
 		return nil, e.restore(ctx, id, op)
 	case plan.Send:
-		return nil, e.Desk.Send(ctx, op)
+		return nil, e.Workstation.Send(ctx, op)
 	case plan.UndoRestore:
-		return nil, e.giveBack(ctx, id, op)
+		return nil, e.undoRestore(ctx, id, op)
 	case plan.Start:
 		return nil, e.start(ctx, id, op)
 	case plan.Verify:
-		return nil, e.Desk.Verify(ctx, op)
+		return nil, e.Workstation.Verify(ctx, op)
 	}
 	return nil, errUnknownOp
 }
 
-// say runs a script as root and turns a refusal of the host into a sentence.
-func (e *Engine) say(ctx context.Context, cmd remote.Command) (remote.Result, error) {
+// runRoot runs a script as root and turns a refusal of the host into a sentence.
+func (e *Engine) runRoot(ctx context.Context, cmd remote.Command) (remote.Result, error) {
 	cmd.Root = true
 	res, err := e.Host.Run(ctx, cmd)
 	var exit *remote.ExitError
@@ -102,7 +102,7 @@ func complaint(stderr []byte) string {
 }
 
 func (e *Engine) backup(ctx context.Context, op plan.Backup) (json.RawMessage, error) {
-	note, err := e.Desk.Backup(ctx, op)
+	note, err := e.Workstation.Backup(ctx, op)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (e *Engine) backup(ctx context.Context, op plan.Backup) (json.RawMessage, e
 }
 
 func (e *Engine) tag(ctx context.Context, op plan.Tag) error {
-	_, err := e.say(ctx, remote.Command{Name: "tag the running image", Script: `docker tag "$1" "$2"`, Args: []string{op.ImageID, op.Name}})
+	_, err := e.runRoot(ctx, remote.Command{Name: "tag the running image", Script: `docker tag "$1" "$2"`, Args: []string{op.ImageID, op.Name}})
 	return err
 }
 
@@ -131,7 +131,7 @@ func (e *Engine) settled(ctx context.Context, p plan.Project, services []string,
 	if wayBack {
 		back = "back"
 	}
-	res, err := e.say(ctx, remote.Command{
+	res, err := e.runRoot(ctx, remote.Command{
 		Name: "ask compose what it would recreate", Script: settledScript, Timeout: upTimeout,
 		Args: append([]string{p.Name, strings.Join(services, " "), back}, p.Args()...),
 	})
@@ -148,7 +148,7 @@ func (e *Engine) up(ctx context.Context, id string, op plan.Up, wayBack bool) er
 	if op.NoDeps || drift {
 		args = append(args, "--no-deps")
 	}
-	_, err = e.say(ctx, remote.Command{
+	_, err = e.runRoot(ctx, remote.Command{
 		Name: "start " + strings.Join(op.Services, " and "), Script: `docker compose "$@"`, Args: append(args, op.Services...),
 		Timeout: upTimeout, OnLine: e.output(id),
 	})
@@ -186,7 +186,7 @@ func (e *Engine) down(ctx context.Context, id string, op plan.Down) error {
 	if len(op.Services) > 0 {
 		args := append([]string{op.Project.Name}, op.Services...)
 		args = append(append(args, "--"), op.Networks...)
-		_, err := e.say(ctx, remote.Command{Name: "remove " + strings.Join(op.Services, " and "), Script: downScript, Args: args, Timeout: upTimeout})
+		_, err := e.runRoot(ctx, remote.Command{Name: "remove " + strings.Join(op.Services, " and "), Script: downScript, Args: args, Timeout: upTimeout})
 		if err != nil {
 			return err
 		}
@@ -198,7 +198,7 @@ func (e *Engine) down(ctx context.Context, id string, op plan.Down) error {
 }
 
 func (e *Engine) gate(ctx context.Context, op plan.Gate) error {
-	_, err := e.say(ctx, remote.Command{
+	_, err := e.runRoot(ctx, remote.Command{
 		Name: "hold the updater against all it needs", Script: gateScript, Timeout: 3 * time.Minute, MaxStderr: 16 << 10,
 		Args: []string{op.Project.Name, op.Updater, op.Proxy, op.Server, strings.Join(op.Secrets, " "), op.Images[op.Updater], op.Images[op.Proxy]},
 	})
@@ -242,7 +242,7 @@ const loginScript = `docker exec -i "$1" sh -c '
 	PGCONNECT_TIMEOUT=10 psql -X -q -A -t -w -h "$(hostname -i | cut -d" " -f1)" -U "$1" -d "$2" -c "select 1" </dev/null' sh "$2" "$3" <"$4"`
 
 func (e *Engine) login(ctx context.Context, op plan.Login) error {
-	_, err := e.say(ctx, remote.Command{Name: "log in to the database", Script: loginScript, Args: []string{op.Container, op.User, op.Database, op.File}})
+	_, err := e.runRoot(ctx, remote.Command{Name: "log in to the database", Script: loginScript, Args: []string{op.Container, op.User, op.Database, op.File}})
 	var bad *HostError
 	if errors.As(err, &bad) {
 		return &HostError{What: bad.What, Said: "the database does not accept the password in " + op.File + ": " + bad.Said, Err: err}

@@ -159,7 +159,7 @@ func TestContentOfSecrets(t *testing.T) {
 	if _, err := e.content(t.Context(), plan.WriteSecret{Path: "/s/x", Source: "elsewhere"}); err == nil || !strings.Contains(err.Error(), "elsewhere") {
 		t.Errorf("%v", err)
 	}
-	e.Desk.Credentials = func(context.Context) (string, []byte, error) { return "", nil, errors.New("no terminal") }
+	e.Workstation.Credentials = func(context.Context) (string, []byte, error) { return "", nil, errors.New("no terminal") }
 	for name, do := range map[string]func() error{
 		"creds": func() error { _, err := e.registryCreds(t.Context()); return err },
 		"pull":  func() error { return e.pull(t.Context(), "pull", plan.Pull{Login: true}) },
@@ -172,7 +172,7 @@ func TestContentOfSecrets(t *testing.T) {
 
 func newEngine() *Engine {
 	e := &Engine{Host: answering(""), Watch: answering(""), Plan: &plan.Plan{Host: "web1", Release: plan.Release{Server: plan.Ref{Repo: "registry.example.com/a/b"}}}}
-	e.Desk.Credentials = func(context.Context) (string, []byte, error) { return "client", []byte(`p"q`), nil }
+	e.Workstation.Credentials = func(context.Context) (string, []byte, error) { return "client", []byte(`p"q`), nil }
 	return e
 }
 
@@ -254,7 +254,7 @@ func TestErrorsAreSentences(t *testing.T) {
 func TestEditWritesOnlyWhatWasPlanned(t *testing.T) {
 	b := newBench(t)
 	s, _ := b.plan.Step("edit")
-	e := &Engine{Host: b.host, Plan: b.plan, Desk: b.desk()}
+	e := &Engine{Host: b.host, Plan: b.plan, Workstation: b.desk()}
 	b.host.world["file "+composePath] += "# theirs\n"
 	var refused *RefusedByHost
 	if err := e.edit(t.Context(), s.Op.(plan.Edit)); !errors.As(err, &refused) || !strings.Contains(err.Error(), "somebody else") {
@@ -278,7 +278,7 @@ func TestEditWritesOnlyWhatWasPlanned(t *testing.T) {
 func TestUneditNeedsTheProvenOriginal(t *testing.T) {
 	b := newBench(t)
 	s, _ := b.plan.Step("edit")
-	e := &Engine{Host: b.host, Plan: b.plan, Desk: b.desk()}
+	e := &Engine{Host: b.host, Plan: b.plan, Workstation: b.desk()}
 	if err := e.edit(t.Context(), s.Op.(plan.Edit)); err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestUneditNeedsTheProvenOriginal(t *testing.T) {
 		"no backup":    func(context.Context, string) ([]byte, error) { return nil, errors.New("no such backup") },
 		"another file": func(context.Context, string) ([]byte, error) { return []byte("x"), nil },
 	} {
-		e.Desk.Original = original
+		e.Workstation.Original = original
 		if err := e.unedit(t.Context(), s.Undo.(plan.RevertEdit)); err == nil || b.host.world["file "+composePath] != after {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -297,7 +297,7 @@ func TestUneditNeedsTheProvenOriginal(t *testing.T) {
 // Trap S3: a file that got content since the plan was made is kept.
 func TestS3ASecretWithContentIsNotReplaced(t *testing.T) {
 	b := newBench(t)
-	e := &Engine{Host: b.host, Plan: b.plan, Desk: b.desk()}
+	e := &Engine{Host: b.host, Plan: b.plan, Workstation: b.desk()}
 	const path = "/srv/chatalot/secrets/registry_creds"
 	op := plan.WriteSecret{Path: path, Source: plan.FromCredentials, Mode: 0o644}
 	for _, before := range []string{"staged by hand", "", " \n"} {
@@ -312,7 +312,7 @@ func TestS3ASecretWithContentIsNotReplaced(t *testing.T) {
 }
 
 func TestAnUnknownOperationDoesNothing(t *testing.T) {
-	if _, err := newEngine().do(t.Context(), "x", nil); !errors.Is(err, errUnknownOp) {
+	if _, err := newEngine().execute(t.Context(), "x", nil); !errors.Is(err, errUnknownOp) {
 		t.Error(err)
 	}
 }
@@ -324,8 +324,8 @@ func TestTheEngineKnowsEveryOperation(t *testing.T) {
 	desk := b.desk()
 	desk.Send = func(context.Context, plan.Send) error { return nil }
 	for _, op := range plan.Operations() {
-		e := &Engine{Host: b.host, Watch: b.host, Plan: b.plan, Desk: desk}
-		if _, err := e.do(ctx, "x", op); errors.Is(err, errUnknownOp) {
+		e := &Engine{Host: b.host, Watch: b.host, Plan: b.plan, Workstation: desk}
+		if _, err := e.execute(ctx, "x", op); errors.Is(err, errUnknownOp) {
 			t.Errorf("%T: %v", op, err)
 		}
 	}

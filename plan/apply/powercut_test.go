@@ -122,7 +122,7 @@ func (h *cutHost) cut(c powerCut) {
 	}
 	client := h.client()
 	defer client.Close()
-	e := &Engine{Host: client, Plan: &plan.Plan{Host: h.Name, ID: "cut"}, Journal: &journal.Journal{}, Desk: Desk{Now: time.Now}}
+	e := &Engine{Host: client, Plan: &plan.Plan{Host: h.Name, ID: "cut"}, Journal: &journal.Journal{}, Workstation: Workstation{Now: time.Now}}
 	ctx := h.t.Context()
 	if err := e.record(ctx, plan.Record{Folder: op.Record, Containers: []plan.RecordedTarget{{Name: op.Container, ID: id}}}); err != nil {
 		h.t.Fatal(err)

@@ -30,7 +30,7 @@ func (e *RegistryError) Unwrap() error { return e.Err }
 func (e *Engine) pull(ctx context.Context, id string, op plan.Pull) error {
 	spec := job.Spec{Script: pullScript, Args: op.Refs, Timeout: pullTimeout}
 	if op.Login {
-		user, password, err := e.Desk.Credentials(ctx)
+		user, password, err := e.Workstation.Credentials(ctx)
 		if err != nil {
 			return fmt.Errorf("registry credentials: %w", err)
 		}
@@ -41,7 +41,7 @@ func (e *Engine) pull(ctx context.Context, id string, op plan.Pull) error {
 	// A failure that is found was another start's. Docker keeps what it has, and only
 	// the rest is fetched.
 	found := e.state.Step(id).Tries > 1 && !e.again
-	return e.tried(ctx, id, spec, found, func(st job.Status, last string) error {
+	return e.retryJob(ctx, id, spec, found, func(st job.Status, last string) error {
 		return pullFailed(op.Registry, st, last)
 	})
 }

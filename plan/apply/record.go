@@ -28,7 +28,7 @@ const maxInspect = 4 << 20
 // record writes down what containers are made of, into a folder for root only. A
 // container that took the place of the planned one meanwhile is not recorded in its stead.
 func (e *Engine) record(ctx context.Context, op plan.Record) error {
-	_, err := e.say(ctx, remote.Command{Name: "prepare the record", Script: `umask 077 && mkdir -p "$1" && chmod 700 "$1"`, Args: []string{op.Folder}})
+	_, err := e.runRoot(ctx, remote.Command{Name: "prepare the record", Script: `umask 077 && mkdir -p "$1" && chmod 700 "$1"`, Args: []string{op.Folder}})
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (e *Engine) record(ctx context.Context, op plan.Record) error {
 }
 
 func (e *Engine) recordOne(ctx context.Context, folder string, c plan.RecordedTarget) error {
-	res, err := e.say(ctx, remote.Command{Name: "ask what " + c.Name + " is made of", Script: inspectScript, Args: []string{c.Name}, MaxStdout: maxInspect})
+	res, err := e.runRoot(ctx, remote.Command{Name: "ask what " + c.Name + " is made of", Script: inspectScript, Args: []string{c.Name}, MaxStdout: maxInspect})
 	if err != nil {
 		return err
 	}

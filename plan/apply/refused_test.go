@@ -52,7 +52,7 @@ func TestARefusalBetweenTwoStepsIsAnInterruption(t *testing.T) {
 				}
 				begun := slices.ContainsFunc(b.plan.Steps[:i+1], func(s plan.Step) bool { return s.Undo != nil })
 				if !begun {
-					if res.Outcome != NotBegun || b.state().Outcome != journal.Abandoned {
+					if res.Outcome != NotBegun || b.state().Outcome != journal.Aborted {
 						t.Errorf("nothing was changed, and it ended %q, %q", res.Outcome, b.state().Outcome)
 					}
 					return

@@ -16,7 +16,7 @@ const restoreTimeout = 4 * time.Hour
 
 // restore puts the database back from a dump.
 func (e *Engine) restore(ctx context.Context, id string, op plan.Restore) error {
-	err := e.work(ctx, id, "put the database back", job.Spec{
+	err := e.runJob(ctx, id, "put the database back", job.Spec{
 		Script: restoreScript, Timeout: restoreTimeout,
 		Args: []string{op.Container, op.User, op.Database, op.Dump, op.Fallback, op.Keep, op.Server, op.Final},
 	})
@@ -26,10 +26,10 @@ func (e *Engine) restore(ctx context.Context, id string, op plan.Restore) error 
 	return err
 }
 
-// giveBack takes a restore back.
-func (e *Engine) giveBack(ctx context.Context, id string, op plan.UndoRestore) error {
+// undoRestore takes a restore back.
+func (e *Engine) undoRestore(ctx context.Context, id string, op plan.UndoRestore) error {
 	again := e.again
-	err := e.work(ctx, id, "give the former database its name back", job.Spec{
+	err := e.runJob(ctx, id, "give the former database its name back", job.Spec{
 		Script: returnScript, Timeout: upTimeout,
 		Args: []string{op.Container, op.User, op.Database, op.Keep, op.Aside, op.Server},
 	})
@@ -42,7 +42,7 @@ func (e *Engine) giveBack(ctx context.Context, id string, op plan.UndoRestore) e
 
 // start starts the server and waits until it is well.
 func (e *Engine) start(ctx context.Context, id string, op plan.Start) error {
-	err := e.work(ctx, id, "start the server", job.Spec{
+	err := e.runJob(ctx, id, "start the server", job.Spec{
 		Script: startScript, Timeout: time.Duration(op.Limit)*time.Second + time.Minute,
 		Args: []string{op.Container, strconv.Itoa(op.Port), strconv.Itoa(op.Limit)},
 	})
@@ -52,11 +52,11 @@ func (e *Engine) start(ctx context.Context, id string, op plan.Start) error {
 	return err
 }
 
-// work runs a script that may be run again at any point, as a job on the host
+// runJob runs a script that may be run again at any point, as a job on the host
 // that a broken line does not end. One that ended with the host, as in a reboot,
 // is run again.
-func (e *Engine) work(ctx context.Context, id, what string, spec job.Spec) error {
-	return e.tried(ctx, id, spec, false, func(st job.Status, last string) error {
+func (e *Engine) runJob(ctx context.Context, id, what string, spec job.Spec) error {
+	return e.retryJob(ctx, id, spec, false, func(st job.Status, last string) error {
 		return badEnd(what, spec.Timeout, st, last)
 	})
 }
@@ -73,9 +73,9 @@ func badEnd(what string, limit time.Duration, st job.Status, last string) *HostE
 	return err
 }
 
-// tried runs a job once more where it ended with the host, and where it failed and
+// retryJob runs a job once more where it ended with the host, and where it failed and
 // may be tried twice. What is wrong then is told by its end and its last words.
-func (e *Engine) tried(ctx context.Context, id string, spec job.Spec, twice bool, failed func(st job.Status, last string) error) error {
+func (e *Engine) retryJob(ctx context.Context, id string, spec job.Spec, twice bool, failed func(st job.Status, last string) error) error {
 	spec.Dir = e.jobFolder(id)
 	for tries := 1; ; tries++ {
 		said := words{tell: func(line string) { e.tell(Event{Step: id, Kind: Output, Text: line}) }}

@@ -158,7 +158,7 @@ esac
 		for range 2 {
 			e := onHost(h)
 			e.again = true
-			if err := e.giveBack(t.Context(), "undo-restore", back); err != nil {
+			if err := e.undoRestore(t.Context(), "undo-restore", back); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			e.again = true
@@ -294,7 +294,7 @@ inspect*) echo 0; exit ;;
 esac
 `+restoreDocker)
 	back := plan.UndoRestore{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Aside: "chat_restored", Server: "talk", Port: 8080}
-	if err := onHost(h).giveBack(t.Context(), "return", back); err != nil || h.Read("databases") != "postgres\nchat\nchat_restored\n" {
+	if err := onHost(h).undoRestore(t.Context(), "return", back); err != nil || h.Read("databases") != "postgres\nchat\nchat_restored\n" {
 		t.Errorf("%v; %q", err, h.Read("databases"))
 	}
 }

@@ -21,7 +21,7 @@ import (
 func onHost(h *shamhost.Host) *Engine {
 	e := &Engine{Plan: &plan.Plan{Host: "web1", ID: "r1", Release: plan.Release{Server: plan.Ref{Repo: "registry.example.com/chatalot"}}}}
 	e.Host, e.Watch = shellHost{h}, shellHost{h}
-	e.Desk.Credentials = func(context.Context) (string, []byte, error) { return "client", []byte("canary"), nil }
+	e.Workstation.Credentials = func(context.Context) (string, []byte, error) { return "client", []byte("canary"), nil }
 	return e
 }
 

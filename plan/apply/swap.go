@@ -55,7 +55,7 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 		return nil, err
 	}
 	dir := e.jobFolder(id)
-	if len(e.wentBack) > 0 && !op.Back {
+	if len(e.revertedEdits) > 0 && !op.Back {
 		if err := e.found(ctx, dir); err != nil {
 			return nil, err
 		}
@@ -86,7 +86,7 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 	case "unsure":
 		return nil, &MigratedError{Unsure: true}
 	case "gone":
-		return nil, &plan.ImageGone{Image: op.OldImage, Ref: op.OldRef, Begun: true}
+		return nil, &plan.ImageGoneError{Image: op.OldImage, Ref: op.OldRef, Begun: true}
 	case "":
 		return nil, &SwapError{Result: "died", Notes: log.notes}
 	}
@@ -98,7 +98,7 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 func (e *Engine) found(ctx context.Context, dir string) error {
 	st, err := job.Look(ctx, e.Watch, dir, 0)
 	if err == nil && st.State == job.Absent {
-		err = &StaleError{Host: e.Plan.Host, Moved: e.wentBack}
+		err = &StaleError{Host: e.Plan.Host, Moved: e.revertedEdits}
 	}
 	return err
 }

@@ -148,7 +148,7 @@ func (h *aJob) Run(ctx context.Context, cmd remote.Command) (remote.Result, erro
 // other server is healthy; whoever follows the job waits as long.
 func TestSwapHasTimeToEndWhatItBegan(t *testing.T) {
 	h := &aJob{}
-	e := &Engine{Host: h, Watch: h, Plan: &plan.Plan{ID: "run"}, Desk: Desk{Now: time.Now}}
+	e := &Engine{Host: h, Watch: h, Plan: &plan.Plan{ID: "run"}, Workstation: Workstation{Now: time.Now}}
 	if _, err := e.swap(t.Context(), "swap", plan.Swap{Limit: 60, Soak: 10}); err != nil {
 		t.Fatal(err)
 	}

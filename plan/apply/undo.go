@@ -40,7 +40,7 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 	case remote.Denied(err) && !rollback && !e.result.Changed:
 		// There is nothing to go on with. To tidy up would be refused too.
 		e.tell(Event{Kind: Output, Text: "the folder of this run may stay on the host, which lets nobody in"})
-		return e.result, errors.Join(err, e.write(journal.Record{Kind: journal.RunEnded, Outcome: journal.Abandoned}))
+		return e.result, errors.Join(err, e.write(journal.Record{Kind: journal.RunEnded, Outcome: journal.Aborted}))
 	case remote.Denied(err):
 		e.result.Outcome = Interrupted
 		return e.result, err
@@ -130,15 +130,15 @@ func (e *Engine) undo(ctx context.Context, s plan.Step) error {
 		return err
 	}
 	e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoBegun})
-	began := e.Desk.Now()
-	if _, err := e.act(ctx, "undo-"+s.ID, s.Undo, false); err != nil {
+	began := e.Workstation.Now()
+	if _, err := e.withHandover(ctx, "undo-"+s.ID, s.Undo, false); err != nil {
 		e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoFailed, Err: err})
 		kind := journal.UndoFailed
-		if e.unseen(err) {
+		if e.outcomeUnknown(err) {
 			kind = journal.UndoUnknown
 		}
 		return errors.Join(fmt.Errorf("take back %q: %w", s.Title, err), e.write(journal.Record{Kind: kind, Step: s.ID}))
 	}
-	e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoDone, Took: e.Desk.Now().Sub(began)})
+	e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoDone, Took: e.Workstation.Now().Sub(began)})
 	return e.write(journal.Record{Kind: journal.UndoDone, Step: s.ID})
 }

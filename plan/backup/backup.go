@@ -15,7 +15,7 @@
 // disk, opens with this machine's key and has the size and SHA-256 that were
 // taken on the host; the dump, as it comes out of the encrypted file, was read
 // to its end once more, by plan/backup/pgarchive; and tables and newest migration
-// inside are those of the live database. Anything less is an [*Unproven], and no
+// helperContainer are those of the live database. Anything less is an [*UnprovenError], and no
 // manifest is written. A folder without a manifest is no backup.
 //
 // # How it is pulled
@@ -33,12 +33,12 @@
 // the host, and only contents that are not here yet are pulled, encrypted while
 // they arrive, held against their hash, and read back. Large ones travel like a
 // dump, small ones many to a command. What changes or goes meanwhile is written
-// down as lost, and is no failure. [Sweep] removes the contents that no backup
-// names, [Manifest.VerifyUploads] proves them, [PutBack] gives them back.
+// down as lost, and is no failure. [CollectGarbage] removes the contents that no backup
+// names, [Manifest.VerifyUploads] proves them, [UploadRestore] gives them back.
 //
 // # In a bucket
 //
-// [Copies] sends what is proven here to a bucket as well, sealed as it is, and brings
+// [RemoteStore] sends what is proven here to a bucket as well, sealed as it is, and brings
 // it back. Nothing there is believed: see its comment.
 //
 // # Format
@@ -81,21 +81,21 @@ type Runner interface {
 	Run(ctx context.Context, cmd remote.Command) (remote.Result, error)
 }
 
-// Unproven reports a backup that must not be relied on.
-type Unproven struct {
+// UnprovenError reports a backup that must not be relied on.
+type UnprovenError struct {
 	Host string
 	What string
 	Err  error
 }
 
-func (e *Unproven) Error() string {
+func (e *UnprovenError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("%s: backup: %s: %v", e.Host, e.What, e.Err)
 	}
 	return fmt.Sprintf("%s: backup: %s", e.Host, e.What)
 }
 
-func (e *Unproven) Unwrap() error { return e.Err }
+func (e *UnprovenError) Unwrap() error { return e.Err }
 
 // A Taker takes backups of one host.
 type Taker struct {
@@ -197,7 +197,7 @@ func (t *Taker) Take(ctx context.Context, req Request, dir string) (*Manifest, e
 }
 
 func (t *Taker) unproven(what string, err error) error {
-	return &Unproven{Host: t.Name, What: what, Err: err}
+	return &UnprovenError{Host: t.Name, What: what, Err: err}
 }
 
 func (t *Taker) tell(e Event) {
@@ -219,7 +219,7 @@ cat -- "$1/sums"`
 
 // onHost makes the backup's folder on the host, by a detached job, and returns
 // what is in it.
-func (t *Taker) onHost(ctx context.Context, req Request) (*answer, error) {
+func (t *Taker) onHost(ctx context.Context, req Request) (*hostListing, error) {
 	dir := path.Join(plan.RunRoot, req.ID, "backup")
 	if err := t.follow(ctx, req, dir); err != nil {
 		return nil, err
@@ -307,8 +307,8 @@ func lastLine(log []byte) string {
 	return string(line[:min(len(line), 300)])
 }
 
-// answer is what the host says it has made.
-type answer struct {
+// hostListing is what the host says it has made.
+type hostListing struct {
 	at    time.Time // the host's clock before the dump began, and now
 	now   time.Time
 	files []File
@@ -338,8 +338,8 @@ func readClock(text string) (time.Time, bool) {
 }
 
 // read takes the host's list apart.
-func read(out []byte) (*answer, error) {
-	a := answer{left: map[int]string{}}
+func read(out []byte) (*hostListing, error) {
+	a := hostListing{left: map[int]string{}}
 	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 	if lines[len(lines)-1] != "end" {
 		return nil, errors.New("the host's list of files is cut off")
@@ -377,7 +377,7 @@ func read(out []byte) (*answer, error) {
 
 // holds makes sure that the list has what was asked for, and names the client's
 // files by their paths.
-func (a *answer) holds(host string, req Request) error {
+func (a *hostListing) holds(host string, req Request) error {
 	names, files, dump := req.files(), 0, req.Stream
 	for i := range a.files {
 		f := &a.files[i]
@@ -387,7 +387,7 @@ func (a *answer) holds(host string, req Request) error {
 			continue
 		}
 		if k >= len(names) {
-			return &Unproven{Host: host, What: fmt.Sprintf("the host names a file %q nobody asked for", f.Name)}
+			return &UnprovenError{Host: host, What: fmt.Sprintf("the host names a file %q nobody asked for", f.Name)}
 		}
 		f.Path = names[k]
 		if k < len(req.Files) {
@@ -395,10 +395,10 @@ func (a *answer) holds(host string, req Request) error {
 		}
 	}
 	if !dump {
-		return &Unproven{Host: host, What: "there is no dump in it"}
+		return &UnprovenError{Host: host, What: "there is no dump in it"}
 	}
 	if files != len(req.Files) {
-		return &Unproven{Host: host, What: fmt.Sprintf("%d of %d files were copied", files, len(req.Files))}
+		return &UnprovenError{Host: host, What: fmt.Sprintf("%d of %d files were copied", files, len(req.Files))}
 	}
 	return nil
 }
@@ -420,7 +420,7 @@ func (f File) place() (int, bool) {
 
 // without lists what the project names and the backup has not: what nobody could have
 // asked the host for, and what the host did not copy.
-func (a *answer) without(req Request) []Left {
+func (a *hostListing) without(req Request) []Left {
 	var list []Left
 	for _, out := range req.Outside {
 		list = append(list, Left{Name: out.Name, Why: out.Why})

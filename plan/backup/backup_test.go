@@ -413,7 +413,7 @@ func TestADiskThatRefusesIsNoBackup(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var unproven *Unproven
+	var unproven *UnprovenError
 	if _, err := take(t, newHost(t), filepath.Join(file, "b1")); !errors.As(err, &unproven) || unproven.Err == nil {
 		t.Errorf("%v", err)
 	}
@@ -484,7 +484,7 @@ func TestAProvenBackupIsReadAgainNotTakenAgain(t *testing.T) {
 		if err := spoil(filepath.Join(dir, "db.dump.age")); err != nil {
 			t.Fatal(err)
 		}
-		var unproven *Unproven
+		var unproven *UnprovenError
 		if _, err := take(t, newHost(t), dir); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "db.dump") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -527,7 +527,7 @@ func TestReadChecksTheBytes(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file.0.age"), []byte("services: {evil: {}}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var unproven *Unproven
+	var unproven *UnprovenError
 	if _, err := Read(dir, "/srv/chatalot/docker-compose.yml", testKey()); !errors.As(err, &unproven) {
 		t.Errorf("%v", err)
 	}
@@ -551,11 +551,11 @@ func FuzzRead(f *testing.F) {
 
 func TestUnprovenIsASentence(t *testing.T) {
 	cause := errors.New("input/output error")
-	err := &Unproven{Host: "web1", What: "db.dump", Err: cause}
+	err := &UnprovenError{Host: "web1", What: "db.dump", Err: cause}
 	if err.Error() != "web1: backup: db.dump: input/output error" || !errors.Is(err, cause) {
 		t.Errorf("%v", err)
 	}
-	if err := (&Unproven{Host: "web1", What: "there is no dump in it"}); err.Error() != "web1: backup: there is no dump in it" {
+	if err := (&UnprovenError{Host: "web1", What: "there is no dump in it"}); err.Error() != "web1: backup: there is no dump in it" {
 		t.Errorf("%v", err)
 	}
 }

@@ -2,10 +2,10 @@ package backup
 
 import "io"
 
-// A behind writes what it is given a little later, on a goroutine of its own, so that
+// A asyncWriter writes what it is given a little later, on a goroutine of its own, so that
 // one core encrypts while another one hashes and writes. What fits into one stride is
 // written by Close, without a goroutine.
-type behind struct {
+type asyncWriter struct {
 	to   io.Writer
 	cur  []byte
 	full chan []byte   // nil until the first stride is full
@@ -17,7 +17,7 @@ type behind struct {
 // stride is how much is handed over at once; two of them are in memory.
 const stride = 256 << 10
 
-func (b *behind) Write(p []byte) (int, error) {
+func (b *asyncWriter) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {
 		k := min(len(p), stride-len(b.cur))
@@ -33,7 +33,7 @@ func (b *behind) Write(p []byte) (int, error) {
 }
 
 // handOver gives the stride away and takes another one.
-func (b *behind) handOver() error {
+func (b *asyncWriter) handOver() error {
 	if b.full == nil {
 		b.full, b.free, b.done = make(chan []byte), make(chan []byte, 2), make(chan struct{})
 		b.free <- make([]byte, 0, stride)
@@ -53,7 +53,7 @@ func (b *behind) handOver() error {
 	}
 }
 
-func (b *behind) work() {
+func (b *asyncWriter) work() {
 	defer close(b.done)
 	for p := range b.full {
 		if _, b.err = b.to.Write(p); b.err != nil {
@@ -65,7 +65,7 @@ func (b *behind) work() {
 
 // Close writes the rest. It is called once, whatever has failed before: nothing is
 // written after it.
-func (b *behind) Close() error {
+func (b *asyncWriter) Close() error {
 	if b.full == nil {
 		_, err := b.to.Write(b.cur)
 		return err

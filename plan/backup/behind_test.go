@@ -15,7 +15,7 @@ func TestBehindWritesAllOfItInOrder(t *testing.T) {
 				data[i] = byte(i * 31 >> 3)
 			}
 			var got bytes.Buffer
-			b := &behind{to: &got}
+			b := &asyncWriter{to: &got}
 			for rest := data; len(rest) > 0; {
 				n := min(at, len(rest))
 				if m, err := b.Write(rest[:n]); m != n || err != nil {
@@ -34,7 +34,7 @@ func TestBehindWritesAllOfItInOrder(t *testing.T) {
 func TestBehindTellsWhatFailed(t *testing.T) {
 	full := errors.New("no space")
 	for fails := range 4 {
-		b := &behind{to: writer(func([]byte) error {
+		b := &asyncWriter{to: writer(func([]byte) error {
 			if fails--; fails < 0 {
 				return full
 			}

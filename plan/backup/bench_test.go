@@ -322,7 +322,7 @@ func TestPullChild(t *testing.T) {
 		defer c.Close()
 		hosts = append(hosts, c)
 	}
-	f, err := seal(root, "out", []age.Recipient{id.Recipient()}, func(w io.Writer) error {
+	f, err := encrypt(root, "out", []age.Recipient{id.Recipient()}, func(w io.Writer) error {
 		return source{hosts: hosts, path: filepath.Join(dir, "file"), size: int64(size)}.copy(context.Background(), w)
 	})
 	if err != nil || f.Size != int64(size) {

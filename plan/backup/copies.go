@@ -30,17 +30,17 @@ type Objects interface {
 	Remove(ctx context.Context, key string) error
 }
 
-// Copies are a host's backups in a bucket, sealed as they lie here: HOST/ID/ has
+// RemoteStore are a host's backups in a bucket, sealed as they lie here: HOST/ID/ has
 // what a backup's folder has, HOST/files the contents of uploaded files.
 //
 // A manifest is sent last, and a folder there without one is no backup. Beside it
 // lies manifest.mac: a keyed hash by which this machine knows a manifest of its own.
 // Everybody can encrypt to a recipient, so that a file which opens proves nothing
-// about who wrote it; see [Copy].
+// about who wrote it; see [RemoteBackup].
 //
 // What the bucket says is foreign: names are those of a backup or are passed over,
 // sizes are bounded, a manifest is held to what a local one is.
-type Copies struct {
+type RemoteStore struct {
 	Objects Objects
 	Host    string
 	Keys    Keys
@@ -49,12 +49,12 @@ type Copies struct {
 	mu sync.Mutex // of Tell
 }
 
-// A Copy is a backup in a bucket. Its Dir is empty.
-type Copy struct {
+// A RemoteBackup is a backup in a bucket. Its Dir is empty.
+type RemoteBackup struct {
 	Entry
-	// Vouched says that a machine with this machine's key has sent the manifest, as
+	// Authenticated says that a machine with this machine's key has sent the manifest, as
 	// a backup of this host. Without it the bucket's owner may have made it up.
-	Vouched bool
+	Authenticated bool
 
 	data  []byte           // the manifest as it lies there
 	sizes map[string]int64 // of the objects beside it
@@ -82,9 +82,9 @@ func isPart(name string) bool {
 	return name == manifestFile || name == vouchFile || sealed && fileName.MatchString(file)
 }
 
-func (c *Copies) key(parts ...string) string { return c.Host + "/" + strings.Join(parts, "/") }
+func (c *RemoteStore) key(parts ...string) string { return c.Host + "/" + strings.Join(parts, "/") }
 
-func (c *Copies) tell(e Event) {
+func (c *RemoteStore) tell(e Event) {
 	if c.Tell != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -92,18 +92,18 @@ func (c *Copies) tell(e Event) {
 	}
 }
 
-func (c *Copies) unproven(what string, err error) error {
-	return &Unproven{Host: c.Host, What: what, Err: err}
+func (c *RemoteStore) unproven(what string, err error) error {
+	return &UnprovenError{Host: c.Host, What: what, Err: err}
 }
 
 // List returns the host's backups in the bucket, the oldest first. Like [List] it
 // looks whether all of a backup is there, and reads none of it but the manifest.
-func (c *Copies) List(ctx context.Context) ([]Copy, error) {
+func (c *RemoteStore) List(ctx context.Context) ([]RemoteBackup, error) {
 	ids, _, err := c.folders(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*Copy, len(ids))
+	found := make([]*RemoteBackup, len(ids))
 	err = someAtOnce(ctx, ids, func(ctx context.Context, i int, id string) (err error) {
 		found[i], err = c.look(ctx, id)
 		return err
@@ -111,19 +111,19 @@ func (c *Copies) List(ctx context.Context) ([]Copy, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []Copy
+	var list []RemoteBackup
 	for _, f := range found {
 		if f != nil {
 			list = append(list, *f)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Copy) int { return cmp.Or(a.Taken.Compare(b.Taken), cmp.Compare(a.ID, b.ID)) })
+	slices.SortStableFunc(list, func(a, b RemoteBackup) int { return cmp.Or(a.Taken.Compare(b.Taken), cmp.Compare(a.ID, b.ID)) })
 	return list, nil
 }
 
 // folders are the names of backups, finished or not, and whether there are contents
 // of uploaded files.
-func (c *Copies) folders(ctx context.Context) (ids []string, contents bool, err error) {
+func (c *RemoteStore) folders(ctx context.Context) (ids []string, contents bool, err error) {
 	names, err := c.Objects.Folders(ctx, c.Host)
 	if err != nil {
 		return nil, false, err
@@ -137,7 +137,7 @@ func (c *Copies) folders(ctx context.Context) (ids []string, contents bool, err 
 }
 
 // look reads what the bucket has of a backup, nil where there is no manifest.
-func (c *Copies) look(ctx context.Context, id string) (*Copy, error) {
+func (c *RemoteStore) look(ctx context.Context, id string) (*RemoteBackup, error) {
 	sizes, _, err := c.parts(ctx, id)
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (c *Copies) look(ctx context.Context, id string) (*Copy, error) {
 	if !ok {
 		return nil, nil
 	}
-	found := &Copy{Entry: Entry{Manifest: &Manifest{ID: id}}, sizes: sizes}
+	found := &RemoteBackup{Entry: Entry{Manifest: &Manifest{ID: id}}, sizes: sizes}
 	if size > maxManifest {
 		found.Err = fmt.Errorf("its manifest has %d bytes, that is too many", size)
 		return found, nil
@@ -167,13 +167,13 @@ func (c *Copies) look(ctx context.Context, id string) (*Copy, error) {
 		if err != nil {
 			return nil, err
 		}
-		found.Vouched = c.Keys.Identity != nil && hmac.Equal(mac, c.vouch(id, found.data))
+		found.Authenticated = c.Keys.Identity != nil && hmac.Equal(mac, c.vouch(id, found.data))
 	}
 	return found, nil
 }
 
 // parts are the objects of a backup, by name, and when the last of them came.
-func (c *Copies) parts(ctx context.Context, id string) (sizes map[string]int64, last time.Time, err error) {
+func (c *RemoteStore) parts(ctx context.Context, id string) (sizes map[string]int64, last time.Time, err error) {
 	sizes = map[string]int64{}
 	err = c.Objects.List(ctx, c.key(id), func(name string, size int64, changed time.Time) error {
 		if isPart(name) {
@@ -187,7 +187,7 @@ func (c *Copies) parts(ctx context.Context, id string) (sizes map[string]int64, 
 	return sizes, last, err
 }
 
-func (c *Copies) small(ctx context.Context, id, name string, size int64) ([]byte, error) {
+func (c *RemoteStore) small(ctx context.Context, id, name string, size int64) ([]byte, error) {
 	var b bytes.Buffer
 	err := c.Objects.Get(ctx, c.key(id, name), size, &b)
 	return b.Bytes(), err
@@ -215,7 +215,7 @@ const vouchSize = 2*sha256.Size + 1
 
 // vouch is the hash of a manifest that only this machine's key makes. It covers host
 // and id, so that a backup cannot be passed off as that of another host.
-func (c *Copies) vouch(id string, manifest []byte) []byte {
+func (c *RemoteStore) vouch(id string, manifest []byte) []byte {
 	key := hmac.New(sha256.New, []byte(c.Keys.Identity.String()))
 	io.WriteString(key, "manifests in a bucket")
 	mac := hmac.New(sha256.New, key.Sum(nil))
@@ -224,7 +224,7 @@ func (c *Copies) vouch(id string, manifest []byte) []byte {
 }
 
 // contents are the objects among the contents of uploaded files, with their sizes.
-func (c *Copies) contents(ctx context.Context, each func(n objectName, size int64, changed time.Time) error) error {
+func (c *RemoteStore) contents(ctx context.Context, each func(n objectName, size int64, changed time.Time) error) error {
 	seen := 0
 	return c.Objects.List(ctx, c.key(storeFolder), func(name string, size int64, changed time.Time) error {
 		if seen++; seen > maxUploads {
@@ -243,7 +243,7 @@ func (c *Copies) contents(ctx context.Context, each func(n objectName, size int6
 }
 
 // objectKey is what a content is called in the bucket.
-func (c *Copies) objectKey(n objectName) string { return c.key(storeFolder, n.file()+suffix) }
+func (c *RemoteStore) objectKey(n objectName) string { return c.key(storeFolder, n.file()+suffix) }
 
 // someAtOnce does something for all of a list, a few at a time, until one fails. It
 // returns nil only where all of it was done.
@@ -263,7 +263,7 @@ func someAtOnce[T any](ctx context.Context, list []T, do func(ctx context.Contex
 }
 
 // stream gives an object to a reader.
-func (c *Copies) stream(ctx context.Context, key string, size int64, read func(io.Reader) error) error {
+func (c *RemoteStore) stream(ctx context.Context, key string, size int64, read func(io.Reader) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r, w := io.Pipe()
@@ -294,7 +294,7 @@ var errUnwanted = errors.New("no longer wanted")
 
 // A tallying counts bytes that travel, for the screen.
 type tallying struct {
-	copies      *Copies
+	copies      *RemoteStore
 	mu          sync.Mutex
 	done, total int64
 }

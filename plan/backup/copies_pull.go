@@ -21,7 +21,7 @@ var ErrNoCopy = errors.New("it is not in the bucket")
 // uploaded files that it names beside it, and proves all of it; the manifest is
 // written last. What is here whole is not fetched again. A copy that this machine's
 // key does not vouch for is taken only where the caller trusts the bucket.
-func (c *Copies) Pull(ctx context.Context, id, dir string, trust bool) error {
+func (c *RemoteStore) Pull(ctx context.Context, id, dir string, trust bool) error {
 	if !isID(id) {
 		return c.unproven(fmt.Sprintf("%q is no backup", id), nil)
 	}
@@ -33,7 +33,7 @@ func (c *Copies) Pull(ctx context.Context, id, dir string, trust bool) error {
 		return c.unproven("backup "+id, ErrNoCopy)
 	case m.Err != nil:
 		return c.unproven("backup "+id+" in the bucket", m.Err)
-	case !m.Vouched && !trust:
+	case !m.Authenticated && !trust:
 		return c.unproven("backup "+id+" in the bucket was not sent with this machine's key, so that anybody who may write there can have made it; --trust-bucket takes it", nil)
 	}
 	for _, ours := range []string{manifestFile, requestFile} {
@@ -72,7 +72,7 @@ func (c *Copies) Pull(ctx context.Context, id, dir string, trust bool) error {
 	return m.save(dir)
 }
 
-func (c *Copies) pullFile(ctx context.Context, root *os.Root, id string, f File, count *tallying) error {
+func (c *RemoteStore) pullFile(ctx context.Context, root *os.Root, id string, f File, count *tallying) error {
 	sum := newSum()
 	if file, err := root.Open(f.Name + suffix); err == nil {
 		_, err = io.Copy(sum, io.LimitReader(file, f.Sealed+1))
@@ -95,7 +95,7 @@ func (c *Copies) pullFile(ctx context.Context, root *os.Root, id string, f File,
 
 // receive writes an object to a file, which has its name only when it is on the disk
 // and was looked at.
-func (c *Copies) receive(ctx context.Context, root *os.Root, name, key string, size int64, count *tallying, check func(*os.File) error) (err error) {
+func (c *RemoteStore) receive(ctx context.Context, root *os.Root, name, key string, size int64, count *tallying, check func(*os.File) error) (err error) {
 	part := name + suffix + ".partial"
 	if err := ignoreMissing(root.Remove(part)); err != nil {
 		return fmt.Errorf("remove an earlier %s: %w", part, err)
@@ -134,7 +134,7 @@ func (c *Copies) receive(ctx context.Context, root *os.Root, name, key string, s
 
 // pullContents brings the contents that a backup's listing names and that are not
 // here.
-func (c *Copies) pullContents(ctx context.Context, m *Copy, dir string) error {
+func (c *RemoteStore) pullContents(ctx context.Context, m *RemoteBackup, dir string) error {
 	if m.Uploads == nil {
 		return nil
 	}
@@ -180,7 +180,7 @@ func (c *Copies) pullContents(ctx context.Context, m *Copy, dir string) error {
 	return st.sync()
 }
 
-func (c *Copies) pullContent(ctx context.Context, st *store, u *Upload, count *tallying) error {
+func (c *RemoteStore) pullContent(ctx context.Context, st *store, u *Upload, count *tallying) error {
 	key := c.objectKey(u.Object)
 	return c.receive(ctx, st.root, u.Object.file(), key, u.Sealed, count, func(file *os.File) error {
 		r, err := unseal(file, u.Object.file(), c.Keys.Identity, io.Discard)
@@ -196,7 +196,7 @@ func (c *Copies) pullContent(ctx context.Context, st *store, u *Upload, count *t
 
 // Verify reads all of a backup in the bucket and proves it, without keeping any of
 // it here. Contents in proven are known to be good, and the others are added to it.
-func (c *Copies) Verify(ctx context.Context, m Copy, proven map[[32]byte]bool) error {
+func (c *RemoteStore) Verify(ctx context.Context, m RemoteBackup, proven map[[32]byte]bool) error {
 	if m.Err != nil {
 		return c.unproven("backup "+m.ID+" in the bucket", m.Err)
 	}
@@ -227,7 +227,7 @@ func (c *Copies) Verify(ctx context.Context, m Copy, proven map[[32]byte]bool) e
 	return nil
 }
 
-func (c *Copies) verifyContents(ctx context.Context, list []*Upload) error {
+func (c *RemoteStore) verifyContents(ctx context.Context, list []*Upload) error {
 	return someAtOnce(ctx, list, func(ctx context.Context, _ int, u *Upload) error {
 		err := c.stream(ctx, c.objectKey(u.Object), u.Sealed, func(r io.Reader) error { return opens(r, u, c.Keys.Identity) })
 		if err != nil {
@@ -247,7 +247,7 @@ func opens(r io.Reader, u *Upload, id age.Identity) error {
 
 // named are the contents that a listing in the bucket names, each once, but for those
 // that are known.
-func (c *Copies) named(ctx context.Context, id string, sizes map[string]int64, known map[[32]byte]bool) (list []*Upload, err error) {
+func (c *RemoteStore) named(ctx context.Context, id string, sizes map[string]int64, known map[[32]byte]bool) (list []*Upload, err error) {
 	asked := map[objectName]bool{}
 	err = c.stream(ctx, c.key(id, listing+suffix), sizes[listing+suffix], func(r io.Reader) error {
 		plain, err := unseal(r, listing, c.Keys.Identity, io.Discard)

@@ -15,7 +15,7 @@ import (
 // that were. What is there whole is not sent again, neither now nor after a break;
 // the manifest goes last. Each file is held against its hash before it leaves, and
 // each content of an uploaded file is opened.
-func (c *Copies) Push(ctx context.Context, e Entry) (sent int64, err error) {
+func (c *RemoteStore) Push(ctx context.Context, e Entry) (sent int64, err error) {
 	if e.Err != nil {
 		return 0, c.unproven(e.ID, e.Err)
 	}
@@ -28,7 +28,7 @@ func (c *Copies) Push(ctx context.Context, e Entry) (sent int64, err error) {
 		return 0, err
 	}
 	if was != nil {
-		if was.Err == nil && was.Vouched && bytes.Equal(was.data, manifest) {
+		if was.Err == nil && was.Authenticated && bytes.Equal(was.data, manifest) {
 			return 0, nil
 		}
 		// What is about to change is no backup until it is whole again.
@@ -76,7 +76,7 @@ func (c *Copies) Push(ctx context.Context, e Entry) (sent int64, err error) {
 	return count.done, nil
 }
 
-func (c *Copies) pushFile(ctx context.Context, e Entry, f File, count *tallying) error {
+func (c *RemoteStore) pushFile(ctx context.Context, e Entry, f File, count *tallying) error {
 	root, err := os.OpenRoot(e.Dir)
 	if err != nil {
 		return c.unproven("open its folder", err)
@@ -99,7 +99,7 @@ func (c *Copies) pushFile(ctx context.Context, e Entry, f File, count *tallying)
 
 // lacking are the contents of uploaded files that the bucket does not have, each
 // once, and how much that is.
-func (c *Copies) lacking(ctx context.Context, e Entry) (list []*Upload, total int64, err error) {
+func (c *RemoteStore) lacking(ctx context.Context, e Entry) (list []*Upload, total int64, err error) {
 	if e.Uploads == nil {
 		return nil, 0, nil
 	}
@@ -125,7 +125,7 @@ func (c *Copies) lacking(ctx context.Context, e Entry) (list []*Upload, total in
 	return list, total, nil
 }
 
-func (c *Copies) pushContents(ctx context.Context, e Entry, list []*Upload, count *tallying) error {
+func (c *RemoteStore) pushContents(ctx context.Context, e Entry, list []*Upload, count *tallying) error {
 	if len(list) == 0 {
 		return nil
 	}

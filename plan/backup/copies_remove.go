@@ -15,7 +15,7 @@ const (
 
 // Remove removes a backup from the bucket, the manifest first: what a broken line
 // leaves is no backup any more.
-func (c *Copies) Remove(ctx context.Context, id string) error {
+func (c *RemoteStore) Remove(ctx context.Context, id string) error {
 	if !isID(id) {
 		return c.unproven(fmt.Sprintf("%q is no backup", id), nil)
 	}
@@ -35,10 +35,10 @@ func (c *Copies) Remove(ctx context.Context, id string) error {
 	return nil
 }
 
-// Sweep removes contents of uploaded files that no backup in the bucket names, and
+// CollectGarbage removes contents of uploaded files that no backup in the bucket names, and
 // fragments of backups that were never finished, once they are old by the store's
 // clock. Where it cannot read what a backup names, no content is removed.
-func (c *Copies) Sweep(ctx context.Context, now time.Time) (gone int, freed int64, err error) {
+func (c *RemoteStore) Sweep(ctx context.Context, now time.Time) (gone int, freed int64, err error) {
 	ids, contents, err := c.folders(ctx)
 	if err != nil {
 		return 0, 0, err
@@ -67,7 +67,7 @@ func (c *Copies) Sweep(ctx context.Context, now time.Time) (gone int, freed int6
 
 // names notes which contents a backup in the bucket names, whether it is finished or
 // not.
-func (c *Copies) names(ctx context.Context, id string, sizes map[string]int64, contents bool, named map[objectName]bool) error {
+func (c *RemoteStore) names(ctx context.Context, id string, sizes map[string]int64, contents bool, named map[objectName]bool) error {
 	if !contents {
 		return nil
 	}
@@ -94,7 +94,7 @@ func (c *Copies) names(ctx context.Context, id string, sizes map[string]int64, c
 	return err
 }
 
-func (c *Copies) sweep(ctx context.Context, named map[objectName]bool, now time.Time) (gone int, freed int64, err error) {
+func (c *RemoteStore) sweep(ctx context.Context, named map[objectName]bool, now time.Time) (gone int, freed int64, err error) {
 	var old []objectName
 	err = c.contents(ctx, func(n objectName, size int64, changed time.Time) error {
 		if !named[n] && now.Sub(changed) > youngContent {

@@ -115,8 +115,8 @@ func realStore(t *testing.T) (Objects, *s3test.Store) {
 	return b, s
 }
 
-func copies(o Objects) *Copies {
-	return &Copies{Objects: o, Host: "web1", Keys: Keys{Identity: testKey()}}
+func copies(o Objects) *RemoteStore {
+	return &RemoteStore{Objects: o, Host: "web1", Keys: Keys{Identity: testKey()}}
 }
 
 func (f *filed) entry(t *testing.T, id string) Entry {
@@ -134,7 +134,7 @@ func (f *filed) entry(t *testing.T, id string) Entry {
 	return Entry{}
 }
 
-func (f *filed) push(t *testing.T, c *Copies, id string) int64 {
+func (f *filed) push(t *testing.T, c *RemoteStore, id string) int64 {
 	t.Helper()
 	n, err := c.Push(t.Context(), f.entry(t, id))
 	if err != nil {
@@ -154,7 +154,7 @@ func light(t *testing.T) *filed {
 	return f
 }
 
-func ids(t *testing.T, c *Copies) string {
+func ids(t *testing.T, c *RemoteStore) string {
 	t.Helper()
 	list, err := c.List(t.Context())
 	if err != nil {
@@ -162,7 +162,7 @@ func ids(t *testing.T, c *Copies) string {
 	}
 	var text []string
 	for _, m := range list {
-		text = append(text, fmt.Sprint(m.ID, " ", m.Vouched, " ", m.Err))
+		text = append(text, fmt.Sprint(m.ID, " ", m.Authenticated, " ", m.Err))
 	}
 	return strings.Join(text, "; ")
 }
@@ -281,7 +281,7 @@ func TestWhatIsSpoiltHereStaysHere(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := copies(newShelf())
-		var unproven *Unproven
+		var unproven *UnprovenError
 		if _, err := c.Push(t.Context(), f.entry(t, "b1")); !errors.As(err, &unproven) {
 			t.Errorf("%s: %v", file, err)
 		}

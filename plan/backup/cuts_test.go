@@ -182,7 +182,7 @@ func TestARefusedConnectionIsNoEndOfWhatTheHostSays(t *testing.T) {
 func TestAConnectionThatStaysRefusedCanBeTriedAgain(t *testing.T) {
 	for _, name := range []string{"list the files", "hash the files", "pull the files", "pull large.bin"} {
 		f := newFiled(t)
-		var unproven *Unproven
+		var unproven *UnprovenError
 		if _, err := f.take(t, &refusing{Runner: below{f.Host}, only: name}, "b1"); !remote.Transient(err) || errors.As(err, &unproven) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -44,14 +44,14 @@ type Drill struct {
 const drillTimeout = 2 * time.Hour
 
 // Run carries the drill out. It returns how many tables and rows were compared;
-// a restored database that is not the backup's is an [*Unproven].
+// a restored database that is not the backup's is an [*UnprovenError].
 func (d *Drill) Run(ctx context.Context) (tables int, rows int64, err error) {
 	f, ok := d.Manifest.File(Dump)
 	if !ok {
 		return 0, 0, d.unproven("there is no dump in it")
 	}
 	dump := path.Join(cmp.Or(d.root, plan.BackupRoot), "liftalot-drill-"+d.ID, Dump)
-	s := &Sender{Host: d.Host, Manifest: d.Manifest, Dir: d.Dir, Identity: d.Identity, Tell: func(done, total int64) {
+	s := &DumpUploader{Host: d.Host, Manifest: d.Manifest, Dir: d.Dir, Identity: d.Identity, Tell: func(done, total int64) {
 		d.Tell(Event{Done: done, Total: total})
 	}}
 	if err := s.Send(ctx, f, dump, path.Join(d.Manifest.OnHost, Dump)); err != nil {
@@ -108,7 +108,7 @@ func (d *Drill) tidy(ctx context.Context, folder string) error {
 	return nil
 }
 
-func (d *Drill) unproven(what string) error { return &Unproven{Host: d.Manifest.Host, What: what} }
+func (d *Drill) unproven(what string) error { return &UnprovenError{Host: d.Manifest.Host, What: what} }
 
 // compare holds the rows that the throw-away database counted against those of
 // the archive.

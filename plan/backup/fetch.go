@@ -69,9 +69,9 @@ func (s source) copy(ctx context.Context, w io.Writer) error {
 	pieces := int((s.size + piece - 1) / piece)
 	n := max(1, min(len(s.hosts), pieces/2))
 	g, ctx := errgroup.WithContext(ctx)
-	lanes := make([]*lane, n)
+	lanes := make([]*stripe, n)
 	for k := range lanes {
-		l := &lane{source: s, host: s.hosts[k], next: k, step: n, pieces: pieces, full: make(chan []byte), free: make(chan []byte, 2)}
+		l := &stripe{source: s, host: s.hosts[k], next: k, step: n, pieces: pieces, full: make(chan []byte), free: make(chan []byte, 2)}
 		l.free <- []byte{} // grown when it is used; nil means there is none
 		if n == 1 {
 			l.free <- []byte{} // a lane among others waits for its turn anyway
@@ -102,8 +102,8 @@ func (s source) copy(ctx context.Context, w io.Writer) error {
 	return g.Wait()
 }
 
-// A lane is one connection's share of a file.
-type lane struct {
+// A stripe is one connection's share of a file.
+type stripe struct {
 	source
 	host   Runner
 	next   int // the piece that comes next
@@ -115,7 +115,7 @@ type lane struct {
 }
 
 // run sends pieces until the share is done, over breaks of the line.
-func (l *lane) run(ctx context.Context) error {
+func (l *stripe) run(ctx context.Context) error {
 	return overBreaks(l.pause).Do(ctx, func() (further bool, err error) {
 		for l.next < l.pieces && err == nil {
 			before := l.next
@@ -131,7 +131,7 @@ func (l *lane) run(ctx context.Context) error {
 
 // command asks for what is left of the share. What arrived of a piece that is
 // not whole is dropped.
-func (l *lane) command(ctx context.Context) error {
+func (l *stripe) command(ctx context.Context) error {
 	if l.cur == nil {
 		select {
 		case l.cur = <-l.free:
@@ -163,7 +163,7 @@ func (w writer) Write(p []byte) (int, error) {
 }
 
 // take cuts what arrives into pieces and hands on those that are whole.
-func (l *lane) take(ctx context.Context, p []byte) error {
+func (l *stripe) take(ctx context.Context, p []byte) error {
 	for len(p) > 0 {
 		if l.next >= l.pieces {
 			return errors.New("more arrived than the host announced")

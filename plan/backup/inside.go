@@ -12,12 +12,12 @@ import (
 	"liftalot/remote"
 )
 
-// inside runs scripts among the files of a server, as root of a container of
+// helperContainer runs scripts among the files of a server, as root of a container of
 // their own: the database's image, which is on the host, with the server's mounts,
 // no network and few rights. So volumes and bind mounts are found whatever their
 // names, and a link that the server plants among its files, even while they are
 // read, leads to nothing of the host.
-type inside struct {
+type helperContainer struct {
 	host             Runner
 	database, server string // containers
 	write            bool
@@ -36,7 +36,7 @@ exec docker run --rm -i --pull never --network none --log-driver none --label li
 	--security-opt label=disable --cap-drop ALL $caps --volumes-from "$from" --entrypoint /bin/sh "$image" -c "$script" sh "$@"`
 
 // command makes a command run inside.
-func (i inside) command(cmd remote.Command) remote.Command {
+func (i helperContainer) command(cmd remote.Command) remote.Command {
 	rights := "ro"
 	if i.write {
 		rights = "rw"
@@ -47,7 +47,7 @@ func (i inside) command(cmd remote.Command) remote.Command {
 }
 
 // read runs a command inside and has its output read while it comes, to its end.
-func (i inside) read(ctx context.Context, cmd remote.Command, use func(*bufio.Reader) error) error {
+func (i helperContainer) read(ctx context.Context, cmd remote.Command, use func(*bufio.Reader) error) error {
 	r, w := io.Pipe()
 	cmd = i.command(cmd)
 	cmd.Stdout = w
@@ -85,7 +85,7 @@ const foldersScript = `docker inspect -f '{{range .Mounts}}{{if and .RW (or (eq 
 
 // folders are those in which a server keeps files, by their paths inside it. A
 // single file that is mounted is none of them, which only find can tell.
-func (i inside) folders(ctx context.Context) ([]string, error) {
+func (i helperContainer) folders(ctx context.Context) ([]string, error) {
 	res, err := i.host.Run(ctx, remote.Command{Name: "ask for the server's mounts", Script: foldersScript, Args: []string{i.server}, Root: true})
 	if err != nil {
 		return nil, err

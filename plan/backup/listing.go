@@ -54,7 +54,7 @@ const (
 )
 
 // list asks the host for its files. Notes say what is odd about the list.
-func (i inside) list(ctx context.Context, script string, folders []string) (list []Upload, note string, err error) {
+func (i helperContainer) list(ctx context.Context, script string, folders []string) (list []Upload, note string, err error) {
 	err = i.read(ctx, remote.Command{Name: "list the files", Script: script, Args: folders, Timeout: listTimeout}, func(r *bufio.Reader) error {
 		list, note, err = readList(r)
 		return err
@@ -281,7 +281,7 @@ func readEntry(line string) (*Upload, error) {
 
 // hash has files hashed on the host. Those that cannot be read are lost. It
 // returns how many it has done, which after a break need not be done again.
-func (i inside) hash(ctx context.Context, script string, files []*Upload, tell func(more int64)) (next int, err error) {
+func (i helperContainer) hash(ctx context.Context, script string, files []*Upload, tell func(more int64)) (next int, err error) {
 	var total int64
 	for _, u := range files {
 		total += u.Size

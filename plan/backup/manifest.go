@@ -131,7 +131,7 @@ func (m *Manifest) save(dir string) error {
 		return err
 	}
 	if err := journal.WriteFile(filepath.Join(dir, manifestFile), data, 0o600); err != nil {
-		return &Unproven{Host: m.Host, What: "write the manifest", Err: err}
+		return &UnprovenError{Host: m.Host, What: "write the manifest", Err: err}
 	}
 	return nil
 }

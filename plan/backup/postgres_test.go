@@ -178,7 +178,7 @@ func TestEveryCountIsOfTheTablesThatADumpHas(t *testing.T) {
 		t.Errorf("the live database (-want +got):\n%s", diff)
 	}
 
-	d := drill(h, &Sender{Manifest: m, Dir: dir})
+	d := drill(h, &DumpUploader{Manifest: m, Dir: dir})
 	d.Database.User = "postgres"
 	tables, all, err := d.Run(t.Context())
 	if err != nil || tables != len(want) || all != 41 {
@@ -188,9 +188,9 @@ func TestEveryCountIsOfTheTablesThatADumpHas(t *testing.T) {
 	// R4: the drill is no stronger than the restore. As a login that owns none of the tables
 	// neither of them succeeds.
 	sql(t, h, "postgres", "alter role free login")
-	d = drill(h, &Sender{Manifest: m, Dir: dir})
+	d = drill(h, &DumpUploader{Manifest: m, Dir: dir})
 	d.ID, d.Database.User = "d2", "free"
-	var unproven *Unproven
+	var unproven *UnprovenError
 	if _, _, err := d.Run(t.Context()); !errors.As(err, &unproven) {
 		t.Errorf("as another login: %v", err)
 	}

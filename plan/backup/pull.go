@@ -18,7 +18,7 @@ import (
 )
 
 // pull brings the host's files here, encrypted while they arrive.
-func (t *Taker) pull(ctx context.Context, req Request, said *answer, dir string, root *os.Root, to []age.Recipient, m *Manifest) error {
+func (t *Taker) pull(ctx context.Context, req Request, said *hostListing, dir string, root *os.Root, to []age.Recipient, m *Manifest) error {
 	var total int64
 	for _, f := range said.files {
 		total += f.Size
@@ -33,7 +33,7 @@ func (t *Taker) pull(ctx context.Context, req Request, said *answer, dir string,
 	defer hangUp()
 	var done int64
 	for _, f := range said.files {
-		got, err := seal(root, f.Name, to, func(w io.Writer) error {
+		got, err := encrypt(root, f.Name, to, func(w io.Writer) error {
 			return source{hosts: hosts, path: path.Join(req.Dir, f.Name), size: f.Size, pause: t.pause, tell: func(n int64) {
 				t.tell(Event{Done: done + n, Total: total})
 			}}.copy(ctx, w)
@@ -77,10 +77,10 @@ func (t *Taker) room(dir string, need int64) error { return room(t.Name, dir, ne
 func room(host, dir string, need int64) error {
 	free, err := freeSpace(dir)
 	if err != nil {
-		return &Unproven{Host: host, What: "ask for the free space of " + dir, Err: err}
+		return &UnprovenError{Host: host, What: "ask for the free space of " + dir, Err: err}
 	}
 	if free < need+slack {
-		return &Unproven{Host: host, What: fmt.Sprintf("it needs %s on this machine, and %s has %s free", size(need+slack), dir, size(free))}
+		return &UnprovenError{Host: host, What: fmt.Sprintf("it needs %s on this machine, and %s has %s free", size(need+slack), dir, size(free))}
 	}
 	return nil
 }
@@ -149,12 +149,12 @@ func (t *Taker) roundTrip(ctx context.Context) (time.Duration, error) {
 // live database.
 func (m *Manifest) proven(root *os.Root, keys Keys, op plan.Backup) error {
 	if err := (journal.OS{}).SyncDir(root.Name()); err != nil {
-		return &Unproven{Host: m.Host, What: "flush its folder", Err: err}
+		return &UnprovenError{Host: m.Host, What: "flush its folder", Err: err}
 	}
 	for _, f := range m.Files {
 		c, newest, err := prove(root, f, keys.Identity)
 		if err != nil {
-			return &Unproven{Host: m.Host, What: f.Name, Err: err}
+			return &UnprovenError{Host: m.Host, What: f.Name, Err: err}
 		}
 		if c == nil {
 			continue
@@ -163,10 +163,10 @@ func (m *Manifest) proven(root *os.Root, keys Keys, op plan.Backup) error {
 		m.Tables, m.Rows = tally(c)
 	}
 	if m.Tables != op.Tables {
-		return &Unproven{Host: m.Host, What: fmt.Sprintf("the archive holds %d tables, the database has %d", m.Tables, op.Tables)}
+		return &UnprovenError{Host: m.Host, What: fmt.Sprintf("the archive holds %d tables, the database has %d", m.Tables, op.Tables)}
 	}
 	if m.Migration != op.Migration {
-		return &Unproven{Host: m.Host, What: fmt.Sprintf("the archive is at migration %d, the database at %d", m.Migration, op.Migration)}
+		return &UnprovenError{Host: m.Host, What: fmt.Sprintf("the archive is at migration %d, the database at %d", m.Migration, op.Migration)}
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (m *Manifest) proven(root *os.Root, keys Keys, op plan.Backup) error {
 func (m *Manifest) Verify(dir string, id age.Identity) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return &Unproven{Host: m.Host, What: "open its folder", Err: err}
+		return &UnprovenError{Host: m.Host, What: "open its folder", Err: err}
 	}
 	defer root.Close()
 	return m.verify(func(f File) (*pgarchive.Contents, int64, error) { return prove(root, f, id) })
@@ -187,7 +187,7 @@ func (m *Manifest) verify(prove func(File) (*pgarchive.Contents, int64, error)) 
 	for _, f := range m.Files {
 		c, newest, err := prove(f)
 		if err != nil {
-			return &Unproven{Host: m.Host, What: f.Name, Err: err}
+			return &UnprovenError{Host: m.Host, What: f.Name, Err: err}
 		}
 		if c == nil {
 			continue
@@ -197,11 +197,11 @@ func (m *Manifest) verify(prove func(File) (*pgarchive.Contents, int64, error)) 
 			m.RolesFound = c.Roles
 		}
 		if tables, _ := tally(c); tables != m.Tables || newest != m.Migration {
-			return &Unproven{Host: m.Host, What: "the dump is not the one its manifest tells of"}
+			return &UnprovenError{Host: m.Host, What: "the dump is not the one its manifest tells of"}
 		}
 	}
 	if !dump {
-		return &Unproven{Host: m.Host, What: "there is no dump in it"}
+		return &UnprovenError{Host: m.Host, What: "there is no dump in it"}
 	}
 	return nil
 }

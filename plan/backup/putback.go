@@ -26,9 +26,9 @@ import (
 //go:embed uploads_place.sh
 var placeScript string
 
-// A PutBack brings uploaded files of a backup back to their server. Nothing there
+// A UploadRestore brings uploaded files of a backup back to their server. Nothing there
 // is removed, and what is newer than the backup stays, unless Overwrite is set.
-type PutBack struct {
+type UploadRestore struct {
 	*Taker                     // of the host, for its connection, its keys and its voice
 	Manifest         *Manifest // of a backup with uploaded files
 	Dir              string    // of the backup
@@ -58,16 +58,16 @@ func (d *Difference) Bytes() (n int64) {
 	return n
 }
 
-func (p *PutBack) inside(write bool) inside {
+func (p *UploadRestore) inside(write bool) helperContainer {
 	host := p.watch()
 	if write {
 		host = p.Host
 	}
-	return inside{host: host, database: p.Database, server: p.Server, write: write}
+	return helperContainer{host: host, database: p.Database, server: p.Server, write: write}
 }
 
 // Compare finds out what a host lacks. It changes nothing there.
-func (p *PutBack) Compare(ctx context.Context) (*Difference, error) {
+func (p *UploadRestore) Compare(ctx context.Context) (*Difference, error) {
 	if p.Manifest.Uploads == nil {
 		return nil, p.unproven("backup "+p.Manifest.ID+" was taken without uploaded files", nil)
 	}
@@ -103,7 +103,7 @@ func (p *PutBack) Compare(ctx context.Context) (*Difference, error) {
 
 // compare decides what needs no reading. Doubtful are files that only their
 // content can tell apart.
-func (p *PutBack) compare(there map[string]*Upload) (d *Difference, doubtful []*Upload, err error) {
+func (p *UploadRestore) compare(there map[string]*Upload) (d *Difference, doubtful []*Upload, err error) {
 	d = new(Difference)
 	err = readUploads(p.Dir, p.Keys.Identity, func(was *Upload) error {
 		is := there[was.Path]
@@ -128,7 +128,7 @@ func (p *PutBack) compare(there map[string]*Upload) (d *Difference, doubtful []*
 }
 
 // differs decides about a file that is another now.
-func (p *PutBack) differs(d *Difference, was, is *Upload) {
+func (p *UploadRestore) differs(d *Difference, was, is *Upload) {
 	if is.Kind == isFile && (p.Overwrite || is.Modified <= was.Modified) {
 		d.Changed = append(d.Changed, was)
 		return
@@ -137,7 +137,7 @@ func (p *PutBack) differs(d *Difference, was, is *Upload) {
 }
 
 // settle has the doubtful hashed.
-func (p *PutBack) settle(ctx context.Context, in inside, d *Difference, doubtful []*Upload, there map[string]*Upload) error {
+func (p *UploadRestore) settle(ctx context.Context, in helperContainer, d *Difference, doubtful []*Upload, there map[string]*Upload) error {
 	files := make([]*Upload, len(doubtful))
 	for k, was := range doubtful {
 		files[k] = there[was.Path]
@@ -167,7 +167,7 @@ const (
 // same mount until its hashes are those of the backup, and then goes to its place by
 // one rename for each file. Interrupted at any point, a new comparison finds what
 // is left.
-func (p *PutBack) Do(ctx context.Context, d *Difference) error {
+func (p *UploadRestore) Do(ctx context.Context, d *Difference) error {
 	files := d.Files()
 	slices.SortFunc(files, func(a, b *Upload) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortFunc(d.Folders, func(a, b *Upload) int { return cmp.Compare(a.Path, b.Path) })
@@ -193,7 +193,7 @@ func (p *PutBack) Do(ctx context.Context, d *Difference) error {
 }
 
 // of are those of the files that lie on a mount, and on none below it.
-func (p *PutBack) of(mount string, files []*Upload) (mine []*Upload) {
+func (p *UploadRestore) of(mount string, files []*Upload) (mine []*Upload) {
 	for _, f := range files {
 		best := ""
 		for _, m := range p.Manifest.Uploads.Folders {
@@ -218,7 +218,7 @@ tar -x -p -f - -C "$1"`
 // unstageTime is for the removal of the staging folder, whatever has happened.
 const unstageTime = 30 * time.Second
 
-func (p *PutBack) batch(ctx context.Context, mount string, folders, files []*Upload) (err error) {
+func (p *UploadRestore) batch(ctx context.Context, mount string, folders, files []*Upload) (err error) {
 	in, staging := p.inside(true), path.Join(mount, ".liftalot-"+p.ID)
 	run := func(ctx context.Context, cmd remote.Command) error {
 		res, err := in.host.Run(ctx, in.command(cmd))
@@ -246,7 +246,7 @@ func (p *PutBack) batch(ctx context.Context, mount string, folders, files []*Upl
 	}
 	err = run(ctx, remote.Command{Name: "send files", Script: stageScript, Args: []string{staging}, Stdin: r, Timeout: transferTime(bytes)})
 	r.CloseWithError(errors.New("no longer wanted"))
-	if perr := <-packed; err == nil || errors.As(perr, new(*Unproven)) {
+	if perr := <-packed; err == nil || errors.As(perr, new(*UnprovenError)) {
 		err = perr // a content that is damaged here is why the host got half of it
 	}
 	if err != nil {
@@ -261,7 +261,7 @@ func (p *PutBack) batch(ctx context.Context, mount string, folders, files []*Upl
 }
 
 // pack writes the contents as a tar archive, with numbers for names.
-func (p *PutBack) pack(w io.Writer, files []*Upload) error {
+func (p *UploadRestore) pack(w io.Writer, files []*Upload) error {
 	root, err := os.OpenRoot(filepath.Join(filepath.Dir(p.Dir), storeFolder))
 	if err != nil {
 		return p.unproven("open the store of files", err)
@@ -280,7 +280,7 @@ func (p *PutBack) pack(w io.Writer, files []*Upload) error {
 	return t.Close()
 }
 
-func (p *PutBack) content(w io.Writer, root *os.Root, f *Upload) error {
+func (p *UploadRestore) content(w io.Writer, root *os.Root, f *Upload) error {
 	r, file, err := open(root, f.Object.file(), p.Keys.Identity, io.Discard)
 	if err != nil {
 		return p.unproven(fmt.Sprintf("the content of %q", f.Path), err)
@@ -298,7 +298,7 @@ func (p *PutBack) content(w io.Writer, root *os.Root, f *Upload) error {
 }
 
 // staged holds what has arrived against the backup.
-func (p *PutBack) staged(ctx context.Context, in inside, staging string, files []*Upload) error {
+func (p *UploadRestore) staged(ctx context.Context, in helperContainer, staging string, files []*Upload) error {
 	arrived := make([]*Upload, len(files))
 	for k, f := range files {
 		arrived[k] = &Upload{Kind: isFile, Path: path.Join(staging, strconv.Itoa(k)), Size: f.Size}
@@ -337,7 +337,7 @@ func (m *Manifest) VerifyUploads(ctx context.Context, dir string, id age.Identit
 	}
 	root, err := os.OpenRoot(filepath.Join(filepath.Dir(dir), storeFolder))
 	if err != nil {
-		return &Unproven{Host: m.Host, What: "open the store of files", Err: err}
+		return &UnprovenError{Host: m.Host, What: "open the store of files", Err: err}
 	}
 	defer root.Close()
 	err = readUploads(dir, id, func(u *Upload) error {
@@ -354,7 +354,7 @@ func (m *Manifest) VerifyUploads(ctx context.Context, dir string, id age.Identit
 		return nil
 	})
 	if err != nil && ctx.Err() == nil {
-		return &Unproven{Host: m.Host, What: "the files", Err: err}
+		return &UnprovenError{Host: m.Host, What: "the files", Err: err}
 	}
 	return err
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func (f *filed) putBack(t *testing.T, h Runner, id string) *PutBack {
+func (f *filed) putBack(t *testing.T, h Runner, id string) *UploadRestore {
 	t.Helper()
 	dir := filepath.Join(f.list, id)
 	m, err := Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &PutBack{Taker: taker(h), Manifest: m, Dir: dir, ID: "r1", Database: "db", Server: "chatalot-server"}
+	return &UploadRestore{Taker: taker(h), Manifest: m, Dir: dir, ID: "r1", Database: "db", Server: "chatalot-server"}
 }
 
 func paths(f *filed, list []*Upload) (names []string) {
@@ -139,7 +139,7 @@ func TestPutBackThatFailsLeavesTheServersFiles(t *testing.T) {
 		},
 	} {
 		h, mend := fail()
-		var unproven *Unproven
+		var unproven *UnprovenError
 		if err := f.putBack(t, h, "b1").Do(t.Context(), d); !errors.As(err, &unproven) {
 			t.Errorf("%s: %v", name, err)
 		}

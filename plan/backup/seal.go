@@ -33,10 +33,10 @@ func (s *sum) Write(p []byte) (int, error) {
 
 func (s *sum) hex() string { return hex.EncodeToString(s.Sum(nil)) }
 
-// seal writes one file of a backup: what fill writes is encrypted on its way,
+// encrypt writes one file of a backup: what fill writes is encrypted on its way,
 // so that its plain text never touches the disk. The file has its name only
 // when all of it is on the disk.
-func seal(root *os.Root, name string, to []age.Recipient, fill func(io.Writer) error) (f File, err error) {
+func encrypt(root *os.Root, name string, to []age.Recipient, fill func(io.Writer) error) (f File, err error) {
 	final, part := name+suffix, name+suffix+".partial"
 	// A leftover of an earlier try is ours and worth nothing.
 	if err := root.Remove(part); err != nil && !missing(err) {
@@ -52,7 +52,7 @@ func seal(root *os.Root, name string, to []age.Recipient, fill func(io.Writer) e
 		}
 	}()
 	plain, cipher := newSum(), newSum()
-	late := &behind{to: io.MultiWriter(file, cipher)}
+	late := &asyncWriter{to: io.MultiWriter(file, cipher)}
 	w, err := age.Encrypt(late, to...)
 	if err != nil {
 		return File{}, fmt.Errorf("encrypt %s: %w", name, err)
@@ -184,7 +184,7 @@ func (m *Manifest) Open(dir string, f File, id age.Identity) (io.ReadCloser, err
 	defer root.Close()
 	r, c, err := open(root, f.Name, id, io.Discard)
 	if err != nil {
-		return nil, &Unproven{Host: m.Host, What: f.Name, Err: err}
+		return nil, &UnprovenError{Host: m.Host, What: f.Name, Err: err}
 	}
 	return struct {
 		io.Reader
@@ -216,10 +216,10 @@ func (m *Manifest) bytes(dir string, f File, id age.Identity) ([]byte, error) {
 	defer r.Close()
 	data, err := io.ReadAll(io.LimitReader(r, maxOriginal))
 	if err != nil {
-		return nil, &Unproven{Host: m.Host, What: f.Name, Err: err}
+		return nil, &UnprovenError{Host: m.Host, What: f.Name, Err: err}
 	}
 	if got := sha256.Sum256(data); hex.EncodeToString(got[:]) != f.SHA256 {
-		return nil, &Unproven{Host: m.Host, What: f.Name + " is not what was backed up"}
+		return nil, &UnprovenError{Host: m.Host, What: f.Name + " is not what was backed up"}
 	}
 	return data, nil
 }

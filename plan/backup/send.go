@@ -69,8 +69,8 @@ sync
 mv "$1.part" "$1"
 `
 
-// A Sender puts a file of a backup onto a host.
-type Sender struct {
+// A DumpUploader puts a file of a backup onto a host.
+type DumpUploader struct {
 	Host     Runner
 	Manifest *Manifest
 	Dir      string // of the backup
@@ -82,7 +82,7 @@ type Sender struct {
 // holds it against the hash of the backup there. A copy on the host is used in
 // its place where it is bit for bit the same. A line that breaks is mended and
 // the rest sent on. A beginning stays on the host only for who can go on with it.
-func (s *Sender) Send(ctx context.Context, f File, to, copied string) error {
+func (s *DumpUploader) Send(ctx context.Context, f File, to, copied string) error {
 	err := s.whole(ctx, f, to, copied)
 	if err == nil || ctx.Err() != nil || tryAgain(err) {
 		return err
@@ -97,7 +97,7 @@ func (s *Sender) Send(ctx context.Context, f File, to, copied string) error {
 }
 
 // whole sends until the host has all of it, over breaks of the line.
-func (s *Sender) whole(ctx context.Context, f File, to, copied string) error {
+func (s *DumpUploader) whole(ctx context.Context, f File, to, copied string) error {
 	most := int64(0)
 	return overBreaks(0).Do(ctx, func() (further bool, err error) {
 		have, err := s.send(ctx, f, to, copied)
@@ -107,7 +107,7 @@ func (s *Sender) whole(ctx context.Context, f File, to, copied string) error {
 }
 
 // send sends what the host has not. It returns how much the host had before.
-func (s *Sender) send(ctx context.Context, f File, to, copied string) (have int64, err error) {
+func (s *DumpUploader) send(ctx context.Context, f File, to, copied string) (have int64, err error) {
 	res, err := s.run(ctx, remote.Command{
 		Name: "ask for " + path.Base(to), Script: aroundScript, Args: []string{to, f.SHA256, copied}, Root: true, Timeout: transferTime(f.Size),
 	})
@@ -130,14 +130,14 @@ func (s *Sender) send(ctx context.Context, f File, to, copied string) (have int6
 	return have, err
 }
 
-func (s *Sender) rest(ctx context.Context, f File, to string, have int64) error {
+func (s *DumpUploader) rest(ctx context.Context, f File, to string, have int64) error {
 	r, err := s.Manifest.Open(s.Dir, f, s.Identity)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	if _, err := io.CopyN(io.Discard, r, have); err != nil {
-		return &Unproven{Host: s.Manifest.Host, What: f.Name, Err: err}
+		return &UnprovenError{Host: s.Manifest.Host, What: f.Name, Err: err}
 	}
 	done := have
 	_, err = s.run(ctx, remote.Command{
@@ -155,7 +155,7 @@ func (s *Sender) rest(ctx context.Context, f File, to string, have int64) error 
 }
 
 // run is a command whose error has the host's last words.
-func (s *Sender) run(ctx context.Context, cmd remote.Command) (remote.Result, error) {
+func (s *DumpUploader) run(ctx context.Context, cmd remote.Command) (remote.Result, error) {
 	res, err := s.Host.Run(ctx, cmd)
 	var exit *remote.ExitError
 	if errors.As(err, &exit) && len(res.Stderr) > 0 {

@@ -18,7 +18,7 @@ import (
 )
 
 // sent is a backup in a folder, and a host to send it to.
-func sent(t *testing.T) (*shamhost.Host, *Sender, File) {
+func sent(t *testing.T) (*shamhost.Host, *DumpUploader, File) {
 	t.Helper()
 	h, b := shamOp(t)
 	dir := t.TempDir()
@@ -27,7 +27,7 @@ func sent(t *testing.T) (*shamhost.Host, *Sender, File) {
 		t.Fatal(err)
 	}
 	f, _ := m.File(Dump)
-	return h, &Sender{Host: h, Manifest: m, Dir: dir, Identity: testKey()}, f
+	return h, &DumpUploader{Host: h, Manifest: m, Dir: dir, Identity: testKey()}, f
 }
 
 func TestSendPutsTheDumpThere(t *testing.T) {
@@ -151,7 +151,7 @@ kill*) printf '%s\n' "$*" >>"$SHAM/log" ;;
 *) exit 64 ;;
 esac`
 
-func drill(h *shamhost.Host, s *Sender) *Drill {
+func drill(h *shamhost.Host, s *DumpUploader) *Drill {
 	d := &Drill{
 		Host: below{h}, Manifest: s.Manifest, Dir: s.Dir, Identity: testKey(), ID: "d1",
 		Tell: func(Event) {}, root: h.Path("var", "backups"),

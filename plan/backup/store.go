@@ -84,7 +84,7 @@ func (s *store) put(u *Upload, r io.Reader) error {
 	if err := s.folder(u.Object); err != nil {
 		return err
 	}
-	f, err := seal(s.root, name, s.to, func(w io.Writer) error {
+	f, err := encrypt(s.root, name, s.to, func(w io.Writer) error {
 		h := sha256.New()
 		n, err := io.CopyN(io.MultiWriter(h, w), r, u.Size)
 		if errors.Is(err, io.EOF) {
@@ -177,10 +177,10 @@ func HasStore(folder string) bool {
 	return err == nil && info.IsDir()
 }
 
-// Sweep removes the contents that none of a host's backups names, nor one that is
+// CollectGarbage removes the contents that none of a host's backups names, nor one that is
 // not finished. Where it cannot read what one of them names, nothing is removed.
 // The caller holds the lock of the host's folder: nobody else writes there.
-func Sweep(folder string, id age.Identity) (gone int, freed int64, err error) {
+func CollectGarbage(folder string, id age.Identity) (gone int, freed int64, err error) {
 	root, err := os.OpenRoot(filepath.Join(folder, storeFolder))
 	if missing(err) {
 		return 0, 0, nil

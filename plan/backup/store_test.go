@@ -44,7 +44,7 @@ func TestSweepRemovesWhatNobodyNames(t *testing.T) {
 	f.put(t, "avatars/twin", "second")
 	f.mustTake(t, "b2")
 	before := len(f.objects(t))
-	if gone, _, err := Sweep(f.list, testKey()); gone != 0 || err != nil {
+	if gone, _, err := CollectGarbage(f.list, testKey()); gone != 0 || err != nil {
 		t.Fatalf("%d, %v", gone, err)
 	}
 	first := Entry{Dir: filepath.Join(f.list, "b1"), Manifest: &Manifest{ID: "b1"}}
@@ -64,7 +64,7 @@ func TestSweepRemovesWhatNobodyNames(t *testing.T) {
 		if err := damage(); err != nil {
 			t.Fatal(err)
 		}
-		if gone, _, err := Sweep(f.list, testKey()); gone != 0 || err == nil || !strings.Contains(err.Error(), "b1") {
+		if gone, _, err := CollectGarbage(f.list, testKey()); gone != 0 || err == nil || !strings.Contains(err.Error(), "b1") {
 			t.Errorf("%d, %v", gone, err)
 		}
 		if err := os.WriteFile(manifest, sound, 0o600); err != nil {
@@ -78,14 +78,14 @@ func TestSweepRemovesWhatNobodyNames(t *testing.T) {
 	if err := first.Remove(); err != nil {
 		t.Fatal(err)
 	}
-	if gone, _, err := Sweep(f.list, stranger); gone != 0 || err == nil {
+	if gone, _, err := CollectGarbage(f.list, stranger); gone != 0 || err == nil {
 		t.Errorf("with a stranger's key: %d, %v", gone, err)
 	}
 	torn := filepath.Join(filepath.Dir(f.objects(t)[0]), strings.Repeat("a", 64)+".age.partial")
 	if err := os.WriteFile(torn, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if gone, freed, err := Sweep(f.list, testKey()); gone != 2 || freed == 0 || err != nil {
+	if gone, freed, err := CollectGarbage(f.list, testKey()); gone != 2 || freed == 0 || err != nil {
 		t.Errorf("%d, %d, %v", gone, freed, err)
 	}
 	if n := len(f.objects(t)); n != before-1 {
@@ -117,7 +117,7 @@ func TestDamagedContentsAreFoundAndComeAgain(t *testing.T) {
 			if err := spoil(); err != nil {
 				t.Fatal(err)
 			}
-			var unproven *Unproven
+			var unproven *UnprovenError
 			if err := m.VerifyUploads(t.Context(), dir, testKey(), map[[32]byte]bool{}); !errors.As(err, &unproven) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -149,7 +149,7 @@ func TestADamagedContentIsFoundInEachBackup(t *testing.T) {
 	}
 	proven := map[[32]byte]bool{}
 	for _, id := range []string{"b1", "b2"} {
-		var unproven *Unproven
+		var unproven *UnprovenError
 		if err := backups[id].VerifyUploads(t.Context(), filepath.Join(f.list, id), testKey(), proven); !errors.As(err, &unproven) {
 			t.Errorf("%s: %v", id, err)
 		}

@@ -37,7 +37,7 @@ var streamed = regexp.MustCompile(`^([0-9]{1,12}) ([0-9a-f]{64}) ([0-9]{1,12})\n
 // was sent cannot be sent again.
 func (t *Taker) stream(ctx context.Context, req Request, root *os.Root, to []age.Recipient, m *Manifest) error {
 	t.tell(Event{Stage: "stream the dump: the host lacks the room for it"})
-	f, err := seal(root, Dump, to, func(w io.Writer) error { return t.dump(ctx, req, w) })
+	f, err := encrypt(root, Dump, to, func(w io.Writer) error { return t.dump(ctx, req, w) })
 	if err := t.pulled(Dump, err); err != nil {
 		return err
 	}

@@ -165,7 +165,7 @@ func TestTheScriptTakesWhatLinksLeadTo(t *testing.T) {
 		at := h.Path("etc/chatalot/secrets", tt.name)
 		link(tt.to, at)
 		b.Dir = h.Path("var", "backups", tt.name)
-		var unproven *Unproven
+		var unproven *UnprovenError
 		if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v; want %q", tt.name, err, tt.want)
 		}
@@ -228,7 +228,7 @@ func TestTheScriptPassesOverLinksThatLeadNowhere(t *testing.T) {
 		} {
 			h.Shim("cp", "CP='"+cp+"'; "+body)
 			b.Dir = h.Path("var", "backups", name)
-			var unproven *Unproven
+			var unproven *UnprovenError
 			if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "jwt was not copied") {
 				t.Errorf("%s, %s: %v", tools, name, err)
 			}
@@ -255,7 +255,7 @@ func TestATryThatFailsLeavesNothing(t *testing.T) {
 	} {
 		h, b := shamOp(t)
 		spoil(h, &b)
-		var unproven *Unproven
+		var unproven *UnprovenError
 		if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -341,7 +341,7 @@ func TestTheScriptTakesEnvFilesThatAreThere(t *testing.T) {
 	// A compose file that is not there is another matter.
 	h, b = shamOp(t)
 	b.Files = append(b.Files, h.Path("srv", "gone.yml"))
-	var unproven *Unproven
+	var unproven *UnprovenError
 	if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) {
 		t.Errorf("%v", err)
 	}
@@ -351,7 +351,7 @@ func TestTheScriptTakesEnvFilesThatAreThere(t *testing.T) {
 func TestB1ADumpThatFailsIsAFailure(t *testing.T) {
 	h, b := shamOp(t)
 	h.Write("fail.dump", "")
-	var unproven *Unproven
+	var unproven *UnprovenError
 	if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "connection lost") {
 		t.Fatalf("%v", err)
 	}
@@ -376,7 +376,7 @@ func TestB1ATruncatedArchiveIsFoundByReadingToItsEnd(t *testing.T) {
 	if err := os.Truncate(filepath.Join(b.Dir, "db.dump"), 8); err != nil {
 		t.Fatal(err)
 	}
-	var unproven *Unproven
+	var unproven *UnprovenError
 	if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "end of file") {
 		t.Errorf("%v", err)
 	}
@@ -457,7 +457,7 @@ func TestTheDumpIsStreamed(t *testing.T) {
 	}
 	h, b = shamOp(t)
 	h.Write("fail.dump", "")
-	var unproven *Unproven
+	var unproven *UnprovenError
 	if _, err := taker(below{h}).Take(t.Context(), Request{Backup: b, Stream: true}, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "connection lost") {
 		t.Errorf("%v", err)
 	}
@@ -470,7 +470,7 @@ func TestAFullDiskIsNoBrokenLine(t *testing.T) {
 		_, err := io.WriteString(cmd.Stdout, "PGDMP")
 		return fmt.Errorf("%s: %w: take output: %w", cmd.Name, remote.ErrUnknownOutcome, err)
 	}))
-	var unproven *Unproven
+	var unproven *UnprovenError
 	err := k.pulled(Dump, k.dump(t.Context(), Request{}, writer(func([]byte) error { return full })))
 	if !errors.As(err, &unproven) || remote.Transient(err) || !errors.Is(err, full) {
 		t.Errorf("%v", err)

@@ -149,7 +149,7 @@ func TestTortureShortReads(t *testing.T) {
 			return err
 		}
 		dir := t.TempDir()
-		var unproven *Unproven
+		var unproven *UnprovenError
 		if m, err := take(t, h, dir); m != nil || !errors.As(err, &unproven) {
 			t.Fatalf("a pull that ended after %d bytes passed: %v", cut, err)
 		}
@@ -169,7 +169,7 @@ func TestTortureAnotherFileOfTheSameKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	_, err = seal(root, Dump, []age.Recipient{testKey().Recipient()}, func(w io.Writer) error {
+	_, err = encrypt(root, Dump, []age.Recipient{testKey().Recipient()}, func(w io.Writer) error {
 		_, err := io.WriteString(w, recorded(t)) // the very same bytes
 		return err
 	})

@@ -51,7 +51,7 @@ func (t *Taker) uploads(ctx context.Context, req Request, dir string, root *os.R
 		return t.unproven("open the store of files", err)
 	}
 	defer st.Close()
-	u := &uploading{Taker: t, store: st, in: inside{host: t.watch(), database: req.Container, server: req.Server}, root: root}
+	u := &uploading{Taker: t, store: st, in: helperContainer{host: t.watch(), database: req.Container, server: req.Server}, root: root}
 	u.before = t.before(dir)
 	if err := u.look(ctx, m); err != nil {
 		return t.pulled("the list of files", err)
@@ -89,7 +89,7 @@ func (t *Taker) uploads(ctx context.Context, req Request, dir string, root *os.R
 type uploading struct {
 	*Taker
 	store  *store
-	in     inside
+	in     helperContainer
 	root   *os.Root
 	before map[string]Upload // by path, as they were last seen
 	list   []Upload
@@ -188,7 +188,7 @@ func (u *uploading) hash(ctx context.Context, files []*Upload, tell func(more in
 
 // write writes the listing beside the dump.
 func (u *uploading) write(to []age.Recipient) (File, error) {
-	return seal(u.root, listing, to, func(w io.Writer) error { return writeListing(w, u.list) })
+	return encrypt(u.root, listing, to, func(w io.Writer) error { return writeListing(w, u.list) })
 }
 
 // missing are the contents that are not here, each once.

@@ -355,7 +355,7 @@ func (b *between) Run(ctx context.Context, cmd remote.Command) (remote.Result, e
 func TestAContentThatArrivesTurnedIsNoBackup(t *testing.T) {
 	f := newFiled(t)
 	turn := &turning{Runner: below{f.Host}, name: "pull the files"}
-	var unproven *Unproven
+	var unproven *UnprovenError
 	if _, err := f.take(t, turn, "b1"); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "arrived as something else") {
 		t.Errorf("%v", err)
 	}

@@ -17,7 +17,7 @@ type AddTopLevel struct{ Section, Name, Body string }
 
 func (e AddService) scope() string { return "service " + e.Name }
 
-func (e AddService) check() *Refusal {
+func (e AddService) check() *RefusalError {
 	if err := checkName("service", e.Name); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func addExpected(root *value, section, name, body string) *value {
 
 func (e AddTopLevel) scope() string { return e.Section + " " + e.Name }
 
-func (e AddTopLevel) check() *Refusal {
+func (e AddTopLevel) check() *RefusalError {
 	if !slices.Contains([]string{"networks", "secrets", "volumes", "configs"}, e.Section) {
 		return refuse(0, BadEdit, "", "%q is not a section entries are added to", e.Section)
 	}

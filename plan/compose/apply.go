@@ -19,7 +19,7 @@ type Result struct {
 func (r *Result) Changed() bool { return len(r.Splices) > 0 }
 
 // Apply makes edits and returns what became of the file. Nothing is written.
-// An error is a [*Refusal], and then no edit was made: the edits are refused
+// An error is a [*RefusalError], and then no edit was made: the edits are refused
 // together. An edit whose outcome is there already adds no splice.
 //
 // Before it returns, Apply holds the outcome against the invariants listed in

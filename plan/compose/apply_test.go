@@ -105,7 +105,7 @@ func TestApplyToOpenEndOfList(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = f.Apply(SetEnvironment{"web", []Var{{"B", "b"}}})
-	var no *Refusal
+	var no *RefusalError
 	if !errors.As(err, &no) || no.Kind != OpenScalar || no.Line != 6 {
 		t.Errorf("got %v", err)
 	}

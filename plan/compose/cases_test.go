@@ -109,7 +109,7 @@ func edit(t *testing.T, src string, edits []Edit) (after, conflicts, refusal str
 	if err == nil {
 		r, err = f.Apply(edits...)
 	}
-	var no *Refusal
+	var no *RefusalError
 	if errors.As(err, &no) {
 		return "", "", fmt.Sprintf("%s\nline %d\n%s\n%s\n", no.Kind, no.Line, no.Reason, no.Hint)
 	}

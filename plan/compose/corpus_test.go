@@ -50,11 +50,11 @@ func (c *corpusRun) row(name string) *corpusRow {
 
 // apply makes edits and counts them under a name. Apply checks the invariants
 // A to F itself; what it must not do is find one broken.
-func (c *corpusRun) apply(name string, f *File, edits ...Edit) (*Result, *Refusal) {
+func (c *corpusRun) apply(name string, f *File, edits ...Edit) (*Result, *RefusalError) {
 	row := c.row(name)
 	row.tried++
 	r, err := f.Apply(edits...)
-	var no *Refusal
+	var no *RefusalError
 	switch {
 	case errors.As(err, &no) && no.Kind == NotVerified:
 		row.broken++
@@ -109,7 +109,7 @@ func TestCorpus(t *testing.T) {
 			t.Fatal(err)
 		}
 		f, err := Parse(filepath.Base(path), src)
-		var no *Refusal
+		var no *RefusalError
 		if errors.As(err, &no) {
 			t.Log(err)
 			if no.Kind == DuplicateKey {

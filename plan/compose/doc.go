@@ -41,7 +41,7 @@
 //
 // # Refusals and conflicts
 //
-// An error of Parse or Apply is a [*Refusal]: which file, which line, why, and
+// An error of Parse or Apply is a [*RefusalError]: which file, which line, why, and
 // what a person can do. Apply refuses all of its edits or none. Typical are an
 // anchor that carries the edit to another service, a `build:` that comes by a
 // merge key and would stay in force, a service another one extends.
@@ -62,7 +62,7 @@
 // # The way back
 //
 // [Undo] takes our change out of a file somebody has edited since. It works on
-// any text, `.env` files too, and stops with an [*UndoConflict] where both
+// any text, `.env` files too, and stops with an [*UndoConflictError] where both
 // changed the same place.
 //
 // # Limits

@@ -7,7 +7,7 @@ import "strings"
 // [AddServiceNetworks], [AddServiceVolume], [AddService] and [AddTopLevel].
 type Edit interface {
 	// check refuses an edit that makes no sense in any file.
-	check() *Refusal
+	check() *RefusalError
 	// scope names what the edit changes. Two edits of one scope are planned
 	// one after the other.
 	scope() string
@@ -153,7 +153,7 @@ func (t *target) addEntries(key string, a addition) ([]planned, error) {
 
 // fromMerge refuses a key that comes by a merge: a key of the service's own
 // would stand in the place of all of it.
-func (t *target) fromMerge(key string) *Refusal {
+func (t *target) fromMerge(key string) *RefusalError {
 	return refuse(t.key.Line, FromMerge, "write `"+key+":` out in the service",
 		"%q of %q comes by a merge key, and an entry of its own would replace it whole", key, t.name)
 }

@@ -23,7 +23,7 @@ type ReplaceEnvironment struct{ Service, Key, Value string }
 
 func (e SetEnvironment) scope() string { return "environment of " + e.Service }
 
-func (e SetEnvironment) check() *Refusal {
+func (e SetEnvironment) check() *RefusalError {
 	for _, v := range e.Vars {
 		if err := checkVar(v); err != nil {
 			return err
@@ -32,7 +32,7 @@ func (e SetEnvironment) check() *Refusal {
 	return nil
 }
 
-func checkVar(v Var) *Refusal {
+func checkVar(v Var) *RefusalError {
 	if !keyPattern.MatchString(v.Key) || len(v.Key) > maxKey {
 		return refuse(0, BadEdit, "", "%q is not the name of a variable", v.Key)
 	}
@@ -170,7 +170,7 @@ func (e SetEnvironment) expect(root *value) *value {
 
 func (e ReplaceEnvironment) scope() string { return "environment of " + e.Service }
 
-func (e ReplaceEnvironment) check() *Refusal { return checkVar(Var{e.Key, e.Value}) }
+func (e ReplaceEnvironment) check() *RefusalError { return checkVar(Var{e.Key, e.Value}) }
 
 func (e ReplaceEnvironment) plan(f *File) (change, error) {
 	t, err := f.target(e.Service)

@@ -13,14 +13,14 @@ type File struct {
 	text
 	root     *node
 	services *node
-	closed   *Refusal // why no edit finds a place in it, nil where one may
+	closed   *RefusalError // why no edit finds a place in it, nil where one may
 	value    *value
 	uses     map[*node]int // aliases per anchored node
 	style    style
 }
 
 // Parse reads a compose file. name is for messages, and to see that an `extends`
-// of a file means this one. An error is a [*Refusal].
+// of a file means this one. An error is a [*RefusalError].
 func Parse(name string, src []byte) (*File, error) {
 	f, err := parse(name, bytes.Clone(src))
 	if err != nil {
@@ -31,7 +31,7 @@ func Parse(name string, src []byte) (*File, error) {
 }
 
 // parse keeps src, which nobody may change after.
-func parse(name string, src []byte) (*File, *Refusal) {
+func parse(name string, src []byte) (*File, *RefusalError) {
 	if err := checkBytes(src); err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func parse(name string, src []byte) (*File, *Refusal) {
 
 // servicesOf finds the section that edits go to. Where they could not go, the file is
 // still good to be read: an override in brackets, or of networks alone, takes no edit.
-func servicesOf(root *node) (*node, *Refusal) {
+func servicesOf(root *node) (*node, *RefusalError) {
 	const byHand = "JSON and other files in brackets have to be edited by hand"
 	_, services := field(root, "services")
 	switch {
@@ -111,7 +111,7 @@ func forbidden() []sign {
 	}
 }
 
-func checkBytes(src []byte) *Refusal {
+func checkBytes(src []byte) *RefusalError {
 	if len(src) > maxSize {
 		return refuse(0, TooLarge, "", "%d bytes are more than the %d a compose file may have", len(src), maxSize)
 	}
@@ -186,8 +186,8 @@ func (f *File) TopLevel(section string) []string {
 }
 
 // fail completes a refusal of an edit of f.
-func (f *File) fail(err error) *Refusal {
-	var r *Refusal
+func (f *File) fail(err error) *RefusalError {
+	var r *RefusalError
 	if !errors.As(err, &r) {
 		r = refuse(0, KeyStyle, "", "%s", err)
 	}

@@ -87,7 +87,7 @@ func FuzzApply(f *testing.F) {
 		}
 		edits := chooser{rand.New(rand.NewPCG(choice, 0)), file}.edits()
 		r, err := file.Apply(edits...)
-		var no *Refusal
+		var no *RefusalError
 		if errors.As(err, &no) && no.Kind != NotVerified {
 			return
 		}
@@ -116,7 +116,7 @@ func FuzzUndo(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, before, ours, now []byte) {
 		r, err := Undo(before, ours, now)
-		var clash *UndoConflict
+		var clash *UndoConflictError
 		if errors.As(err, &clash) {
 			if len(clash.Clashes) == 0 {
 				t.Fatal("a clash at no place")

@@ -13,11 +13,11 @@ type body struct {
 
 // parseBody reads the body of an entry: nothing, or a mapping from column 0
 // without anchors, aliases and brackets around it.
-func parseBody(name, src string) (*body, *Refusal) {
+func parseBody(name, src string) (*body, *RefusalError) {
 	if strings.TrimSpace(src) == "" {
 		return &body{value: nullValue()}, nil
 	}
-	bad := func(line int, reason string) (*body, *Refusal) {
+	bad := func(line int, reason string) (*body, *RefusalError) {
 		return nil, refuse(line, BadEdit, "", "the body of %q: %s", name, reason)
 	}
 	src = strings.TrimRight(src, "\n") + "\n"

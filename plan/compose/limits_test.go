@@ -48,7 +48,7 @@ func TestParseLimits(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			start := time.Now()
 			_, err := Parse("f", []byte(tt.src))
-			var r *Refusal
+			var r *RefusalError
 			if !errors.As(err, &r) || r.Kind != tt.want {
 				t.Fatalf("got %v, want %s", err, tt.want)
 			}
@@ -67,7 +67,7 @@ func TestApplyLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = f.Apply(AddServiceSecret{"web", "token"})
-	var r *Refusal
+	var r *RefusalError
 	if !errors.As(err, &r) || r.Kind != TooLarge {
 		t.Errorf("got %v", err)
 	}

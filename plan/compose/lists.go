@@ -20,7 +20,7 @@ type AddServiceNetworks struct {
 
 func (e AddServiceSecret) scope() string { return "secrets of " + e.Service }
 
-func (e AddServiceSecret) check() *Refusal { return checkName("secret", e.Secret) }
+func (e AddServiceSecret) check() *RefusalError { return checkName("secret", e.Secret) }
 
 func (e AddServiceSecret) plan(f *File) (change, error) {
 	t, err := f.target(e.Service)
@@ -56,7 +56,7 @@ func (e AddServiceSecret) expect(root *value) *value {
 
 func (e AddServiceNetworks) scope() string { return "networks of " + e.Service }
 
-func (e AddServiceNetworks) check() *Refusal {
+func (e AddServiceNetworks) check() *RefusalError {
 	for _, n := range e.Networks {
 		if err := checkName("network", n); err != nil {
 			return err

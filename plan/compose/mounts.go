@@ -11,7 +11,7 @@ type AddServiceVolume struct{ Service, Volume, Target string }
 
 func (e AddServiceVolume) scope() string { return "volumes of " + e.Service }
 
-func (e AddServiceVolume) check() *Refusal {
+func (e AddServiceVolume) check() *RefusalError {
 	if !strings.HasPrefix(e.Target, "/") || strings.ContainsAny(e.Target, ":$\x00\r\n") {
 		return refuse(0, BadEdit, "", "%q is not a place to mount a volume at", e.Target)
 	}

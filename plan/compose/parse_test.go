@@ -33,7 +33,7 @@ func TestParseRefusesBytes(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Parse("compose.yml", []byte(tt.src))
-			var r *Refusal
+			var r *RefusalError
 			if !errors.As(err, &r) {
 				t.Fatalf("got %v", err)
 			}
@@ -74,7 +74,7 @@ func TestFilesWithoutAPlaceForEdits(t *testing.T) {
 			t.Errorf("%q: compare: %v", tt.src, err)
 		}
 		for _, e := range []Edit{PinImage{Service: "web", Image: "b"}, AddService{Name: "new", Body: "image: b\n"}, AddTopLevel{Section: "volumes", Name: "v"}} {
-			var r *Refusal
+			var r *RefusalError
 			if _, err := f.Apply(e); !errors.As(err, &r) || r.Kind != Layout || r.Line != tt.line {
 				t.Errorf("%q: %T: %v", tt.src, e, err)
 			} else if strings.Contains(tt.src, "services: {") != strings.Contains(r.Hint, "by hand") {
@@ -148,7 +148,7 @@ func TestApplyLeavesNothingHalfDone(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := f.Apply(PinImage{"web", "a"}, AddServiceSecret{"nobody", "token"})
-	var no *Refusal
+	var no *RefusalError
 	if r != nil || !errors.As(err, &no) || no.Kind != NoService || no.File != "compose.yml" {
 		t.Errorf("got %v, %v", r, err)
 	}

@@ -11,7 +11,7 @@ var imagePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]*$`)
 
 func (e PinImage) scope() string { return "image of " + e.Service }
 
-func (e PinImage) check() *Refusal {
+func (e PinImage) check() *RefusalError {
 	if !imagePattern.MatchString(e.Image) {
 		return refuse(0, BadEdit, "", "%q is not the name of an image", e.Image)
 	}

@@ -243,7 +243,7 @@ func (f *File) step(list bool) int {
 	return f.style.mapping
 }
 
-func shared(n *node) *Refusal {
+func shared(n *node) *RefusalError {
 	return refuse(n.Line, Shared, "write the edited part out where it is used",
 		"the anchor %q carries an edit here to other places", n.Anchor)
 }

@@ -34,8 +34,8 @@ const (
 	NotVerified Kind = "not verified" // the edit was made and an invariant did not hold
 )
 
-// A Refusal says that a file or an edit of it is left alone, and why.
-type Refusal struct {
+// A RefusalError says that a file or an edit of it is left alone, and why.
+type RefusalError struct {
 	File   string `json:"file"`
 	Line   int    `json:"line,omitempty"` // 0 when no single line is at fault
 	Kind   Kind   `json:"kind"`
@@ -43,7 +43,7 @@ type Refusal struct {
 	Hint   string `json:"hint,omitempty"` // what a person can do about it
 }
 
-func (r *Refusal) Error() string {
+func (r *RefusalError) Error() string {
 	at := r.File
 	if r.Line > 0 {
 		at = fmt.Sprintf("%s:%d", r.File, r.Line)
@@ -54,6 +54,6 @@ func (r *Refusal) Error() string {
 	return at + ": " + r.Reason + " (" + r.Hint + ")"
 }
 
-func refuse(line int, kind Kind, hint, format string, args ...any) *Refusal {
-	return &Refusal{Line: line, Kind: kind, Hint: hint, Reason: fmt.Sprintf(format, args...)}
+func refuse(line int, kind Kind, hint, format string, args ...any) *RefusalError {
+	return &RefusalError{Line: line, Kind: kind, Hint: hint, Reason: fmt.Sprintf(format, args...)}
 }

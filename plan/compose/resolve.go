@@ -25,7 +25,7 @@ type resolver struct {
 // resolve follows aliases and merge keys of a whole document. It refuses what
 // Compose refuses too: a key written twice, a merge of something else than a
 // mapping, an alias that contains itself.
-func resolve(root *node) (*value, map[*node]int, *Refusal) {
+func resolve(root *node) (*value, map[*node]int, *RefusalError) {
 	r := &resolver{done: map[*node]*value{}, open: map[*node]bool{}, uses: map[*node]int{}}
 	v, err := r.value(root, 0)
 	if err != nil {
@@ -39,11 +39,11 @@ func resolve(root *node) (*value, map[*node]int, *Refusal) {
 
 func (r *resolver) tooMuch(n int) bool { return n > maxUnfolded+unfoldedRatio*r.nodes }
 
-func (r *resolver) bomb(n *node) *Refusal {
+func (r *resolver) bomb(n *node) *RefusalError {
 	return refuse(n.Line, AliasBomb, "", "the aliases in this file unfold to more than %d values", maxUnfolded)
 }
 
-func (r *resolver) value(n *node, depth int) (*value, *Refusal) {
+func (r *resolver) value(n *node, depth int) (*value, *RefusalError) {
 	r.nodes++
 	if depth > maxDepth {
 		return nil, refuse(n.Line, TooDeep, "", "nested more than %d levels deep", maxDepth)
@@ -71,12 +71,12 @@ func (r *resolver) value(n *node, depth int) (*value, *Refusal) {
 	return v, nil
 }
 
-func (r *resolver) alias(n *node, depth int) (*value, *Refusal) {
+func (r *resolver) alias(n *node, depth int) (*value, *RefusalError) {
 	r.uses[n.Alias]++
 	return r.value(n.Alias, depth+1)
 }
 
-func (r *resolver) plain(n *node, depth int) (*value, *Refusal) {
+func (r *resolver) plain(n *node, depth int) (*value, *RefusalError) {
 	v := &value{tag: n.ShortTag(), size: 1}
 	switch n.Kind {
 	case scalarNode:
@@ -105,7 +105,7 @@ func (r *resolver) plain(n *node, depth int) (*value, *Refusal) {
 }
 
 // grow counts item into v's unfolded size, and stops while it is still small.
-func (r *resolver) grow(v, item *value, at *node) *Refusal {
+func (r *resolver) grow(v, item *value, at *node) *RefusalError {
 	v.size += item.size
 	if v.size > 1<<40 {
 		return r.bomb(at)
@@ -113,7 +113,7 @@ func (r *resolver) grow(v, item *value, at *node) *Refusal {
 	return nil
 }
 
-func (r *resolver) mapping(n *node, v *value, depth int) *Refusal {
+func (r *resolver) mapping(n *node, v *value, depth int) *RefusalError {
 	v.fields = make(map[string]*value, len(n.Content)/2)
 	var merge *node
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -148,7 +148,7 @@ func (r *resolver) mapping(n *node, v *value, depth int) *Refusal {
 	return r.merge(merge, v, depth)
 }
 
-func duplicate(k *node, key string, first int) *Refusal {
+func duplicate(k *node, key string, first int) *RefusalError {
 	if first > 0 {
 		return refuse(k.Line, DuplicateKey, "write one `<<: [*a, *b]`", "the key %q is there twice, first on line %d", key, first)
 	}
@@ -157,7 +157,7 @@ func duplicate(k *node, key string, first int) *Refusal {
 
 // key returns a mapping key as text. Keys that are no scalars get a text no
 // scalar can have, so that they stay apart.
-func (r *resolver) key(k *node, depth int) (string, *Refusal) {
+func (r *resolver) key(k *node, depth int) (string, *RefusalError) {
 	target := k
 	if k.Kind == aliasNode {
 		r.uses[k.Alias]++
@@ -178,7 +178,7 @@ func (r *resolver) key(k *node, depth int) (string, *Refusal) {
 
 // merge takes the entries of another mapping, or of several, into v. Entries
 // v has already stay, and an earlier mapping wins over a later one.
-func (r *resolver) merge(n *node, v *value, depth int) *Refusal {
+func (r *resolver) merge(n *node, v *value, depth int) *RefusalError {
 	from, err := r.value(n, depth+1)
 	if err != nil {
 		return err

@@ -24,9 +24,9 @@ var (
 	logged     = regexp.MustCompile(`time="[^"]*" level=(\w+) msg="((?:[^"\\]|\\.)*)"`)
 )
 
-// RedactSaid hides what may be a secret in what compose says of files it does not
+// RedactMessage hides what may be a secret in what compose says of files it does not
 // read. It must see the text before it is cut.
-func RedactSaid(text string) string {
+func RedactMessage(text string) string {
 	text = logged.ReplaceAllStringFunc(text, func(s string) string {
 		m := logged.FindStringSubmatch(s)
 		return m[1] + ": " + strings.ReplaceAll(m[2], `\"`, `"`)

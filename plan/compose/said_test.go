@@ -34,7 +34,7 @@ func TestRedactSaid(t *testing.T) {
 		`unknown flag: --no-such`: `unknown flag: --no-such`,
 		"":                        "",
 	} {
-		got := RedactSaid(said)
+		got := RedactMessage(said)
 		if got != want || strings.Contains(got, "hunter2") {
 			t.Errorf("%q\n got %q\nwant %q", said, got, want)
 		}
@@ -49,7 +49,7 @@ func TestRedactSaidOfACutSentence(t *testing.T) {
 		"invalid interpolation format for services.a.environment.B.\nYou may need to escape any $ with another $.\npostgres://chat:hunter2$@db/chat",
 	} {
 		for n := range len(said) {
-			if got := RedactSaid(said[:n]); strings.Contains(got, "hunter") {
+			if got := RedactMessage(said[:n]); strings.Contains(got, "hunter") {
 				t.Errorf("%q shows %q", said[:n], got)
 			}
 		}

@@ -83,7 +83,7 @@ const maxKey = 255
 
 // checkName refuses what Compose does not take for the name of a service,
 // network, secret or volume.
-func checkName(what, name string) *Refusal {
+func checkName(what, name string) *RefusalError {
 	if !namePattern.MatchString(name) || len(name) > maxKey {
 		return refuse(0, BadEdit, "letters, digits, dot, dash and underscore", "%q is not the name of a %s", name, what)
 	}
@@ -92,7 +92,7 @@ func checkName(what, name string) *Refusal {
 
 // checkText refuses what cannot be written into a file that could be read
 // again.
-func checkText(what, s string) *Refusal {
+func checkText(what, s string) *RefusalError {
 	if err := checkBytes([]byte(s)); err != nil {
 		return refuse(0, BadEdit, "", "%s: %s", what, err.Reason)
 	}

@@ -115,8 +115,8 @@ func isPath(v string) bool {
 	return true
 }
 
-// Without returns a text with secrets hidden.
-func Without(text string, secrets []string) string {
+// RedactValues returns a text with secrets hidden.
+func RedactValues(text string, secrets []string) string {
 	longest := slices.SortedFunc(slices.Values(secrets), func(a, b string) int { return len(b) - len(a) })
 	for _, s := range longest {
 		text = strings.ReplaceAll(text, s, hidden)

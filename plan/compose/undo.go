@@ -17,9 +17,9 @@ type UndoResult struct {
 	Hunks []Hunk
 }
 
-// An UndoConflict says that somebody has edited, since, what we edited. Nothing
+// An UndoConflictError says that somebody has edited, since, what we edited. Nothing
 // can be taken back there without losing theirs.
-type UndoConflict struct{ Clashes []Clash }
+type UndoConflictError struct{ Clashes []Clash }
 
 // A Clash is one place both sides changed. Lines have no line ends; they may
 // hold secrets.
@@ -30,7 +30,7 @@ type Clash struct {
 	Now    []string
 }
 
-func (c *UndoConflict) Error() string {
+func (c *UndoConflictError) Error() string {
 	var lines []string
 	for _, clash := range c.Clashes {
 		lines = append(lines, fmt.Sprint(clash.Line))
@@ -41,7 +41,7 @@ func (c *UndoConflict) Error() string {
 // Undo takes out of now the change that led from before to ours, and keeps
 // what was changed since. It works on the lines of any text. Where all three
 // are compose files their meaning decides as well: the outcome must mean what
-// now means, less our change, or else Undo gives an [*UndoConflict].
+// now means, less our change, or else Undo gives an [*UndoConflictError].
 func Undo(before, ours, now []byte) (UndoResult, error) {
 	switch {
 	case bytes.Equal(now, ours):
@@ -56,14 +56,14 @@ func Undo(before, ours, now []byte) (UndoResult, error) {
 	since := lineDiff(m.ours, m.now)
 	content := m.merge(back, since)
 	if len(m.clashes) > 0 {
-		return UndoResult{}, &UndoConflict{m.clashes}
+		return UndoResult{}, &UndoConflictError{m.clashes}
 	}
 	if isEnded(now) == isEnded(ours) && !isEnded(before) || isEnded(now) != isEnded(ours) && !isEnded(now) {
 		content = []byte(bareText(string(content)))
 	}
 	if !meansUndone(before, ours, now, content) {
 		m.clashAll(back, since)
-		return UndoResult{}, &UndoConflict{m.clashes}
+		return UndoResult{}, &UndoConflictError{m.clashes}
 	}
 	return undone(content, now, true), nil
 }

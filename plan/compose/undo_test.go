@@ -80,7 +80,7 @@ func TestUndo(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Undo([]byte(tt.before), []byte(tt.ours), []byte(tt.now))
-			var conflict *UndoConflict
+			var conflict *UndoConflictError
 			var lines []int
 			if errors.As(err, &conflict) {
 				for _, c := range conflict.Clashes {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-func notVerified(invariant, format string, args ...any) *Refusal {
+func notVerified(invariant, format string, args ...any) *RefusalError {
 	return refuse(0, NotVerified, "edit this place by hand, and please report the file",
 		"the edit was not made: invariant "+invariant+": "+format, args...)
 }

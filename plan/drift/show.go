@@ -52,7 +52,7 @@ func (d Difference) value(v string, secrets []string) string {
 	default:
 		v = compose.RedactWords(withoutLogin(name, v))
 	}
-	v = compose.Without(v, secrets)
+	v = compose.RedactValues(v, secrets)
 	if len(v) > longest {
 		v = strings.ToValidUTF8(v[:longest], "") + "…"
 	}

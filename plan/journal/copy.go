@@ -2,9 +2,9 @@ package journal
 
 import "fmt"
 
-// Of returns the records of a run and of the runs that take it back, notes
+// ForRun returns the records of a run and of the runs that take it back, notes
 // included.
-func Of(records []Record, run string) []Record {
+func ForRun(records []Record, run string) []Record {
 	wanted := map[string]bool{run: true}
 	for _, r := range records {
 		if r.Kind == RunBegun && r.Undoes == run {

@@ -22,7 +22,7 @@ func TestACopyOfARun(t *testing.T) {
 		{Kind: Intent, Run: "r2", Step: "undo-edit", Time: at},
 	}
 	all := append([]Record{other}, wanted...)
-	if diff := cmp.Diff(wanted, Of(all, "r1")); diff != "" {
+	if diff := cmp.Diff(wanted, ForRun(all, "r1")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	data, err := Encode("web1", wanted)

@@ -4,7 +4,7 @@
 //
 // [Open] takes the host's folder for writing, [Journal.Append] adds a record
 // that is on the disk when the call returns, and [Load] reads without
-// touching anything, for status and history. [Summarise] turns the records
+// touching anything, for status and history. [LastRun] turns the records
 // into the one question everyone asks: where are we?
 //
 // # Promises

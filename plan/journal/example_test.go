@@ -38,7 +38,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	run := journal.Summarise(seen.Records)
+	run := journal.LastRun(seen.Records)
 	fmt.Println("interrupted:", run.Interrupted())
 	for _, step := range run.Steps {
 		fmt.Printf("%s: %s, in effect %v\n", step.Step, step.Do, step.InEffect())

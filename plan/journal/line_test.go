@@ -112,7 +112,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		Summarise(c.Records)
+		LastRun(c.Records)
 		mended := bytes.Clone(data[:c.size])
 		if !c.whole {
 			mended = append(mended, '\n')

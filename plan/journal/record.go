@@ -73,9 +73,9 @@ type Outcome string
 const (
 	Completed   Outcome = "completed"    // every step is done
 	RolledBack  Outcome = "rolled-back"  // it failed and took back what it had done
-	Abandoned   Outcome = "abandoned"    // it failed before it changed anything
+	Aborted     Outcome = "abandoned"    // it failed before it changed anything
 	NeedsPerson Outcome = "needs-person" // it failed and could not take everything back
-	GivenUp     Outcome = "given-up"     // a person ended it, whatever was left on the host
+	Forgotten   Outcome = "given-up"     // a person ended it, whatever was left on the host
 )
 
 // A Record is one line of the journal, without what the journal itself adds:

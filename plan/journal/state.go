@@ -44,9 +44,9 @@ func (r RunState) Step(id string) StepState {
 	return StepState{Step: id}
 }
 
-// Summarise returns the state of the last run that the records tell of. Its
+// LastRun returns the state of the last run that the records tell of. Its
 // Run is empty when they tell of none.
-func Summarise(records []Record) RunState {
+func LastRun(records []Record) RunState {
 	runs := Runs(records)
 	if len(runs) == 0 {
 		return RunState{}

@@ -43,7 +43,7 @@ func TestStepStates(t *testing.T) {
 		{"done again", steps{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}, {"undo-done", "s"}, {"intent", "s"}}, journal.Intent, "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := journal.Summarise(story("r1", journal.Apply, c.story...)).Step("s")
+			s := journal.LastRun(story("r1", journal.Apply, c.story...)).Step("s")
 			if s.Do != c.do || s.Undo != c.undo {
 				t.Errorf("state = %q, %q, want %q, %q", s.Do, s.Undo, c.do, c.undo)
 			}
@@ -60,13 +60,13 @@ func TestSummarise(t *testing.T) {
 	rollback[0].Undoes = "r1"
 	note := journal.Record{Kind: journal.Note, Time: when(55)}
 
-	if got := journal.Summarise(nil); got.Run != "" || got.Interrupted() {
+	if got := journal.LastRun(nil); got.Run != "" || got.Interrupted() {
 		t.Errorf("of nothing: %+v", got)
 	}
-	if got := journal.Summarise([]journal.Record{note}); got.Run != "" {
+	if got := journal.LastRun([]journal.Record{note}); got.Run != "" {
 		t.Errorf("of a note: %+v", got)
 	}
-	got := journal.Summarise(append(first, note))
+	got := journal.LastRun(append(first, note))
 	if got.Run != "r1" || got.Outcome != journal.Completed || got.Interrupted() || got.Ended != when(50) || got.Last.Kind != journal.RunEnded {
 		t.Errorf("of a whole run: %+v", got)
 	}
@@ -77,7 +77,7 @@ func TestSummarise(t *testing.T) {
 		Steps: []journal.StepState{{Step: "undo a", Do: journal.Intent, Tries: 1, Begun: when(2), Time: when(2)}},
 		Last:  rollback[1],
 	}
-	got = journal.Summarise(all)
+	got = journal.LastRun(all)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("of an interrupted rollback (-want +got):\n%s", diff)
 	}
@@ -91,11 +91,11 @@ func TestSummarise(t *testing.T) {
 
 func TestARunThatEndedAndGoesOnIsOpenAgain(t *testing.T) {
 	records := append(story("r1", journal.Apply, [2]string{"intent", "a"}), ended("r1", journal.NeedsPerson))
-	if got := journal.Summarise(records); got.Interrupted() {
+	if got := journal.LastRun(records); got.Interrupted() {
 		t.Errorf("ended run: %+v", got)
 	}
 	records = append(records, story("r1", journal.Apply, [2]string{"intent", "a"}, [2]string{"done", "a"})...)
-	got := journal.Summarise(records)
+	got := journal.LastRun(records)
 	if !got.Interrupted() || !got.Ended.IsZero() || got.Step("a").Tries != 2 || len(journal.Runs(records)) != 1 {
 		t.Errorf("resumed run: %+v", got)
 	}
@@ -112,7 +112,7 @@ func TestAStepKeepsTheTimeOfItsFirstTry(t *testing.T) {
 		{[][2]string{{"intent", "s"}, {"failed", "s"}, {"undo-intent", "s"}, {"undo-failed", "s"}}, 2},
 		{[][2]string{{"intent", "s"}, {"done", "s"}, {"undo-intent", "s"}, {"undo-done", "s"}, {"intent", "s"}}, 6},
 	} {
-		if s := journal.Summarise(story("r1", journal.Apply, c.story...)).Step("s"); s.Begun != when(c.begun) {
+		if s := journal.LastRun(story("r1", journal.Apply, c.story...)).Step("s"); s.Begun != when(c.begun) {
 			t.Errorf("%v: begun at %s, want %s", c.story, s.Begun, when(c.begun))
 		}
 	}

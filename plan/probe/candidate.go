@@ -58,10 +58,10 @@ func (e *CandidateError) Error() string {
 	return fmt.Sprintf("%s: compose does not accept the edited file: %s", e.Host, e.Said)
 }
 
-// Candidate asks the host's compose for the merged model, every profile active,
+// RenderModel asks the host's compose for the merged model, every profile active,
 // with some of the project's files replaced by what they would become. Nothing
 // of the client's is written.
-func Candidate(ctx context.Context, host Runner, name string, project plan.Project, files map[string][]byte) (*compose.Model, error) {
+func RenderModel(ctx context.Context, host Runner, name string, project plan.Project, files map[string][]byte) (*compose.Model, error) {
 	args := project.Args()
 	var head []string
 	var stdin bytes.Buffer
@@ -88,9 +88,9 @@ func Candidate(ctx context.Context, host Runner, name string, project plan.Proje
 	})
 	var exit *remote.ExitError
 	if errors.As(err, &exit) {
-		said := compose.RedactSaid(strings.TrimSpace(string(res.Stderr)))
+		said := compose.RedactMessage(strings.TrimSpace(string(res.Stderr)))
 		for _, data := range files {
-			said = compose.Without(said, compose.Secrets(data))
+			said = compose.RedactValues(said, compose.Secrets(data))
 		}
 		return nil, &CandidateError{Host: name, Said: said[max(0, len(said)-400):]}
 	}

@@ -39,7 +39,7 @@ func candidateHost(t *testing.T) (*shamhost.Host, plan.Project) {
 // profile. Trap C14: warnings on the way are no failure.
 func TestCandidateAsksAboutTheWholeProjectWithEveryProfile(t *testing.T) {
 	h, p := candidateHost(t)
-	m, err := Candidate(t.Context(), h, "web1", p, map[string][]byte{p.Files[0]: []byte("new\n")})
+	m, err := RenderModel(t.Context(), h, "web1", p, map[string][]byte{p.Files[0]: []byte("new\n")})
 	if err != nil || !m.HasService("chatalot") {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestCandidateOfSeveralFilesLeavesNothingBehind(t *testing.T) {
 		return map[string][]byte{p.Files[0]: []byte("new 0\nno end"), p.Files[1]: []byte("new 1: 'x\x00'\n")}
 	}
 	h, p := candidateHost(t)
-	if _, err := Candidate(t.Context(), h, "web1", p, files(p)); err != nil {
+	if _, err := RenderModel(t.Context(), h, "web1", p, files(p)); err != nil {
 		t.Fatal(err)
 	}
 	if h.Read("got.0.yml") != "new 0\nno end" || h.Read("got.1.yml") != "new 1: 'x\x00'\n" || h.Read("got.override.yml") != "" {
@@ -74,7 +74,7 @@ func TestCandidateOfSeveralFilesLeavesNothingBehind(t *testing.T) {
 	refusing, q := candidateHost(t)
 	refusing.Write("refuses", "")
 	var bad *CandidateError
-	if _, err := Candidate(t.Context(), refusing, "web1", q, files(q)); !errors.As(err, &bad) {
+	if _, err := RenderModel(t.Context(), refusing, "web1", q, files(q)); !errors.As(err, &bad) {
 		t.Error(err)
 	}
 	leftBehind(t, h)
@@ -117,7 +117,7 @@ func TestCandidateIsInterruptedAndLeavesNothingBehind(t *testing.T) {
 func TestCandidateRefusedByCompose(t *testing.T) {
 	h, p := candidateHost(t)
 	h.Write("refuses", "")
-	_, err := Candidate(t.Context(), h, "web1", p, map[string][]byte{p.Files[1]: []byte("new\n")})
+	_, err := RenderModel(t.Context(), h, "web1", p, map[string][]byte{p.Files[1]: []byte("new\n")})
 	var bad *CandidateError
 	if !errors.As(err, &bad) || bad.Said != "service chatalot: invalid" || !strings.HasPrefix(err.Error(), "web1: compose does not accept") {
 		t.Errorf("%v", err)
@@ -126,13 +126,13 @@ func TestCandidateRefusedByCompose(t *testing.T) {
 
 func TestCandidateOfAFileThatIsNotTheProjects(t *testing.T) {
 	h, p := candidateHost(t)
-	_, err := Candidate(t.Context(), h, "web1", p, map[string][]byte{"/etc/passwd": []byte("x")})
+	_, err := RenderModel(t.Context(), h, "web1", p, map[string][]byte{"/etc/passwd": []byte("x")})
 	if err == nil || len(h.Log()) > 0 {
 		t.Errorf("%v, ran %q", err, h.Log())
 	}
 	// A folder that is called like a file's place in the arguments is no file.
 	p.WorkingDir = "/odd"
-	if _, err := Candidate(t.Context(), h, "web1", p, map[string][]byte{"/odd": []byte("x")}); err == nil {
+	if _, err := RenderModel(t.Context(), h, "web1", p, map[string][]byte{"/odd": []byte("x")}); err == nil {
 		t.Error("the project's folder was taken for a file")
 	}
 }
@@ -140,7 +140,7 @@ func TestCandidateOfAFileThatIsNotTheProjects(t *testing.T) {
 func TestCandidatePassesALostLinkOn(t *testing.T) {
 	_, p := candidateHost(t)
 	r := &replay{said: nil, err: remote.ErrUnknownOutcome}
-	if _, err := Candidate(t.Context(), r, "web1", p, map[string][]byte{p.Files[0]: nil}); !errors.Is(err, remote.ErrUnknownOutcome) {
+	if _, err := RenderModel(t.Context(), r, "web1", p, map[string][]byte{p.Files[0]: nil}); !errors.Is(err, remote.ErrUnknownOutcome) {
 		t.Error(err)
 	}
 }

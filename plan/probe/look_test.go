@@ -52,7 +52,7 @@ func (r *replay) Run(_ context.Context, cmd remote.Command) (remote.Result, erro
 
 func look(t testing.TB, said []byte) (*plan.Facts, error) {
 	t.Helper()
-	return Look(context.Background(), &replay{said: said}, Options{Host: "web1", Places: plan.Places()})
+	return Look(context.Background(), &replay{said: said}, Options{Host: "web1", Places: plan.DiskPaths()})
 }
 
 // The facts of each recording are kept as golden files; the tests of plan
@@ -326,7 +326,7 @@ func TestWhatTheLoginMayDo(t *testing.T) {
 	was, _, _ := strings.Cut(whole[strings.Index(whole, begin)+len(begin):], end)
 	for said, want := range map[string]bool{"": false, " t": false, " f": true} {
 		f, err := look(t, []byte(withPart(t, whole, "dbfacts", strings.TrimSpace(was)+said+"\n")))
-		if err != nil || f.Database.Confined != want || f.Database.Tables == 0 {
+		if err != nil || f.Database.LacksCreateDB != want || f.Database.Tables == 0 {
 			t.Errorf("%q: %+v, %v", said, f.Database, err)
 		}
 	}

@@ -49,7 +49,7 @@ func parse(f *plan.Facts, parts []part) error {
 			p.fail(part, err.Error())
 		}
 	}
-	p.conceal()
+	p.redact()
 	return nil
 }
 
@@ -62,21 +62,21 @@ type parser struct {
 func (p *parser) fail(x part, detail string) {
 	switch x.name {
 	case "model", "named", "hashes":
-		detail = compose.RedactSaid(detail)
+		detail = compose.RedactMessage(detail)
 	}
 	p.facts.Failures = append(p.facts.Failures, plan.Failure{Part: x.name, Code: x.code, Detail: detail})
 }
 
-// conceal hides in what went wrong the values of the client's files that may be
+// redact hides in what went wrong the values of the client's files that may be
 // secrets: failures are shown, and kept. Only then is it cut short: a value that is cut in
 // two is not recognised.
-func (p *parser) conceal() {
+func (p *parser) redact() {
 	if len(p.facts.Failures) == 0 {
 		return
 	}
 	secrets := p.facts.FileSecrets()
 	for i := range p.facts.Failures {
-		detail := compose.Without(p.facts.Failures[i].Detail, secrets)
+		detail := compose.RedactValues(p.facts.Failures[i].Detail, secrets)
 		p.facts.Failures[i].Detail = detail[:min(len(detail), 800)]
 	}
 }

@@ -381,7 +381,7 @@ func (p *parser) dbfacts(out []byte) error {
 		return err
 	}
 	f := strings.Fields(string(out))
-	d.Confined = len(f) > 3 && f[3] == "f"
+	d.LacksCreateDB = len(f) > 3 && f[3] == "f"
 	return nil
 }
 

@@ -8,7 +8,7 @@
 // everything is parsed here, on the workstation, and everything the host says
 // is bounded.
 //
-// [Candidate] asks the host's own compose what it makes of an edited file that
+// [RenderModel] asks the host's own compose what it makes of an edited file that
 // is not in place. The file travels on standard input, so that this too leaves
 // the host as it was. Of several files at once compose takes only one from there:
 // for the length of the question they lie in a folder of their own in memory.

@@ -54,7 +54,7 @@ func TestASecretIsNotCutInTwo(t *testing.T) {
 func TestWhatComposeQuotesOfACandidateIsHidden(t *testing.T) {
 	h, p := candidateHost(t)
 	h.Shim("docker", `cat >/dev/null; echo 'services.a.environment: Kanarienvogel-4711 is no number; unterminated quoted value "Kanarienvogel' >&2; exit 15`)
-	_, err := Candidate(t.Context(), h, "web1", p, map[string][]byte{p.Files[1]: []byte("a:\n  JWT_SECRET: Kanarienvogel-4711\n")})
+	_, err := RenderModel(t.Context(), h, "web1", p, map[string][]byte{p.Files[1]: []byte("a:\n  JWT_SECRET: Kanarienvogel-4711\n")})
 	if err == nil || strings.Contains(err.Error(), "Kanarienvogel") || !strings.Contains(err.Error(), "*** is no number; unterminated quoted value ***") {
 		t.Errorf("%v", err)
 	}

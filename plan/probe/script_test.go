@@ -186,7 +186,7 @@ func TestTheScriptSeesTheSameUnderEveryShell(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := Look(t.Context(), h, Options{Host: "web1", Places: plan.Places()})
+				got, err := Look(t.Context(), h, Options{Host: "web1", Places: plan.DiskPaths()})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -242,7 +242,7 @@ func TestTheScriptRunsOnlyWhatIsListed(t *testing.T) {
 	h.Alone = true
 	h.Shell = []string{"/bin/sh"}
 	h.Env = []string{"SHAM_LOG=1"}
-	f, err := Look(t.Context(), h, Options{Host: "web1", Places: plan.Places()})
+	f, err := Look(t.Context(), h, Options{Host: "web1", Places: plan.DiskPaths()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestTheScriptWritesNothing(t *testing.T) {
 	trace := filepath.Join(t.TempDir(), "trace")
 	h.Wrap = []string{strace, "-f", "-qq", "-o", trace, "-e", watched}
 	before := treeOf(t, dir)
-	if _, err := Look(t.Context(), h, Options{Host: "web1", Places: plan.Places()}); err != nil {
+	if _, err := Look(t.Context(), h, Options{Host: "web1", Places: plan.DiskPaths()}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, treeOf(t, dir)); diff != "" {

@@ -229,9 +229,9 @@ func Words(o journal.Outcome) string {
 		return "completed"
 	case journal.RolledBack:
 		return "failed and rolled back"
-	case journal.Abandoned:
+	case journal.Aborted:
 		return "failed before anything was changed"
-	case journal.GivenUp:
+	case journal.Forgotten:
 		return "given up, left as it was"
 	case journal.NeedsPerson:
 		return "failed, needs a person"

@@ -24,7 +24,7 @@ func (h *Host) Adopt(ctx context.Context, agree func(r journal.RunState, by appl
 	if held {
 		return run, &lock.HeldError{Holder: holder}
 	}
-	c, err := apply.FindCopy(ctx, h.Client, h.Name)
+	c, err := apply.FindHandover(ctx, h.Client, h.Name)
 	if err != nil {
 		return run, err
 	}
@@ -55,7 +55,7 @@ func (h *Host) adoptable(ctx context.Context, own []Record, run journal.RunState
 			return h.nothing("liftalot status "+h.Name, "run %s is this machine's already", run.Run)
 		}
 	}
-	last := journal.Summarise(own)
+	last := journal.LastRun(own)
 	if !last.Interrupted() || last.Run == run.Run || last.Run == run.Undoes {
 		return nil
 	}
@@ -78,7 +78,7 @@ func (h *Host) lost(ctx context.Context, own []Record, r journal.RunState) (bool
 			return false, err
 		}
 	}
-	err = apply.Owned(ctx, h.Client, p, apply.HandoverFolder(was), own)
+	err = apply.CheckOwnership(ctx, h.Client, p, apply.HandoverFolder(was), own)
 	if _, ok := errors.AsType[*apply.AdoptedError](err); ok {
 		return true, nil
 	}
@@ -86,7 +86,7 @@ func (h *Host) lost(ctx context.Context, own []Record, r journal.RunState) (bool
 }
 
 // takeOver makes a run this machine's, under the host's lock.
-func (h *Host) takeOver(ctx context.Context, c *apply.Copy, j *journal.Journal, run journal.RunState) error {
+func (h *Host) takeOver(ctx context.Context, c *apply.Handover, j *journal.Journal, run journal.RunState) error {
 	host := &lock.Host{
 		Client: h.Client, File: LockFile, Undoes: run.Undoes, Tell: h.Teller.Say, Wait: h.Retry,
 		Holder: lock.Holder{User: h.By.User, Machine: h.By.Machine, RunID: lock.ID(run.Run, run.Epoch+1), Reason: "take over"},

@@ -70,9 +70,9 @@ func (h *Host) carryOut(ctx context.Context, job Job, j *journal.Journal, host *
 	var warned []string
 	e := &apply.Engine{
 		Host: host, Watch: h.Client, Plan: job.Plan, Hash: job.Hash, Journal: j, Stop: h.Stop, Pause: h.Retry,
-		Desk: h.desk(host, job), Handover: apply.HandoverFolder(job.Was),
+		Workstation: h.desk(host, job), Handover: apply.HandoverFolder(job.Was),
 	}
-	e.Desk.Verify = func(ctx context.Context, _ plan.Verify) (err error) {
+	e.Workstation.Verify = func(ctx context.Context, _ plan.Verify) (err error) {
 		warned, res.Found, err = h.verify(ctx, verify.Ended(job.Plan, job.Was, job.Resumes))
 		return err
 	}
@@ -89,7 +89,7 @@ func (h *Host) carryOut(ctx context.Context, job Job, j *journal.Journal, host *
 // Trusted holds a plan against what the inventory trusts now. A rollback is free, and so is
 // a run whose swap is through: what it installs runs by then.
 func (h *Host) Trusted(p *plan.Plan, records []Record) error {
-	last := journal.Summarise(records)
+	last := journal.LastRun(records)
 	begun := last.Run == p.ID
 	if p.Kind != plan.Upgrade || p.Empty() || begun && last.Step("swap").InEffect() {
 		return nil
@@ -110,7 +110,7 @@ func (h *Host) Trusted(p *plan.Plan, records []Record) error {
 // Unchanged refuses an upgrade whose images are not what they were when it was planned. A
 // run that was begun goes on with the digests it began with.
 func (h *Host) Unchanged(ctx context.Context, p *plan.Plan, records []Record) error {
-	if p.Kind != plan.Upgrade || p.Empty() || journal.Summarise(records).Run == p.ID {
+	if p.Kind != plan.Upgrade || p.Empty() || journal.LastRun(records).Run == p.ID {
 		return nil
 	}
 	return h.Release.Unchanged(ctx, p)
@@ -126,7 +126,7 @@ func (h *Host) underLock(j *journal.Journal, p, was *plan.Plan) *lock.Host {
 			Reason: fmt.Sprintf("%s to %s", p.Kind, p.To),
 		},
 		Check: func(ctx context.Context, r lock.Runner) error {
-			return apply.Owned(ctx, r, p, apply.HandoverFolder(was), j.Records())
+			return apply.CheckOwnership(ctx, r, p, apply.HandoverFolder(was), j.Records())
 		},
 	}
 }
@@ -141,8 +141,8 @@ func (h *Host) sign(j *journal.Journal, run string) error {
 }
 
 // desk is what the engine may ask of this machine, but for the verification.
-func (h *Host) desk(host *lock.Host, job Job) apply.Desk {
-	return apply.Desk{
+func (h *Host) desk(host *lock.Host, job Job) apply.Workstation {
+	return apply.Workstation{
 		Look: h.LookAndRedact,
 		Backup: func(ctx context.Context, op plan.Backup) (apply.BackupNote, error) {
 			return h.Backups.Take(ctx, host, op, job.Plan.From)
@@ -186,7 +186,7 @@ const (
 // verify verifies a host, and looks again before it says that something is wrong. What is
 // odd and no fault comes back for a person to see to, such as a reverse proxy that still
 // looks for the old container.
-func (h *Host) verify(ctx context.Context, want verify.Want) (warned []string, found *plan.Facts, err error) {
+func (h *Host) verify(ctx context.Context, want verify.Expectation) (warned []string, found *plan.Facts, err error) {
 	for tries := 1; ; tries++ {
 		f, err := h.Look(ctx)
 		if err != nil {
@@ -201,7 +201,7 @@ func (h *Host) verify(ctx context.Context, want verify.Want) (warned []string, f
 }
 
 // Compare holds a look against what is wanted, the public address included.
-func (h *Host) Compare(ctx context.Context, f *plan.Facts, want verify.Want) []plan.Check {
+func (h *Host) Compare(ctx context.Context, f *plan.Facts, want verify.Expectation) []plan.Check {
 	checks := verify.Host(ctx, h.Client, f, want)
 	if h.Public != nil {
 		checks = append(checks, h.Public(ctx))

@@ -21,7 +21,7 @@ func (h *Host) Close(ctx context.Context, job Job) error {
 	if _, err := host.Hold(ctx); err != nil {
 		return err
 	}
-	e := &apply.Engine{Host: host, Watch: h.Client, Plan: job.Was, Journal: j, Desk: apply.Desk{Now: h.Clock.Now}}
+	e := &apply.Engine{Host: host, Watch: h.Client, Plan: job.Was, Journal: j, Workstation: apply.Workstation{Now: h.Clock.Now}}
 	err = e.Abandon(ctx)
 	_ = host.Release(ctx)
 	return err

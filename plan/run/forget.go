@@ -12,7 +12,7 @@ func (h *Host) Forget(agree func(journal.RunState) error) (journal.RunState, err
 		return journal.RunState{}, err
 	}
 	defer j.Close()
-	last := journal.Summarise(j.Records())
+	last := journal.LastRun(j.Records())
 	if !last.Interrupted() {
 		return last, h.nothing("liftalot status "+h.Name, "no run of this machine is unfinished there")
 	}
@@ -22,6 +22,6 @@ func (h *Host) Forget(agree func(journal.RunState) error) (journal.RunState, err
 	if err := h.sign(j, last.Run); err != nil {
 		return last, err
 	}
-	last.Outcome = journal.GivenUp
-	return last, j.Append(Record{Kind: journal.RunEnded, Run: last.Run, Outcome: journal.GivenUp, Time: h.Clock.Now().UTC()})
+	last.Outcome = journal.Forgotten
+	return last, j.Append(Record{Kind: journal.RunEnded, Run: last.Run, Outcome: journal.Forgotten, Time: h.Clock.Now().UTC()})
 }

@@ -35,10 +35,10 @@ func interrupted(runs []journal.RunState) (last journal.RunState, ok bool) {
 // then nobody wrote down, and what was begun on it later does not lead back there.
 func LastUpgrade(runs []journal.RunState) (last journal.RunState, ok bool) {
 	for _, r := range slices.Backward(runs) {
-		if r.Action != journal.Apply || r.Outcome == journal.Abandoned {
+		if r.Action != journal.Apply || r.Outcome == journal.Aborted {
 			continue
 		}
-		if ok && r.Outcome == journal.GivenUp && !Undone(runs, r.Run) {
+		if ok && r.Outcome == journal.Forgotten && !Undone(runs, r.Run) {
 			return last, true
 		}
 		if r.Outcome != journal.RolledBack && !Undone(runs, r.Run) {

@@ -127,7 +127,7 @@ const (
 // is not asked a second time: many wait behind it.
 func (h *Host) Look(ctx context.Context) (*plan.Facts, error) {
 	for tries := 1; ; tries++ {
-		f, err := probe.Look(ctx, h.Client, probe.Options{Host: h.Name, ComposeDir: h.ComposeDir, Places: plan.Places()})
+		f, err := probe.Look(ctx, h.Client, probe.Options{Host: h.Name, ComposeDir: h.ComposeDir, Places: plan.DiskPaths()})
 		if err == nil {
 			return f, nil
 		}

@@ -38,7 +38,7 @@ func (h *Host) LeftBehind(ctx context.Context, v plan.Variant, stopped bool) ([]
 // look untouched in the middle of one: a rollback begins with the client's files. Nil
 // says that there is none.
 func (h *Host) foreign(ctx context.Context, own []journal.RunState) (*plan.Check, error) {
-	c, err := apply.FindCopy(ctx, h.Client, h.Name)
+	c, err := apply.FindHandover(ctx, h.Client, h.Name)
 	var damaged *journal.DamagedError // as after another name in the inventory
 	var newer *journal.NewerError
 	if errors.As(err, &damaged) || errors.As(err, &newer) {
@@ -67,7 +67,7 @@ func (h *Host) foreign(ctx context.Context, own []journal.RunState) (*plan.Check
 // nothing by itself: the server may be another one by now, or settled by hand.
 func (h *Host) forgotten(own []journal.RunState, stopped bool) []plan.Check {
 	last, ok := LastUpgrade(own)
-	if !ok || last.Outcome != journal.GivenUp || Undone(own, last.Run) {
+	if !ok || last.Outcome != journal.Forgotten || Undone(own, last.Run) {
 		return nil
 	}
 	c := plan.Check{

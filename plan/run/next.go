@@ -33,7 +33,7 @@ func shortTime(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 U
 // Describe tells a run in a sentence and names the next command.
 func Describe(host string, r journal.RunState) (says, next string) {
 	at := r.Last.Time.UTC().Format(time.DateTime) + " UTC"
-	if r.Outcome == journal.GivenUp {
+	if r.Outcome == journal.Forgotten {
 		next = "liftalot check " + host
 		if r.Action == journal.Apply {
 			next += "; " + undoForgotten(host)
@@ -51,7 +51,7 @@ func Describe(host string, r journal.RunState) (says, next string) {
 		return fmt.Sprintf("upgraded at %s", at), "liftalot verify " + host
 	case journal.RolledBack:
 		return fmt.Sprintf("an upgrade failed at %s and was taken back", at), "liftalot plan " + host
-	case journal.Abandoned:
+	case journal.Aborted:
 		return fmt.Sprintf("an upgrade stopped at %s before it changed anything", at), "liftalot plan " + host
 	case journal.NeedsPerson:
 		return fmt.Sprintf("the %s failed at %s, and the new version may have changed the database", Kind(r.Action), at), "liftalot rollback " + host + ", which says whether --with-database is needed"
@@ -69,7 +69,7 @@ func describeRestore(host, at string, r journal.RunState) (says, next string) {
 		return fmt.Sprintf("its database was put back from a backup at %s", at), "liftalot verify " + host
 	case journal.RolledBack:
 		return fmt.Sprintf("a restore failed at %s and was taken back", at), "liftalot check " + host
-	case journal.Abandoned:
+	case journal.Aborted:
 		return fmt.Sprintf("a restore stopped at %s before it changed anything", at), "liftalot backups " + host
 	}
 	return fmt.Sprintf("the restore stopped at %s in step %q", at, r.Last.Step), Resume(host, r.Action)

@@ -36,15 +36,15 @@ func (h *Host) Plan(ctx context.Context) (*plan.Plan, error) {
 		return nil, lerr
 	}
 	if stop = slices.Concat(plan.Stopped(left), stop); len(stop) > 0 {
-		return nil, &plan.Refused{Host: h.Name, Checks: stop}
+		return nil, &plan.RefusedError{Host: h.Name, Checks: stop}
 	}
 	id, err := NewID(h.Clock.Now())
 	if err != nil {
 		return nil, err
 	}
-	p, edited, err := plan.Build(plan.Input{Facts: f, Settings: h.Settings, Release: rel, ID: id, Now: h.Clock.Now()})
+	p, edited, err := plan.Build(plan.BuildInput{Facts: f, Settings: h.Settings, Release: rel, ID: id, Now: h.Clock.Now()})
 	if err != nil {
-		if refused, ok := errors.AsType[*plan.Refused](err); ok {
+		if refused, ok := errors.AsType[*plan.RefusedError](err); ok {
 			h.Hints(refused.Checks)
 		}
 		return nil, err
@@ -59,12 +59,12 @@ func (h *Host) Plan(ctx context.Context) (*plan.Plan, error) {
 }
 
 // guard asks the host's own compose what it makes of the edited files.
-func (h *Host) guard(ctx context.Context, f *plan.Facts, p *plan.Plan, edited []plan.Edited) error {
+func (h *Host) guard(ctx context.Context, f *plan.Facts, p *plan.Plan, edited []plan.EditedFile) error {
 	files := map[string][]byte{}
 	for _, e := range edited {
 		files[e.Path] = e.Result.After
 	}
-	after, err := probe.Candidate(ctx, h.Client, h.Name, f.Project, files)
+	after, err := probe.RenderModel(ctx, h.Client, h.Name, f.Project, files)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (h *Host) guard(ctx context.Context, f *plan.Facts, p *plan.Plan, edited []
 		return err
 	}
 	if stop := plan.Stopped(plan.Occupied(f, after)); len(stop) > 0 {
-		return &plan.Refused{Host: h.Name, Checks: stop}
+		return &plan.RefusedError{Host: h.Name, Checks: stop}
 	}
 	if words != "" {
 		p.Model = []string{words}

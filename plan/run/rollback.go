@@ -91,7 +91,7 @@ func (h *Host) planRollback(ctx context.Context, runs []journal.RunState, upgrad
 		}
 		p.Warnings = append(p.Warnings, h.rollbackLoss(ctx, facts, was, upgrade, step)...)
 	}
-	if upgrade.Outcome == journal.GivenUp {
+	if upgrade.Outcome == journal.Forgotten {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("the upgrade that it takes back was given up at %s: go on only if this is still the same server, and nobody has settled by hand what was left", shortTime(upgrade.Ended)))
 	}
 	return p, nil
@@ -140,7 +140,7 @@ func (h *Host) oldImage(ctx context.Context, p *plan.Plan, begun journal.RunStat
 			continue
 		}
 		err := apply.OldImage(ctx, h.Client, back)
-		if gone, ok := errors.AsType[*plan.ImageGone](err); ok {
+		if gone, ok := errors.AsType[*plan.ImageGoneError](err); ok {
 			gone.Begun, gone.Copy = begun.Run != "", h.Backups.ImageFile(gone.Image)
 		}
 		return err

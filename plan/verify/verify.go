@@ -2,8 +2,8 @@
 //
 // [Host] answers the runbook's verification and more, as named checks over a
 // fresh look and one read-only script. It changes nothing. What it expects is in
-// a [Want], made from the plan that was carried out ([Upgraded]) or taken back
-// ([RolledBack]), or [Anything] on a host this machine knows no run of. [Ended] is what a
+// a [Expectation], made from the plan that was carried out ([Upgraded]) or taken back
+// ([RolledBack]), or [ExpectUnknown] on a host this machine knows no run of. [Ended] is what a
 // run itself holds the host against at its end.
 //
 // What should run now is not only what the last run left. A later release is what the
@@ -29,8 +29,8 @@ type Runner interface {
 	Run(ctx context.Context, cmd remote.Command) (remote.Result, error)
 }
 
-// Want is what a host should look like.
-type Want struct {
+// Expectation is what a host should look like.
+type Expectation struct {
 	Version   string               // "" accepts any
 	Image     string               // by digest, "" accepts any
 	ImageID   string               // of a server that was rolled back
@@ -47,8 +47,8 @@ type Want struct {
 }
 
 // Upgraded is what a host looks like after its plan was carried out.
-func Upgraded(p *plan.Plan) Want {
-	return Want{Version: p.To, Image: p.Release.Server.ByDigest(), Base: p.To, Updater: true, Untouched: marks(p), Dependents: dependents(p)}
+func Upgraded(p *plan.Plan) Expectation {
+	return Expectation{Version: p.To, Image: p.Release.Server.ByDigest(), Base: p.To, Updater: true, Untouched: marks(p), Dependents: dependents(p)}
 }
 
 // dependents are the containers that a plan makes anew together with the server's.
@@ -61,8 +61,8 @@ func dependents(p *plan.Plan) (names []string) {
 }
 
 // RolledBack is what a host looks like after the plan was taken back again.
-func RolledBack(p *plan.Plan) Want {
-	w := Want{Base: p.From, Untouched: marks(p), Files: p.Rests.Files, NoUpdater: true, Dependents: dependents(p)}
+func RolledBack(p *plan.Plan) Expectation {
+	w := Expectation{Base: p.From, Untouched: marks(p), Files: p.Rests.Files, NoUpdater: true, Dependents: dependents(p)}
 	for _, c := range p.Rests.Containers {
 		switch c.Service {
 		case p.Project.Service:
@@ -78,7 +78,7 @@ func RolledBack(p *plan.Plan) Want {
 // Ended is what a host looks like right after a run of p, which carried out or took back
 // was. Nobody else has touched its other containers since the run was planned, unless it
 // was interrupted and is gone on with.
-func Ended(p, was *plan.Plan, resumed bool) Want {
+func Ended(p, was *plan.Plan, resumed bool) Expectation {
 	w := Upgraded(was)
 	if p.Kind != plan.Upgrade {
 		w = RolledBack(was) // after a restore too, all is as it was seen
@@ -88,14 +88,14 @@ func Ended(p, was *plan.Plan, resumed bool) Want {
 	return w
 }
 
-// Anything is what can be asked of a host without knowing its history.
-func Anything(f *plan.Facts) Want {
+// ExpectUnknown is what can be asked of a host without knowing its history.
+func ExpectUnknown(f *plan.Facts) Expectation {
 	_, has := f.Container(plan.UpdaterService)
-	return Want{Updater: has}
+	return Expectation{Updater: has}
 }
 
 // Host verifies a host by a fresh look and by asking inside its containers.
-func Host(ctx context.Context, host Runner, f *plan.Facts, w Want) []plan.Check {
+func Host(ctx context.Context, host Runner, f *plan.Facts, w Expectation) []plan.Check {
 	v := &verifier{ctx: ctx, host: host, f: f, w: w}
 	v.server()
 	v.image()
@@ -121,7 +121,7 @@ type verifier struct {
 	ctx  context.Context
 	host Runner
 	f    *plan.Facts
-	w    Want
+	w    Expectation
 	out  []plan.Check
 }
 

@@ -115,7 +115,7 @@ func Wait(ctx context.Context, r Runner, dir string, every time.Duration, onLog 
 				continue
 			}
 		}
-		if err := remote.Pause(ctx, pause); err != nil {
+		if err := remote.Sleep(ctx, pause); err != nil {
 			return Status{}, unseen(dir, err)
 		}
 	}

@@ -77,7 +77,7 @@ func (h *Host) Hold(ctx context.Context) (*Lock, error) {
 			}
 			continue
 		}
-		if err := remote.Pause(ctx, cmp.Or(h.Wait, 2*time.Second)); err != nil {
+		if err := remote.Sleep(ctx, cmp.Or(h.Wait, 2*time.Second)); err != nil {
 			return nil, err
 		}
 	}

@@ -47,7 +47,7 @@ func bare(ctx context.Context, args []string) error {
 	for i, line := range lines {
 		words := strings.Fields(line)
 		wait.Go(func() {
-			_ = remote.Pause(ctx, rand.N(time.Duration(len(lines))*dialEvery))
+			_ = remote.Sleep(ctx, rand.N(time.Duration(len(lines))*dialEvery))
 			answer, err := bareAnswer(net.JoinHostPort(words[1], words[2]), config)
 			out.write(answer)
 			errs[i] = err

@@ -46,7 +46,7 @@ func client(ctx context.Context, args []string) error {
 		return err
 	}
 	clients, err := clientsOf(*list, remote.Config{
-		User: *user, Identities: []string{*key}, IdentitiesOnly: true, KnownHosts: []string{*known}, Known: new(remote.KnownFiles), Keys: new(remote.KeyFiles),
+		User: *user, Identities: []string{*key}, IdentitiesOnly: true, KnownHosts: []string{*known}, Known: new(remote.KnownHostsCache), Keys: new(remote.PrivateKeyCache),
 	})
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func each(ctx context.Context, clients []*remote.Client, spread bool, do func(*r
 	for i, c := range clients {
 		wait.Go(func() {
 			if spread && len(clients) > 1 {
-				_ = remote.Pause(ctx, rand.N(time.Duration(len(clients))*dialEvery))
+				_ = remote.Sleep(ctx, rand.N(time.Duration(len(clients))*dialEvery))
 			}
 			errs[i] = do(c)
 		})

@@ -177,7 +177,7 @@ func (l *line) carry(ctx context.Context, to io.Writer, from io.Reader) {
 		}
 	})
 	for p := range way {
-		_ = remote.Pause(ctx, time.Until(p.due))
+		_ = remote.Sleep(ctx, time.Until(p.due))
 		_, _ = to.Write(p.data) // what is lost, TCP sends again
 	}
 }

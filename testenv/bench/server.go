@@ -145,7 +145,7 @@ func (s *server) start(ctx context.Context, l *line, binary string) error {
 		if err == nil {
 			return c.Close()
 		}
-		if remote.Pause(ctx, 20*time.Millisecond) != nil {
+		if remote.Sleep(ctx, 20*time.Millisecond) != nil {
 			return fmt.Errorf("sshd does not answer: %w", err)
 		}
 	}

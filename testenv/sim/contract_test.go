@@ -29,7 +29,7 @@ func TestContract(t *testing.T) {
 			s, _ := serverOf(t, layout, engine.App{})
 			c := remote.NewClient(lend(t, s.Host, accounts()...).config(s.Host, "root", remote.Sudo{}))
 			t.Cleanup(func() { c.Close() })
-			f, err := probe.Look(t.Context(), c, probe.Options{Host: pilot.HostName, Places: plan.Places()})
+			f, err := probe.Look(t.Context(), c, probe.Options{Host: pilot.HostName, Places: plan.DiskPaths()})
 			must(t, err)
 			here, err := json.Marshal(f)
 			must(t, err)

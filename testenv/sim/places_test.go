@@ -21,7 +21,7 @@ func TestAPluginThatTheEngineRefuses(t *testing.T) {
 		if old {
 			s.Machine.Do(func() { s.Engine.OldClient = "1.43" })
 		}
-		f, err := probe.Look(t.Context(), c, probe.Options{Host: pilot.HostName, Places: plan.Places()})
+		f, err := probe.Look(t.Context(), c, probe.Options{Host: pilot.HostName, Places: plan.DiskPaths()})
 		must(t, err)
 		said := ""
 		for _, k := range plan.Stopped(plan.Checks(f, plan.Settings{}, nil)) {

@@ -115,11 +115,11 @@ func edited(t *testing.T, s *sim.Server) []byte {
 	t.Helper()
 	c := remote.NewClient(lend(t, s.Host, accounts()...).config(s.Host, "root", remote.Sudo{}))
 	defer c.Close()
-	f, err := probe.Look(t.Context(), c, probe.Options{Host: pilot.HostName, Places: plan.Places()})
+	f, err := probe.Look(t.Context(), c, probe.Options{Host: pilot.HostName, Places: plan.DiskPaths()})
 	must(t, err)
 	release, err := pilot.Release()
 	must(t, err)
-	_, edited, err := plan.Build(plan.Input{Facts: f, Settings: pilot.Settings(), Release: release, ID: "run", Now: time.Now()})
+	_, edited, err := plan.Build(plan.BuildInput{Facts: f, Settings: pilot.Settings(), Release: release, ID: "run", Now: time.Now()})
 	must(t, err)
 	if len(edited) != 1 {
 		t.Fatalf("%d files are edited", len(edited))

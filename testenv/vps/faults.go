@@ -23,7 +23,7 @@ func (h *Host) Pause(ctx context.Context) error {
 		if err == nil || tries == maxPauses || !strings.Contains(err.Error(), "unable to freeze") {
 			return err
 		}
-		if err := remote.Pause(ctx, pauseAgain); err != nil {
+		if err := remote.Sleep(ctx, pauseAgain); err != nil {
 			return err
 		}
 	}

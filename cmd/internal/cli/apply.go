@@ -42,7 +42,7 @@ first: liftalot plan --retry-failed.`,
 	return a.addSelection(cmd, plan.Upgrade)
 }
 
-func (s *session) apply(ctx context.Context, how careful) error {
+func (s *session) apply(ctx context.Context, how rolloutOptions) error {
 	jobs := make([]run.Job, len(s.hosts))
 	errs := make([]error, len(s.hosts))
 	for i, h := range s.hosts {
@@ -54,7 +54,7 @@ func (s *session) apply(ctx context.Context, how careful) error {
 }
 
 // agree shows what would be done and asks for it, if there is anything.
-func (s *session) agree(ctx context.Context, jobs []run.Job, errs []error, verb string, how careful) error {
+func (s *session) agree(ctx context.Context, jobs []run.Job, errs []error, verb string, how rolloutOptions) error {
 	changes, what := 0, ""
 	for i, j := range jobs {
 		if errs[i] != nil || j.Nothing != "" {

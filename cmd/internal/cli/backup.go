@@ -162,7 +162,7 @@ func (t *target) take(ctx context.Context, o backupOptions, track *ui.Track) (*b
 		return nil, err
 	}
 	if facts.Database.Container == "" {
-		return nil, &plan.Refused{Host: t.host.Name, Checks: []plan.Check{{
+		return nil, &plan.RefusedError{Host: t.host.Name, Checks: []plan.Check{{
 			Name: "database", Level: plan.Stop, Detail: "it runs in no container of this project, so its dump cannot be taken from here",
 			Hint: "back it up where it runs",
 		}}}
@@ -287,7 +287,7 @@ func (t *target) mustStream(f *plan.Facts) bool {
 // notTaken says what became of a backup that was not finished: after a break
 // it can be gone on with, anything else leaves nothing behind.
 func (t *target) notTaken(ctx context.Context, host *lock.Host, p *backup.Pending, err error) error {
-	var unproven *backup.Unproven
+	var unproven *backup.UnprovenError
 	if errors.As(err, &unproven) {
 		tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
 		defer cancel()

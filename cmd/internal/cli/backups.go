@@ -36,8 +36,8 @@ machine's key.`,
 	return cmd
 }
 
-// listed is a backup in a list.
-type listed struct {
+// backupRow is a backup in a list.
+type backupRow struct {
 	Host      string    `json:"host"`
 	ID        string    `json:"id"`
 	Dir       string    `json:"dir"`
@@ -56,8 +56,8 @@ type listed struct {
 	Left  []backup.Left   `json:"left,omitempty"`  // what the project names and the backup is without
 }
 
-func (t *target) listed(e backup.Entry) listed {
-	l := listed{
+func (t *target) listed(e backup.Entry) backupRow {
+	l := backupRow{
 		Host: t.host.Name, ID: e.ID, Dir: e.Dir, Taken: e.Taken, Bytes: e.Size(), Version: e.Version, Migration: e.Migration,
 		Tables: e.Tables, Run: e.Run, Proof: "proven", Files: e.Uploads, Where: isHere, Left: e.Left,
 	}
@@ -68,7 +68,7 @@ func (t *target) listed(e backup.Entry) listed {
 }
 
 func (s *session) listBackups(ctx context.Context) error {
-	rows := make([][]listed, len(s.hosts))
+	rows := make([][]backupRow, len(s.hosts))
 	number := s.numbers()
 	errs := s.eachOf(ctx, s.hosts, s.lookingAtOnce(), func(ctx context.Context, t *target) error {
 		here, err := backup.List(t.backups())
@@ -85,9 +85,9 @@ func (s *session) usesBucket() bool {
 }
 
 // printBackups lists what there is, and passes on what went wrong meanwhile.
-func (s *session) printBackups(all []listed, failed error) error {
+func (s *session) printBackups(all []backupRow, failed error) error {
 	if s.flags.json {
-		doc := map[string]any{"format": 1, "backups": append([]listed{}, all...)}
+		doc := map[string]any{"format": 1, "backups": append([]backupRow{}, all...)}
 		if list := failures(failed); len(list) > 0 {
 			doc["errors"] = list
 		}
@@ -173,7 +173,7 @@ func (s *session) verifyBackups(ctx context.Context, inBucket bool) error {
 	if err != nil {
 		return err
 	}
-	var all []listed
+	var all []backupRow
 	errs := make([]error, len(s.hosts))
 	progress := s.progress()
 	for i, h := range s.hosts {
@@ -206,7 +206,7 @@ func (s *session) verifyBackups(ctx context.Context, inBucket bool) error {
 			}
 			l := t.listed(e)
 			if e.Err != nil {
-				errs[i] = errors.Join(errs[i], &backup.Unproven{Host: h.Name, What: e.ID, Err: e.Err})
+				errs[i] = errors.Join(errs[i], &backup.UnprovenError{Host: h.Name, What: e.ID, Err: e.Err})
 				track.End(ui.Failed, "")
 			} else {
 				l.Proof = "read again"
@@ -374,7 +374,7 @@ func (t *target) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	gone, freed, err := backup.Sweep(t.backups(), id)
+	gone, freed, err := backup.CollectGarbage(t.backups(), id)
 	if err != nil {
 		return &hostError{
 			host: t.host.Name, code: exitBackup, err: fmt.Errorf("%s: the backups that were to go are removed, and no uploaded file with them: %w", t.host.Name, err),

@@ -26,13 +26,13 @@ func (t *target) address(id string) string {
 }
 
 // copies are the host's backups in its bucket, until done is called.
-func (t *target) copies(own *age.X25519Identity, tell func(backup.Event)) (c *backup.Copies, done func()) {
+func (t *target) copies(own *age.X25519Identity, tell func(backup.Event)) (c *backup.RemoteStore, done func()) {
 	at := t.host.Backup.Bucket
 	b := &bucket.Bucket{
 		Place: bucket.Place{Endpoint: at.Endpoint, Region: at.Region, Name: at.Name, Prefix: at.Prefix, PathStyle: at.PathStyle},
 		Login: t.bucketLogin,
 	}
-	return &backup.Copies{Objects: b, Host: t.host.Name, Keys: backup.Keys{Identity: own, Others: t.host.Backup.Recipients}, Tell: tell}, b.Close
+	return &backup.RemoteStore{Objects: b, Host: t.host.Name, Keys: backup.Keys{Identity: own, Others: t.host.Backup.Recipients}, Tell: tell}, b.Close
 }
 
 // bucketLogin is who we are to the bucket: whom the inventory names, or else whom
@@ -91,7 +91,7 @@ func (s *session) knownIdentity(ctx context.Context) (*age.X25519Identity, error
 }
 
 // listCopies are the backups in the host's bucket, none without one.
-func (t *target) listCopies(ctx context.Context) ([]backup.Copy, error) {
+func (t *target) listCopies(ctx context.Context) ([]backup.RemoteBackup, error) {
 	if !t.hasBucket() {
 		return nil, nil
 	}
@@ -114,21 +114,21 @@ const (
 // notOurs is said of a copy that nobody vouches for.
 const notOurs = "it was not sent with this machine's key"
 
-func (t *target) listedCopy(m backup.Copy) listed {
+func (t *target) listedCopy(m backup.RemoteBackup) backupRow {
 	l := t.listed(m.Entry)
 	l.Where, l.Bucket = isInBucket, t.address(m.ID)
-	if m.Err == nil && !m.Vouched {
+	if m.Err == nil && !m.Authenticated {
 		l.Proof, l.Why = "foreign", notOurs
 	}
 	return l
 }
 
 // together lists a backup that is in both places once.
-func (t *target) together(here []backup.Entry, there []backup.Copy) []listed {
-	var all []listed
+func (t *target) together(here []backup.Entry, there []backup.RemoteBackup) []backupRow {
+	var all []backupRow
 	for _, e := range here {
 		l := t.listed(e)
-		if k := slices.IndexFunc(there, func(m backup.Copy) bool { return copied(e, m) }); k >= 0 {
+		if k := slices.IndexFunc(there, func(m backup.RemoteBackup) bool { return copied(e, m) }); k >= 0 {
 			l.Where, l.Bucket = isBoth, t.address(e.ID)
 			there = slices.Delete(slices.Clone(there), k, k+1)
 		}
@@ -137,13 +137,13 @@ func (t *target) together(here []backup.Entry, there []backup.Copy) []listed {
 	for _, m := range there {
 		all = append(all, t.listedCopy(m))
 	}
-	slices.SortStableFunc(all, func(a, b listed) int { return a.Taken.Compare(b.Taken) })
+	slices.SortStableFunc(all, func(a, b backupRow) int { return a.Taken.Compare(b.Taken) })
 	return all
 }
 
 // copied reports whether a copy is whole, ours, and of that backup.
-func copied(e backup.Entry, m backup.Copy) bool {
-	return m.ID == e.ID && m.Sum == e.Sum && m.Err == nil && m.Vouched
+func copied(e backup.Entry, m backup.RemoteBackup) bool {
+	return m.ID == e.ID && m.Sum == e.Sum && m.Err == nil && m.Authenticated
 }
 
 func (a *app) pushCommand() *cobra.Command {
@@ -223,12 +223,12 @@ func (t *target) push(ctx context.Context, track *ui.Track, due func(e backup.En
 	}
 	var newest time.Time
 	for _, m := range there {
-		if m.Err == nil && m.Vouched && m.Taken.After(newest) {
+		if m.Err == nil && m.Authenticated && m.Taken.After(newest) {
 			newest = m.Taken
 		}
 	}
 	for _, e := range here {
-		if e.Err != nil || !due(e, newest) || slices.ContainsFunc(there, func(m backup.Copy) bool { return copied(e, m) }) {
+		if e.Err != nil || !due(e, newest) || slices.ContainsFunc(there, func(m backup.RemoteBackup) bool { return copied(e, m) }) {
 			continue
 		}
 		began := t.env.Now()
@@ -280,7 +280,7 @@ func (t *target) pull(ctx context.Context, id string, tell func(backup.Event)) e
 }
 
 // verifyCopies proves what is in the host's bucket, all of it read again.
-func (t *target) verifyCopies(ctx context.Context, own *age.X25519Identity, track *ui.Track) (all []listed, err error) {
+func (t *target) verifyCopies(ctx context.Context, own *age.X25519Identity, track *ui.Track) (all []backupRow, err error) {
 	c, done := t.copies(own, onTrack(track))
 	defer done()
 	list, err := c.List(ctx)
@@ -302,7 +302,7 @@ func (t *target) verifyCopies(ctx context.Context, own *age.X25519Identity, trac
 			err = errors.Join(err, bad)
 			track.End(ui.Failed, "")
 		default:
-			if m.Vouched {
+			if m.Authenticated {
 				l.Proof = "read again"
 			}
 			track.End(ui.Done, "")
@@ -327,13 +327,13 @@ func (t *target) chooseCopies(ctx context.Context, policy backup.Policy) ([]back
 	entries := make([]backup.Entry, len(list))
 	for k, m := range list {
 		entries[k] = m.Entry
-		if m.Err == nil && !m.Vouched {
+		if m.Err == nil && !m.Authenticated {
 			entries[k].Err = errors.New(notOurs)
 		}
 	}
 	choices := policy.Choose(entries, needed)
 	for k, m := range list {
-		if m.Err == nil && !m.Vouched {
+		if m.Err == nil && !m.Authenticated {
 			choices[k].Reasons = []string{notOurs + ": look at it yourself"}
 		}
 	}

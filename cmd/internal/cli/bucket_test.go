@@ -79,7 +79,7 @@ func TestBackupsInABucket(t *testing.T) {
 	f.wants(f.does(exitInterrupted, "backup", "acme"), `^acme +20.* KiB `, "acme: what is new is on this machine, but not in the bucket", "hint: liftalot backups push acme sends it")
 	f.wants(f.does(exitUnreachable, "backups", "acme"), `^acme .* here +proven`, "does the endpoint of .* answer")
 	var away struct {
-		Backups []listed
+		Backups []backupRow
 		Errors  []hostFailure
 	}
 	f.documented(exitUnreachable, "backups", &away, "backups", "acme")
@@ -105,7 +105,7 @@ func TestBackupsInABucket(t *testing.T) {
 	// Another laptop, with the inventory and the key and nothing else.
 	state := filepath.Join(f.dir, ".liftalot")
 	must(t, os.Rename(filepath.Join(state, "hosts"), filepath.Join(f.dir, "lost")))
-	var list struct{ Backups []listed }
+	var list struct{ Backups []backupRow }
 	f.documented(exitDone, "backups", &list, "backups", "acme")
 	if len(list.Backups) != 2 || list.Backups[0].Where != isInBucket || list.Backups[0].Dir != "" || list.Backups[0].Tables == 0 {
 		t.Fatalf("%+v", list)

@@ -53,7 +53,7 @@ func (s *session) check(ctx context.Context) error {
 			return c, err
 		}
 		if stop := plan.Stopped(c.Checks); len(stop) > 0 {
-			return c, &plan.Refused{Host: t.host.Name, Checks: stop}
+			return c, &plan.RefusedError{Host: t.host.Name, Checks: stop}
 		}
 		return c, nil
 	})

@@ -42,15 +42,15 @@ func Process() Env {
 
 // app is one invocation before a command is chosen.
 type app struct {
-	env    Env
-	flags  flags
-	out    *ui.Console // what was asked for
-	err    *ui.Console // progress, warnings, errors
-	secret *ui.Redactor
-	stop   chan struct{} // closed by the first interrupt
-	events *eventLog     // nil: none was asked for
-	known  *lookups      // what the vendor has said
-	gentle atomic.Bool   // hosts are being changed: the first interrupt waits for a step
+	env              Env
+	flags            flags
+	out              *ui.Console // what was asked for
+	err              *ui.Console // progress, warnings, errors
+	secret           *ui.Redactor
+	stop             chan struct{} // closed by the first interrupt
+	events           *eventLog     // nil: none was asked for
+	known            *lookups      // what the vendor has said
+	drainOnInterrupt atomic.Bool   // hosts are being changed: the first interrupt waits for a step
 }
 
 func newApp(env Env) *app {
@@ -74,7 +74,7 @@ func (a *app) main(args []string) int {
 		root.SetOut(a.env.Stdout)
 	}
 	err := root.ExecuteContext(ctx)
-	if context.Cause(ctx) == errInterrupted && !a.gentle.Load() {
+	if context.Cause(ctx) == errInterrupted && !a.drainOnInterrupt.Load() {
 		// What the hosts say of it is only that they were left.
 		err = errInterrupted
 	}
@@ -105,7 +105,7 @@ func (a *app) signals() (context.Context, func()) {
 				return
 			case <-ch:
 			}
-			if n == 0 && a.gentle.Load() {
+			if n == 0 && a.drainOnInterrupt.Load() {
 				close(a.stop)
 				a.err.Printf("\ninterrupted: finishing the step under way; once more to leave now\n")
 				continue

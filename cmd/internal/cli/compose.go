@@ -59,12 +59,12 @@ model) is not looked at.`,
 // editedFile is what is printed with --json. What may be a secret is hidden in the
 // difference, and nothing else holds the file's own words.
 type editedFile struct {
-	Format    int                `json:"format"`
-	File      string             `json:"file"`
-	Changed   bool               `json:"changed"`
-	Diff      []compose.DiffLine `json:"diff"`
-	Conflicts []compose.Conflict `json:"conflicts,omitempty"`
-	Refusal   *compose.Refusal   `json:"refusal,omitempty"`
+	Format    int                   `json:"format"`
+	File      string                `json:"file"`
+	Changed   bool                  `json:"changed"`
+	Diff      []compose.DiffLine    `json:"diff"`
+	Conflicts []compose.Conflict    `json:"conflicts,omitempty"`
+	Refusal   *compose.RefusalError `json:"refusal,omitempty"`
 }
 
 func (a *app) composeEdit(name string, o composeEdit) error {
@@ -74,7 +74,7 @@ func (a *app) composeEdit(name string, o composeEdit) error {
 	}
 	out := editedFile{Format: 1, File: name}
 	res, err := plan.EditLocal(name, src, o.edit)
-	var refusal *compose.Refusal
+	var refusal *compose.RefusalError
 	switch {
 	case errors.As(err, &refusal):
 		out.Refusal = refusal

@@ -140,7 +140,7 @@ func TestThePagesNameRealCommands(t *testing.T) {
 			}
 		}
 		for _, m := range regexp.MustCompile(`allow: \[([a-z-]+)`).FindAllStringSubmatch(text, -1) {
-			if !slices.Contains(plan.Decisions(), m[1]) {
+			if !slices.Contains(plan.Overrides(), m[1]) {
 				t.Errorf("%s: there is no decision %q", page, m[1])
 			}
 		}

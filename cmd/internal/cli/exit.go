@@ -256,15 +256,15 @@ func stateClass(host string, err error) (int, string, bool) {
 }
 
 func planClass(host string, err error) (int, string, bool) {
-	var refused *plan.Refused
-	var refusal *compose.Refusal
+	var refused *plan.RefusedError
+	var refusal *compose.RefusalError
 	var candidate *probe.CandidateError
 	var guard *plan.GuardError
 	var stale *apply.StaleError
-	var unproven *backup.Unproven
+	var unproven *backup.UnprovenError
 	var key *backup.KeyError
-	var gone *plan.ImageGone
-	var moved *plan.DatabaseMoved
+	var gone *plan.ImageGoneError
+	var moved *plan.DatabaseMovedError
 	var later *plan.LaterRunsError
 	var bad *verify.Error
 	var none *nothingToDo
@@ -300,7 +300,7 @@ func planClass(host string, err error) (int, string, bool) {
 }
 
 // imageHint says how the image that a way back needs comes onto the host again.
-func imageHint(host string, e *plan.ImageGone) string {
+func imageHint(host string, e *plan.ImageGoneError) string {
 	how := `bring it back on the host, with "docker load" from a backup that was taken --with-image before the upgrade, or with "docker pull" by its digest`
 	switch {
 	case e.Copy != "":
@@ -386,7 +386,7 @@ func ofRun(host string, action journal.Action, res apply.Result, err error) (int
 		if errors.As(err, &migrated) {
 			return exitPerson, fmt.Sprintf("liftalot rollback %s --with-database", host)
 		}
-		var gone *plan.ImageGone
+		var gone *plan.ImageGoneError
 		if errors.As(err, &gone) {
 			return exitPerson, imageHint(host, gone)
 		}

@@ -75,7 +75,7 @@ func (s *session) eachOf(ctx context.Context, hosts []inventory.Host, atOnce int
 				return
 			}
 			if len(hosts) > 1 {
-				if errs[i] = remote.Pause(ctx, rand.N(spread)); errs[i] != nil {
+				if errs[i] = remote.Sleep(ctx, rand.N(spread)); errs[i] != nil {
 					return
 				}
 			}
@@ -228,7 +228,7 @@ func gather(hosts []inventory.Host, errs []error) error {
 }
 
 // words tells the operator who agrees how the batch will go.
-func (c careful) words(hosts int) string {
+func (c rolloutOptions) words(hosts int) string {
 	if hosts < 2 {
 		return ""
 	}

@@ -33,8 +33,8 @@ func (a *app) historyCommand() *cobra.Command {
 	}
 }
 
-// past is one run of one host in a list.
-type past struct {
+// runRow is one run of one host in a list.
+type runRow struct {
 	Host    string    `json:"host"`
 	Run     string    `json:"run"`
 	Kind    string    `json:"kind"` // upgrade, rollback or restore
@@ -53,7 +53,7 @@ type past struct {
 }
 
 func (s *session) history() error {
-	all := []past{}
+	all := []runRow{}
 	errs := make([]error, len(s.hosts))
 	for i, h := range s.hosts {
 		t := s.target(h)
@@ -61,7 +61,7 @@ func (s *session) history() error {
 		t.close()
 		all, errs[i] = append(all, runs...), err
 	}
-	slices.SortStableFunc(all, func(a, b past) int { return a.Begun.Compare(b.Begun) })
+	slices.SortStableFunc(all, func(a, b runRow) int { return a.Begun.Compare(b.Begun) })
 	failed := gather(s.hosts, errs)
 	if s.flags.json {
 		if err := s.out.JSON(map[string]any{"format": 1, "runs": all}); err != nil {
@@ -87,9 +87,9 @@ func (s *session) history() error {
 	return failed
 }
 
-// past lists a host's runs. A run whose plan is not here, as on a colleague's
+// runRow lists a host's runs. A run whose plan is not here, as on a colleague's
 // laptop, is listed with what the journal has.
-func (t *target) past() (list []past, err error) {
+func (t *target) past() (list []runRow, err error) {
 	c, err := journal.Load(t.folder(), t.host.Name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -98,7 +98,7 @@ func (t *target) past() (list []past, err error) {
 		return nil, err
 	}
 	for _, r := range journal.Runs(c.Records) {
-		one := past{Host: t.host.Name, Run: r.Run, Kind: run.Kind(r.Action), Outcome: report.Words(r.Outcome), Begun: r.Begun, Ended: r.Ended}
+		one := runRow{Host: t.host.Name, Run: r.Run, Kind: run.Kind(r.Action), Outcome: report.Words(r.Outcome), Begun: r.Begun, Ended: r.Ended}
 		var who []string
 		for _, by := range report.Who(r.Run, c.Records) {
 			who = append(who, by.User+"@"+by.Machine)

@@ -24,12 +24,12 @@ type hook struct {
 
 // hookEvent is the document a hook reads.
 type hookEvent struct {
-	Format int        `json:"format"`
-	Event  string     `json:"event"` // host-ended, batch-ended
-	Batch  string     `json:"batch"`
-	Host   *finished  `json:"host,omitempty"`  // of host-ended
-	Hosts  []finished `json:"hosts,omitempty"` // of batch-ended
-	Exit   int        `json:"exit"`            // of batch-ended: the batch's exit status
+	Format int          `json:"format"`
+	Event  string       `json:"event"` // host-ended, batch-ended
+	Batch  string       `json:"batch"`
+	Host   *hostResult  `json:"host,omitempty"`  // of host-ended
+	Hosts  []hostResult `json:"hosts,omitempty"` // of batch-ended
+	Exit   int          `json:"exit"`            // of batch-ended: the batch's exit status
 }
 
 // hookTime bounds one call. One that takes longer was the last: a batch does not

@@ -37,7 +37,7 @@ func (t *target) history() run.Folder { return run.Folder{Host: t.host.Name, Dir
 type clock struct{ now func() time.Time }
 
 func (c clock) Now() time.Time                                   { return c.now() }
-func (c clock) Sleep(ctx context.Context, d time.Duration) error { return remote.Pause(ctx, d) }
+func (c clock) Sleep(ctx context.Context, d time.Duration) error { return remote.Sleep(ctx, d) }
 
 // screen shows a run on its line, and logs it.
 type screen struct {
@@ -150,9 +150,9 @@ func (b localBackups) Send(ctx context.Context, host backup.Runner, op plan.Send
 	}
 	f, ok := m.File(backup.Dump)
 	if !ok || f.SHA256 != op.SHA256 || m.ID != op.Backup || m.Host != b.host.Name {
-		return &backup.Unproven{Host: b.host.Name, What: "the dump is not the one that was agreed on"}
+		return &backup.UnprovenError{Host: b.host.Name, What: "the dump is not the one that was agreed on"}
 	}
-	s := &backup.Sender{Host: host, Manifest: m, Dir: b.backupFolder(op.Backup), Identity: own, Tell: b.track.Bytes}
+	s := &backup.DumpUploader{Host: host, Manifest: m, Dir: b.backupFolder(op.Backup), Identity: own, Tell: b.track.Bytes}
 	return s.Send(ctx, f, op.Path, op.Copy)
 }
 

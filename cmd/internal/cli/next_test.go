@@ -156,7 +156,7 @@ func TestTheHookHearsNoSecret(t *testing.T) {
 	secrets.Add([]byte(registryPassword))
 	heard := filepath.Join(t.TempDir(), "heard")
 	h := &hook{argv: []string{"tee", heard}, redact: secrets.String}
-	must(t, h.call(hookEvent{Format: 1, Event: "host-ended", Host: &finished{Host: "web1", Error: "denied: " + registryPassword}}))
+	must(t, h.call(hookEvent{Format: 1, Event: "host-ended", Host: &hostResult{Host: "web1", Error: "denied: " + registryPassword}}))
 	got, err := os.ReadFile(heard)
 	must(t, err)
 	if !strings.Contains(string(got), "denied: ") || strings.Contains(string(got), registryPassword) {
@@ -226,11 +226,11 @@ func TestARunThatWasGivenUpDoesNotComeBack(t *testing.T) {
 		runs []journal.RunState
 		want string
 	}{
-		{[]journal.RunState{up("1", journal.Completed), up("2", journal.GivenUp)}, "2"},
-		{[]journal.RunState{up("1", journal.GivenUp), up("2", journal.Abandoned)}, "1"},
-		{[]journal.RunState{up("1", journal.GivenUp), up("2", journal.Completed), back("2")}, "2"},
-		{[]journal.RunState{up("0", journal.Completed), up("1", journal.GivenUp), up("2", journal.RolledBack)}, "2"},
-		{[]journal.RunState{up("0", journal.Completed), up("1", journal.GivenUp), back("1"), up("2", journal.RolledBack)}, "0"},
+		{[]journal.RunState{up("1", journal.Completed), up("2", journal.Forgotten)}, "2"},
+		{[]journal.RunState{up("1", journal.Forgotten), up("2", journal.Aborted)}, "1"},
+		{[]journal.RunState{up("1", journal.Forgotten), up("2", journal.Completed), back("2")}, "2"},
+		{[]journal.RunState{up("0", journal.Completed), up("1", journal.Forgotten), up("2", journal.RolledBack)}, "2"},
+		{[]journal.RunState{up("0", journal.Completed), up("1", journal.Forgotten), back("1"), up("2", journal.RolledBack)}, "0"},
 		{[]journal.RunState{up("1", journal.Completed), up("2", journal.Completed), back("2")}, "1"},
 	} {
 		if last, ok := run.LastUpgrade(c.runs); !ok || last.Run != c.want {

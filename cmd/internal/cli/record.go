@@ -160,21 +160,21 @@ func (r *batchRecord) begun(host, run string, wave int) error {
 	return r.write()
 }
 
-func (r *batchRecord) ended(done finished) error {
+func (r *batchRecord) ended(done hostResult) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.put(done)
 	return r.write()
 }
 
-func (r *batchRecord) put(done finished) {
+func (r *batchRecord) put(done hostResult) {
 	if h := r.find(done.Host); h != nil {
 		h.Wave, h.Run, h.Result, h.Exit, h.Why = done.Wave, done.Run, done.Result, done.Exit, done.Held
 	}
 }
 
 // close writes the end, with the results of hosts that never had a turn.
-func (r *batchRecord) close(all []finished, now time.Time) error {
+func (r *batchRecord) close(all []hostResult, now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, done := range all {

@@ -13,8 +13,8 @@ import (
 	"liftalot/remote"
 )
 
-// seenNow is what a fresh look adds to what is known of a host.
-type seenNow struct {
+// liveStatus is what a fresh look adds to what is known of a host.
+type liveStatus struct {
 	Version string       `json:"version"`
 	Variant plan.Variant `json:"variant"`
 	Updater string       `json:"updater"`           // state of its container; "none" without one
@@ -24,16 +24,16 @@ type seenNow struct {
 
 // refresh looks at the hosts and shows the fleet as a table.
 func (s *session) refresh(ctx context.Context) error {
-	all := collect(ctx, s, "look at the host", func(ctx context.Context, t *target) (*standing, error) {
+	all := collect(ctx, s, "look at the host", func(ctx context.Context, t *target) (*hostStatus, error) {
 		st, err := t.standing()
 		if err != nil {
 			return nil, err
 		}
-		st.Now, err = t.seeNow(ctx)
+		st.Now, err = t.lookNow(ctx)
 		return &st, err
 	})
 	if s.flags.json {
-		return present(s, "hosts", all, func(*standing) {})
+		return present(s, "hosts", all, func(*hostStatus) {})
 	}
 	table := &ui.Table{Columns: []ui.Column{
 		{Title: "HOST"}, {Title: "VERSION"}, {Title: "SERVER"}, {Title: "UPDATER"}, {Title: "LAST BACKUP"}, {Title: "PENDING"}, {Title: "STANDS", Min: 12},
@@ -58,7 +58,7 @@ func (s *session) refresh(ctx context.Context) error {
 	return gather(s.hosts, all.errs)
 }
 
-func (t *target) seeNow(ctx context.Context) (*seenNow, error) {
+func (t *target) lookNow(ctx context.Context) (*liveStatus, error) {
 	f, err := t.server(nil).Look(ctx)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (t *target) seeNow(ctx context.Context) (*seenNow, error) {
 	if err := t.addSeen(f); err != nil {
 		return nil, err
 	}
-	now := &seenNow{Updater: "none", Healthy: f.Health.OK()}
+	now := &liveStatus{Updater: "none", Healthy: f.Health.OK()}
 	now.Version, _ = plan.RunningVersion(f)
 	if c, ok := f.Container(plan.UpdaterService); ok {
 		now.Updater = c.State
@@ -120,7 +120,7 @@ func (s *session) watch(ctx context.Context, every time.Duration, show func(cont
 		if err := show(ctx); err != nil && ctx.Err() == nil {
 			s.explain(err) // and look again: a host that is away may come back
 		}
-		if err := remote.Pause(ctx, every); err != nil {
+		if err := remote.Sleep(ctx, every); err != nil {
 			if errors.Is(err, errInterrupted) {
 				return err
 			}

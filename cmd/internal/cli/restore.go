@@ -110,7 +110,7 @@ func (t *target) chosen(ctx context.Context, id string, tell func(backup.Event))
 		e.Err = e.Verify(e.Dir, own)
 	}
 	if e.Err != nil {
-		return *e, &backup.Unproven{Host: t.host.Name, What: e.ID, Err: e.Err}
+		return *e, &backup.UnprovenError{Host: t.host.Name, What: e.ID, Err: e.Err}
 	}
 	return *e, nil
 }
@@ -129,8 +129,8 @@ func (t *target) found(id string) (*backup.Entry, error) {
 	return nil, nil
 }
 
-// drilled is how a drill ended.
-type drilled struct {
+// drillResult is how a drill ended.
+type drillResult struct {
 	Host   string        `json:"host"`
 	Backup string        `json:"backup"`
 	Tables int           `json:"tables"`
@@ -139,16 +139,16 @@ type drilled struct {
 }
 
 func (s *session) drill(ctx context.Context, id string) error {
-	got := tracked(ctx, s, "prove the backup", func(ctx context.Context, t *target, track *ui.Track) (*drilled, error) {
+	got := tracked(ctx, s, "prove the backup", func(ctx context.Context, t *target, track *ui.Track) (*drillResult, error) {
 		return t.drill(ctx, id, track)
 	})
-	return present(s, "drills", got, func(d *drilled) {
+	return present(s, "drills", got, func(d *drillResult) {
 		s.out.Printf("%s  backup %s restores: %s with %d rows are those of the backup, in %s; nothing of the drill is left\n",
 			ui.Bold(d.Host), d.Backup, ui.Count(d.Tables, "table", "tables"), d.Rows, ui.Duration(d.Took))
 	})
 }
 
-func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drilled, error) {
+func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drillResult, error) {
 	began := t.env.Now()
 	e, err := t.chosen(ctx, id, onTrack(track))
 	if err != nil {
@@ -191,7 +191,7 @@ func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drille
 	if err != nil {
 		return nil, err
 	}
-	return &drilled{Host: t.host.Name, Backup: e.ID, Tables: tables, Rows: rows, Took: t.env.Now().Sub(began)}, nil
+	return &drillResult{Host: t.host.Name, Backup: e.ID, Tables: tables, Rows: rows, Took: t.env.Now().Sub(began)}, nil
 }
 
 // onTrack shows what happens to a backup.
@@ -212,5 +212,5 @@ func (s *session) restore(ctx context.Context, id string) error {
 		jobs[0], err = t.server(nil).NextRestore(ctx, id)
 		return err
 	})
-	return s.runAll(ctx, jobs, errs, string(plan.Restoration), careful{})
+	return s.runAll(ctx, jobs, errs, string(plan.Restoration), rolloutOptions{})
 }

@@ -13,8 +13,8 @@ import (
 	"liftalot/plan/run"
 )
 
-// filesBack is what became of the uploaded files of a host.
-type filesBack struct {
+// uploadRestoreResult is what became of the uploaded files of a host.
+type uploadRestoreResult struct {
 	Host    string        `json:"host"`
 	Backup  string        `json:"backup"`
 	Missing int           `json:"missing"` // they were put back
@@ -29,7 +29,7 @@ type filesBack struct {
 // restoreFiles puts uploaded files of a backup back: it shows what is lacking,
 // asks, and sends that, under both locks.
 func (s *session) restoreFiles(ctx context.Context, id string, overwrite bool) error {
-	got := look[filesBack]{errs: make([]error, 1)}
+	got := look[uploadRestoreResult]{errs: make([]error, 1)}
 	got.errs[0] = s.one(ctx, s.hosts[0], func(ctx context.Context, t *target) error {
 		done, err := t.restoreFiles(ctx, id, overwrite)
 		if done != nil {
@@ -37,13 +37,13 @@ func (s *session) restoreFiles(ctx context.Context, id string, overwrite bool) e
 		}
 		return err
 	})
-	return present(s, "files", got, func(f *filesBack) {
+	return present(s, "files", got, func(f *uploadRestoreResult) {
 		s.out.Printf("%s  %s put back, %s, in %s; %d on the server stay as they are\n",
 			ui.Bold(f.Host), ui.Count(f.Missing+f.Changed, "file", "files"), ui.Bytes(f.Bytes), ui.Duration(f.Took), f.Kept+f.Same)
 	})
 }
 
-func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*filesBack, error) {
+func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*uploadRestoreResult, error) {
 	began := t.env.Now()
 	e, err := t.chosen(ctx, id, nil)
 	if err != nil {
@@ -79,7 +79,7 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 	if err != nil {
 		return nil, err
 	}
-	p := &backup.PutBack{
+	p := &backup.UploadRestore{
 		Taker: taker, Manifest: e.Manifest, Dir: e.Dir, ID: run, Overwrite: overwrite, Database: facts.Database.Container, Server: server,
 	}
 	d, err := p.Compare(ctx)
@@ -88,7 +88,7 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 		return nil, err
 	}
 	track.End(ui.Done, "")
-	done := &filesBack{
+	done := &uploadRestoreResult{
 		Host: t.host.Name, Backup: e.ID, Missing: len(d.Missing), Changed: len(d.Changed), Kept: len(d.Kept), Same: d.Same, Lost: d.Lost, Bytes: d.Bytes(),
 	}
 	progress.Close() // or it would draw over the list
@@ -118,7 +118,7 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 func (t *target) keepsFiles(f *plan.Facts) (string, error) {
 	server, ok := f.Server()
 	if !ok || f.Database.Container == "" {
-		return "", &plan.Refused{Host: t.host.Name, Checks: []plan.Check{{
+		return "", &plan.RefusedError{Host: t.host.Name, Checks: []plan.Check{{
 			Name: "files", Level: plan.Stop, Detail: "its server, or its database, is no container of this project, so its files cannot be reached from here",
 			Hint: "copy the files where they lie",
 		}}}

@@ -20,7 +20,7 @@ func (t *target) resultFile(run string) string {
 }
 
 // keepResult writes the result.
-func (t *target) keepResult(done finished) error {
+func (t *target) keepResult(done hostResult) error {
 	data, err := json.MarshalIndent(done, "", " ")
 	if err != nil {
 		return fmt.Errorf("keep the result of run %s: %w", done.Run, err)
@@ -29,17 +29,17 @@ func (t *target) keepResult(done finished) error {
 }
 
 // result reads how a run ended. Nothing is known of one that was killed.
-func (t *target) result(run string) (finished, error) {
+func (t *target) result(run string) (hostResult, error) {
 	data, err := os.ReadFile(t.resultFile(run))
 	if errors.Is(err, fs.ErrNotExist) {
-		return finished{}, nil
+		return hostResult{}, nil
 	}
 	if err != nil {
-		return finished{}, fmt.Errorf("read the result of run %s: %w", run, err)
+		return hostResult{}, fmt.Errorf("read the result of run %s: %w", run, err)
 	}
-	var done finished
+	var done hostResult
 	if err := json.Unmarshal(data, &done); err != nil {
-		return finished{}, &journal.DamagedError{Path: t.resultFile(run), Reason: "it is not JSON; the journal beside it has what was done"}
+		return hostResult{}, &journal.DamagedError{Path: t.resultFile(run), Reason: "it is not JSON; the journal beside it has what was done"}
 	}
 	return done, nil
 }

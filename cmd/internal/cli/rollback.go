@@ -42,7 +42,7 @@ since, as from its admin panel, goes back only with --from-later.`,
 	return a.addSelection(cmd, plan.Upgrade, plan.Rollback)
 }
 
-func (s *session) rollback(ctx context.Context, how run.RollbackDecisions, dry bool, policy careful) error {
+func (s *session) rollback(ctx context.Context, how run.RollbackDecisions, dry bool, policy rolloutOptions) error {
 	jobs := make([]run.Job, len(s.hosts))
 	number := s.numbers()
 	errs := s.eachOf(ctx, s.hosts, s.lookingAtOnce(), func(ctx context.Context, t *target) (err error) {

@@ -41,17 +41,17 @@ func (r *rollout) addFlags(cmd *cobra.Command, canary bool) {
 
 const askBetween = "ask"
 
-// careful is a rollout that was understood.
-type careful struct {
+// rolloutOptions is a rollout that was understood.
+type rolloutOptions struct {
 	policy batch.Policy
 	pause  time.Duration
 	ask    bool // between waves
 	hook   *hook
 }
 
-func (r rollout) read(command string) (careful, error) {
-	c := careful{policy: batch.Policy{Canary: r.canary, StopAll: r.stopAll}}
-	wrong := func(flag string, err error) (careful, error) {
+func (r rollout) read(command string) (rolloutOptions, error) {
+	c := rolloutOptions{policy: batch.Policy{Canary: r.canary, StopAll: r.stopAll}}
+	wrong := func(flag string, err error) (rolloutOptions, error) {
 		return c, &usageError{fmt.Errorf("--%s: %w", flag, err), command}
 	}
 	var err error
@@ -88,22 +88,22 @@ const clientLabel = "client"
 // A batchRun is a batch under way.
 type batchRun struct {
 	*session
-	how    careful
+	how    rolloutOptions
 	jobs   map[string]run.Job
 	errs   map[string]error
 	hosts  map[string]inventory.Host
 	record *batchRecord
 
 	mu      sync.Mutex
-	results map[string]finished
+	results map[string]hostResult
 }
 
 // runAll asks once and carries the jobs out, wave by wave. A host for which there
 // is an error in place of a job keeps no other one waiting.
-func (s *session) runAll(ctx context.Context, jobs []run.Job, errs []error, verb string, how careful) error {
+func (s *session) runAll(ctx context.Context, jobs []run.Job, errs []error, verb string, how rolloutOptions) error {
 	b := &batchRun{
 		session: s, how: how, jobs: map[string]run.Job{}, errs: map[string]error{},
-		hosts: map[string]inventory.Host{}, results: map[string]finished{},
+		hosts: map[string]inventory.Host{}, results: map[string]hostResult{},
 	}
 	var members []batch.Host
 	for i, h := range s.hosts {
@@ -118,7 +118,7 @@ func (s *session) runAll(ctx context.Context, jobs []run.Job, errs []error, verb
 	if err := s.agree(ctx, jobs, errs, verb, how); err != nil {
 		return err
 	}
-	s.gentle.Store(true)
+	s.drainOnInterrupt.Store(true)
 	return b.run(ctx, verb, members)
 }
 
@@ -177,9 +177,9 @@ func (b *batchRun) settle(ctx context.Context) {
 		j := b.jobs[h.Name]
 		switch {
 		case err != nil:
-			b.results[h.Name] = finished{Host: h.Name, Outcome: apply.NotBegun}.failed(h.Name, err)
+			b.results[h.Name] = hostResult{Host: h.Name, Outcome: apply.NotBegun}.failed(h.Name, err)
 		case j.Nothing != "":
-			done := finished{Host: h.Name, Run: j.Plan.ID, Kind: j.Plan.Kind, From: j.Plan.From, To: j.Plan.To, Outcome: apply.Completed, Nothing: j.Nothing, Result: resultNothing}
+			done := hostResult{Host: h.Name, Run: j.Plan.ID, Kind: j.Plan.Kind, From: j.Plan.From, To: j.Plan.To, Outcome: apply.Completed, Nothing: j.Nothing, Result: resultNothing}
 			if j.Closes != "" {
 				t := b.target(h)
 				if err := t.server(nil).Close(ctx, j); err != nil {
@@ -206,7 +206,7 @@ func (b *batchRun) wave(ctx context.Context, progress *ui.Progress, number int, 
 			return nil
 		}
 		if err := b.record.begun(name, b.jobs[name].Plan.ID, number); err != nil {
-			b.ended(number, finished{Host: name, Outcome: apply.NotBegun}.failed(name, err), err)
+			b.ended(number, hostResult{Host: name, Outcome: apply.NotBegun}.failed(name, err), err)
 			return err
 		}
 		j := b.jobs[name]
@@ -231,7 +231,7 @@ func (b *batchRun) wave(ctx context.Context, progress *ui.Progress, number int, 
 
 // ended keeps how a host ended, in memory, on the disk and with whom it may
 // concern.
-func (b *batchRun) ended(number int, done finished, err error) {
+func (b *batchRun) ended(number int, done hostResult, err error) {
 	done.Wave = number
 	if done.Result == "" {
 		done.Result = done.verdict()
@@ -244,7 +244,7 @@ func (b *batchRun) ended(number int, done finished, err error) {
 	b.tell(hookEvent{Event: "host-ended", Batch: b.record.ID, Host: &done})
 }
 
-func (b *batchRun) keep(done finished, err error) {
+func (b *batchRun) keep(done hostResult, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.results[done.Host], b.errs[done.Host] = done, err
@@ -267,9 +267,9 @@ func (b *batchRun) hold(wave []batch.Host, why string) {
 	}
 }
 
-func (b *batchRun) heldBack(host, why string) finished {
+func (b *batchRun) heldBack(host, why string) hostResult {
 	p := b.jobs[host].Plan
-	return finished{Host: host, Run: p.ID, Kind: p.Kind, From: p.From, To: p.To, Outcome: apply.NotBegun, Result: resultHeld, Held: why}
+	return hostResult{Host: host, Run: p.ID, Kind: p.Kind, From: p.From, To: p.To, Outcome: apply.NotBegun, Result: resultHeld, Held: why}
 }
 
 // interrupted says why nothing more may begin.
@@ -327,8 +327,8 @@ func (b *batchRun) close() error {
 }
 
 // all are the results, in the order of the inventory.
-func (b *batchRun) all() []finished {
-	all := make([]finished, 0, len(b.session.hosts))
+func (b *batchRun) all() []hostResult {
+	all := make([]hostResult, 0, len(b.session.hosts))
 	for _, h := range b.session.hosts {
 		all = append(all, b.results[h.Name])
 	}

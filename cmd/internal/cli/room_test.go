@@ -6,7 +6,7 @@ import "testing"
 func TestNoDrillOnAFullDisk(t *testing.T) {
 	f := newSimFleet(t, simHost{name: "acme"})
 	f.does(exitDone, "backup", "acme")
-	var list struct{ Backups []listed }
+	var list struct{ Backups []backupRow }
 	f.documented(exitDone, "backups", &list, "backups", "acme")
 	s := f.servers["acme"]
 	s.Machine.Do(func() { s.Machine.FillDisk(true) })

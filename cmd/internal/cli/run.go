@@ -15,8 +15,8 @@ import (
 	"liftalot/plan/run"
 )
 
-// finished is a host after a run.
-type finished struct {
+// hostResult is a host after a run.
+type hostResult struct {
 	Host     string          `json:"host"`
 	Result   result          `json:"result"`
 	Wave     int             `json:"wave,omitempty"`      // counts from 1; the canaries are the first
@@ -43,10 +43,10 @@ type backupSummary struct {
 }
 
 // carryOut carries a job out on a host, with its live line, and keeps how it ended.
-func (t *target) carryOut(ctx context.Context, todo run.Job, track *ui.Track) (finished, error) {
+func (t *target) carryOut(ctx context.Context, todo run.Job, track *ui.Track) (hostResult, error) {
 	p := todo.Plan
 	began := t.env.Now()
-	done := finished{Host: t.host.Name, Run: p.ID, Kind: p.Kind, From: p.From, To: p.To, Outcome: apply.NotBegun}
+	done := hostResult{Host: t.host.Name, Run: p.ID, Kind: p.Kind, From: p.From, To: p.To, Outcome: apply.NotBegun}
 	res, err := t.server(track).CarryOut(ctx, todo)
 	if !res.Began {
 		return done, err

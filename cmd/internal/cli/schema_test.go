@@ -126,7 +126,7 @@ func TestDocumentsFitTheirSchemas(t *testing.T) {
 	if r := f.does(exitDone, "rollback", "good", "--dry-run", "--json"); fits(schema(t, "plan"), r.out) != nil {
 		t.Errorf("rollback --dry-run: %v\n%s", fits(schema(t, "plan"), r.out), r.out)
 	}
-	var kept struct{ Backups []listed }
+	var kept struct{ Backups []backupRow }
 	must(t, json.Unmarshal([]byte(f.does(exitDone, "backups", "good", "--json").out), &kept))
 	check("restore", "good", kept.Backups[0].ID, "--drill")
 	check("restore", "good", kept.Backups[0].ID, "--yes")

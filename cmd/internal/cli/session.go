@@ -25,8 +25,8 @@ type session struct {
 	goesOn  *batchRecord // with --retry-failed and --pending
 	state   string       // folder
 	asker   *ui.Asker
-	trusted remote.KnownFiles // what the hosts are held against
-	sshKeys remote.KeyFiles   // what they let us in with
+	trusted remote.KnownHostsCache // what the hosts are held against
+	sshKeys remote.PrivateKeyCache // what they let us in with
 
 	mu     sync.Mutex
 	typed  map[string]inventory.Secret // what a person typed, by what it was asked for
@@ -41,7 +41,7 @@ type session struct {
 
 // open reads the inventory and picks the hosts.
 func (a *app) open(patterns []string) (*session, error) {
-	inv, err := inventory.Load(a.flags.inventory, inventory.WithDecisions(plan.Decisions()...))
+	inv, err := inventory.Load(a.flags.inventory, inventory.WithDecisions(plan.Overrides()...))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &nothingToDo{
 			what: fmt.Sprintf("there is no inventory %s", a.flags.inventory),

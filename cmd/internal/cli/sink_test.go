@@ -148,20 +148,20 @@ func TestNothingForeignReachesTheTerminal(t *testing.T) {
 func say(t *testing.T, s *session, attack string) {
 	t.Helper()
 	p := poisoned[plan.Plan](attack)
-	f := poisoned[finished](attack)
+	f := poisoned[hostResult](attack)
 	f.Nothing, f.Outcome = "", apply.Completed
 	s.printPlan(&p)
 	s.printChecks(new(poisoned[checked](attack)))
 	s.printEdited(attack, &compose.Result{Before: []byte("a: b\n"), After: []byte("a: " + attack + "\n"), Conflicts: []compose.Conflict{poisoned[compose.Conflict](attack)}})
 	for _, result := range []result{resultDone, resultHeld, result(attack)} {
 		f.Result = result
-		if err := s.summary(attack, []finished{f, poisoned[finished](attack)}); err != nil {
+		if err := s.summary(attack, []hostResult{f, poisoned[hostResult](attack)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	says, next := run.Describe(attack, poisoned[journal.RunState](attack))
 	s.out.Printf("%s %s\n", says, next)
-	for _, v := range []any{p, f, poisoned[checked](attack), poisoned[standing](attack), poisoned[editedFile](attack)} {
+	for _, v := range []any{p, f, poisoned[checked](attack), poisoned[hostStatus](attack), poisoned[editedFile](attack)} {
 		if err := s.out.JSON(v); err != nil {
 			t.Fatal(err)
 		}
@@ -214,8 +214,8 @@ func hostileErrors(attack string) []error {
 		&apply.StaleError{Host: attack, Moved: []string{attack}},
 		&apply.SwapError{Result: attack},
 		&apply.RegistryError{Registry: attack, Err: errors.New(attack)},
-		&backup.Unproven{}, &plan.Refused{Host: attack, Checks: poisoned[[]plan.Check](attack)},
-		&compose.Refusal{}, &plan.GuardError{}, &verify.Error{Host: attack},
+		&backup.UnprovenError{}, &plan.RefusedError{Host: attack, Checks: poisoned[[]plan.Check](attack)},
+		&compose.RefusalError{}, &plan.GuardError{}, &verify.Error{Host: attack},
 		&release.TrustError{Subject: attack, Reason: attack}, &release.NotFoundError{Host: attack, What: attack},
 		&release.UnreachableError{Host: attack, Reason: attack}, &release.VersionError{Version: attack, Reason: attack},
 		inventory.Errors{{File: attack, Msg: attack}}, &inventory.PatternError{Pattern: attack},

@@ -53,19 +53,19 @@ table says what runs there and what the channel offers.`,
 	return cmd
 }
 
-// standing is what is known of a host without asking it.
-type standing struct {
+// hostStatus is what is known of a host without asking it.
+type hostStatus struct {
 	Host string `json:"host"`
 	Run  string `json:"run,omitempty"`
 	Says string `json:"says"`
 	Next string `json:"next,omitempty"`
 
-	Backup time.Time `json:"last_backup,omitzero"` // the newest that is here
-	Now    *seenNow  `json:"now,omitempty"`        // with --refresh
+	Backup time.Time   `json:"last_backup,omitzero"` // the newest that is here
+	Now    *liveStatus `json:"now,omitempty"`        // with --refresh
 }
 
 func (s *session) status() error {
-	all := []standing{}
+	all := []hostStatus{}
 	errs := make([]error, len(s.hosts))
 	for i, h := range s.hosts {
 		t := s.target(h)
@@ -91,9 +91,9 @@ func (s *session) status() error {
 	return gather(s.hosts, errs)
 }
 
-func (t *target) standing() (standing, error) {
+func (t *target) standing() (hostStatus, error) {
 	name := t.host.Name
-	st := standing{Host: name, Backup: t.lastBackup()}
+	st := hostStatus{Host: name, Backup: t.lastBackup()}
 	runs, err := t.history().Runs()
 	if err != nil {
 		return st, err

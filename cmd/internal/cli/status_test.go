@@ -39,7 +39,7 @@ func TestStatusAndHistory(t *testing.T) {
 	f.does(exitUsage, "status", "--watch", "--json")
 
 	r = f.does(exitDone, "history", "--json")
-	var doc struct{ Runs []past }
+	var doc struct{ Runs []runRow }
 	must(t, json.Unmarshal([]byte(r.out), &doc))
 	var kinds []string
 	for _, p := range doc.Runs {

@@ -11,7 +11,7 @@ import (
 )
 
 // failed is the host with what went wrong there.
-func (f finished) failed(host string, err error) finished {
+func (f hostResult) failed(host string, err error) hostResult {
 	var known *hostError
 	if errors.As(err, &known) {
 		f.Exit, f.Next = known.code, known.hint
@@ -25,7 +25,7 @@ func (f finished) failed(host string, err error) finished {
 
 // verdict says what a host's end means for the others of its kind: what could not
 // be tried says nothing about the change.
-func (f finished) verdict() result {
+func (f hostResult) verdict() result {
 	switch f.Exit {
 	case exitDone:
 		return resultDone
@@ -40,7 +40,7 @@ func (f finished) verdict() result {
 }
 
 // onScreen is a host's end in a line, while others still run.
-func (f finished) onScreen() (ui.Outcome, string) {
+func (f hostResult) onScreen() (ui.Outcome, string) {
 	if f.Error != "" {
 		return ui.Failed, string(f.Outcome)
 	}
@@ -53,7 +53,7 @@ func (f finished) onScreen() (ui.Outcome, string) {
 
 // summary says for every host how it ended, and what to do next where something
 // is to be done.
-func (s *session) summary(id string, all []finished) error {
+func (s *session) summary(id string, all []hostResult) error {
 	if s.flags.json {
 		return s.out.JSON(map[string]any{"format": 1, "batch": id, "hosts": all})
 	}
@@ -73,13 +73,13 @@ func (s *session) summary(id string, all []finished) error {
 
 // next says for each host what to type or to see to. Sentences that hold for
 // several are said once.
-func (s *session) next(all []finished) {
+func (s *session) next(all []hostResult) {
 	for _, r := range all {
 		if len(all) > 1 && r.Error != "" && r.Next != "" {
 			s.out.Printf("\n%s  next: %s\n", ui.Bold(r.Host), r.Next)
 		}
 	}
-	if held := slices.ContainsFunc(all, func(r finished) bool { return r.Result == resultHeld }); held {
+	if held := slices.ContainsFunc(all, func(r hostResult) bool { return r.Result == resultHeld }); held {
 		s.out.Printf("\nheld back: nothing was changed there. When the reason is settled: \"liftalot %s --pending\"\n", verbOf(verbIn(all)))
 	}
 	var follow []string
@@ -105,7 +105,7 @@ func (s *session) next(all []finished) {
 	}
 }
 
-func verbIn(all []finished) string {
+func verbIn(all []hostResult) string {
 	for _, r := range all {
 		if r.Kind != "" {
 			return string(r.Kind)
@@ -130,7 +130,7 @@ func nameSome(hosts []string) string {
 	return text
 }
 
-func resultText(r finished) ui.Text {
+func resultText(r hostResult) ui.Text {
 	switch {
 	case r.Result == resultHeld:
 		return ui.Warn("held back: " + r.Held)
@@ -150,7 +150,7 @@ func resultText(r finished) ui.Text {
 	return ui.Good("upgraded")
 }
 
-func versions(r finished) ui.Text {
+func versions(r hostResult) ui.Text {
 	if r.Outcome != apply.Completed {
 		return ui.Plain(r.From)
 	}

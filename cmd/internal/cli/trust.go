@@ -75,7 +75,7 @@ func parseFingerprint(text string) (string, error) {
 // knows yet, because the host is seen through them, and then its own. With
 // fingerprints it is they who agree, each to one machine.
 func (t *target) trust(ctx context.Context, given []string) error {
-	meet := &meeting{target: t, given: slices.Clone(given), byPerson: len(given) == 0}
+	meet := &trustDialog{target: t, given: slices.Clone(given), byPerson: len(given) == 0}
 	host := t.config()
 	for i, jump := range host.Jumps {
 		jump.Jumps = host.Jumps[:i]
@@ -101,8 +101,8 @@ func (t *target) trust(ctx context.Context, given []string) error {
 	return nil
 }
 
-// A meeting is the way to a host whose keys are to be remembered.
-type meeting struct {
+// A trustDialog is the way to a host whose keys are to be remembered.
+type trustDialog struct {
 	*target
 	given    []string // fingerprints that no machine has shown yet
 	byPerson bool     // none were given: a person is asked
@@ -110,7 +110,7 @@ type meeting struct {
 
 // passed uses up the fingerprints of a jump host that is known already: they vouch for
 // it, and not for what it says is behind it.
-func (m *meeting) passed(ctx context.Context, jump remote.Config) error {
+func (m *trustDialog) passed(ctx context.Context, jump remote.Config) error {
 	if len(m.given) == 0 {
 		return nil
 	}
@@ -120,7 +120,7 @@ func (m *meeting) passed(ctx context.Context, jump remote.Config) error {
 }
 
 // machine remembers the keys of one machine on the way, or of the host.
-func (m *meeting) machine(ctx context.Context, at remote.Config, question ui.Text) error {
+func (m *trustDialog) machine(ctx context.Context, at remote.Config, question ui.Text) error {
 	keys, err := remote.Scan(ctx, at)
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func (m *meeting) machine(ctx context.Context, at remote.Config, question ui.Tex
 
 // take picks the keys whose fingerprints were given. A fingerprint is used up by the
 // machine that shows it: a jump host must not pass for the host behind it.
-func (m *meeting) take(keys []remote.HostKey) (chosen []remote.HostKey) {
+func (m *trustDialog) take(keys []remote.HostKey) (chosen []remote.HostKey) {
 	for _, k := range keys {
 		if i := slices.Index(m.given, k.Fingerprint); i >= 0 {
 			m.given = slices.Delete(m.given, i, i+1)
@@ -166,7 +166,7 @@ func (m *meeting) take(keys []remote.HostKey) (chosen []remote.HostKey) {
 }
 
 // stranger is a machine that shows none of the keys that it may have.
-func (m *meeting) stranger(at remote.Config, shown remote.HostKey) error {
+func (m *trustDialog) stranger(at remote.Config, shown remote.HostKey) error {
 	err := &remote.HostKeyError{
 		Host: at.Name, Endpoint: cmp.Or(at.HostKeyAlias, net.JoinHostPort(at.Address, strconv.Itoa(at.Port))),
 		Kind: remote.HostKeyUnknown, Type: shown.Type, Got: shown.Fingerprint,

@@ -41,7 +41,7 @@ func TestNoErrorBesideCompleted(t *testing.T) {
 	f.run("apply", "--yes", "a")
 	f.servers["a"].SetFault(nil)
 	r := f.run("rollback", "--yes", "--json", "a")
-	var doc struct{ Hosts []finished }
+	var doc struct{ Hosts []hostResult }
 	must(t, json.Unmarshal([]byte(r.out), &doc))
 	if h := doc.Hosts[0]; (h.Error != "") == (h.Outcome == apply.Completed) {
 		t.Errorf("%+v", h)

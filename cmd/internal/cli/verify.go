@@ -70,8 +70,8 @@ func (t *target) verify(ctx context.Context, accept bool) (*checked, error) {
 }
 
 // wantNow is what should run on the host now, as far as this machine knows.
-func (t *target) wantNow(f *plan.Facts, was *plan.Plan, run journal.RunState, back bool) (verify.Want, error) {
-	want := verify.Anything(f)
+func (t *target) wantNow(f *plan.Facts, was *plan.Plan, run journal.RunState, back bool) (verify.Expectation, error) {
+	want := verify.ExpectUnknown(f)
 	switch {
 	case was != nil && back:
 		want = verify.RolledBack(was)
