@@ -70,7 +70,7 @@ func accounts() []machine.User {
 func TestConformance(t *testing.T) {
 	h, err := sim.New(sim.Options{Machine: machine.Options{Hostname: "sim", RealTime: true}})
 	must(t, err)
-	t.Cleanup(func() { h.Close() })
+	t.Cleanup(func() { must(t, h.Close()) })
 	l := lend(t, h, accounts()...)
 	password := func(context.Context) ([]byte, error) { return []byte(opsPassword), nil }
 	var dirs atomic.Int32

@@ -16,7 +16,7 @@ import (
 func TestFaults(t *testing.T) {
 	h, err := sim.New(sim.Options{Machine: machine.Options{Hostname: "sim"}})
 	must(t, err)
-	t.Cleanup(func() { h.Close() })
+	t.Cleanup(func() { must(t, h.Close()) })
 	l := lend(t, h, accounts()...)
 	for _, tt := range []struct {
 		point sim.Point
@@ -60,7 +60,7 @@ func TestFaults(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	h, err := sim.New(sim.Options{Machine: machine.Options{Hostname: "sim"}})
 	must(t, err)
-	t.Cleanup(func() { h.Close() })
+	t.Cleanup(func() { must(t, h.Close()) })
 	c := remote.NewClient(lend(t, h, accounts()...).config(h, "root", remote.Sudo{}))
 	t.Cleanup(func() { c.Close() })
 	must(t, c.WriteFile(t.Context(), "/srv/f", []byte("old"), remote.WriteOptions{UID: -1, GID: -1}))
@@ -79,7 +79,7 @@ func TestFullDisk(t *testing.T) {
 func TestCutWriteIsSwept(t *testing.T) {
 	h, err := sim.New(sim.Options{Machine: machine.Options{Hostname: "sim"}})
 	must(t, err)
-	t.Cleanup(func() { h.Close() })
+	t.Cleanup(func() { must(t, h.Close()) })
 	config := lend(t, h, accounts()...).config(h, "root", remote.Sudo{})
 	left := 0
 	for n, over := 1, false; !over; n++ {

@@ -21,7 +21,7 @@ import (
 func TestAHostThatDoesNotKnowTheLinkIsDead(t *testing.T) {
 	h, err := sim.New(sim.Options{Machine: machine.Options{Hostname: "sim"}})
 	must(t, err)
-	t.Cleanup(func() { h.Close() })
+	t.Cleanup(func() { must(t, h.Close()) })
 	l := lend(t, h, accounts()...)
 	operator := func(user string) (*lock.Host, *remote.Client) {
 		c := remote.NewClient(l.config(h, "root", remote.Sudo{}))

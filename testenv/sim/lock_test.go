@@ -16,7 +16,7 @@ import (
 func TestFencedInputArrivesWhole(t *testing.T) {
 	h, err := sim.New(sim.Options{Machine: machine.Options{Hostname: "sim"}})
 	must(t, err)
-	t.Cleanup(func() { h.Close() })
+	t.Cleanup(func() { must(t, h.Close()) })
 	c := remote.NewClient(lend(t, h, accounts()...).config(h, "root", remote.Sudo{}))
 	t.Cleanup(func() { c.Close() })
 	const file = "/run/liftalot/lock"

@@ -88,7 +88,7 @@ func TestLayouts(t *testing.T) {
 			same(t, l.Before, "docker-compose.yml", scenario.Layout.Compose)
 			s, err := sim.NewServerOf(l, sim.Options{Machine: machine.Options{Hostname: "web1"}}, engine.App{})
 			must(t, err)
-			t.Cleanup(func() { s.Close() })
+			t.Cleanup(func() { must(t, s.Close()) })
 			same(t, l.After, "docker-compose.yml", edited(t, s))
 			env, err := engine.Recorded(l.Before, "env")
 			must(t, err)

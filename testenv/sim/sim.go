@@ -15,10 +15,11 @@
 //
 // What it cannot say is how a real engine behaves where the model is silent;
 // for that there is testenv/vps. Programs and options that are not modelled
-// fail loudly.
+// fail, and so does [Host.Close] then, whatever the script made of it.
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -95,11 +96,13 @@ func (h *Host) settleLinks() {
 // held.
 func (h *Host) OnBoot(fn func()) { h.onBoot = append(h.onBoot, fn) }
 
-// Close ends the host and everything on it.
+// Close ends the host and everything on it. Its error is a [*machine.UnsimulatedError]
+// where a program was asked for something that is not modelled: a test that passes then
+// has proved less than it seems.
 func (h *Host) Close() error {
 	err := h.listener.Close()
 	h.Unplug(true)
 	h.Machine.Shutdown()
 	h.tasks.Wait()
-	return err
+	return errors.Join(err, h.Machine.Unsimulated())
 }

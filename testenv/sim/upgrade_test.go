@@ -24,7 +24,7 @@ func serverOf(t testing.TB, layout sim.Layout, next engine.App) (*sim.Server, *p
 	t.Helper()
 	s, err := sim.NewServerOf(layout, sim.Options{Machine: machine.Options{Hostname: "web1"}}, next)
 	must(t, err)
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { must(t, s.Close()) })
 	l := lend(t, s.Host, accounts()...)
 	release, err := pilot.Release()
 	must(t, err)

@@ -86,7 +86,7 @@ func (f *simFleet) boot(shell *dash.Parser, h simHost) {
 	}
 	s, err := sim.NewServerOf(layout, sim.Options{Machine: machine.Options{Hostname: h.name}, Shell: shell}, h.next)
 	must(f.t, err)
-	f.t.Cleanup(func() { s.Close() })
+	f.t.Cleanup(func() { must(f.t, s.Close()) })
 	s.Machine.AddUser(machine.User{Name: "root", Home: "/root", Keys: [][]byte{f.key}})
 	must(f.t, remote.Trust(filepath.Join(f.dir, ".liftalot", "known_hosts"), s.Addr, s.Port, s.HostKey))
 	f.servers[h.name] = s

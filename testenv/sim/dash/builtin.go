@@ -1,6 +1,7 @@
 package dash
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -74,11 +75,11 @@ func (s *shell) evalArgs(args []string) int {
 }
 
 func (s *shell) cd(args []string) int {
-	to := s.vars["HOME"].value
-	rest := slices.DeleteFunc(slices.Clone(args[1:]), func(a string) bool { return a == "--" })
-	if len(rest) > 0 {
-		to = rest[0]
+	args = slices.DeleteFunc(slices.Clone(args[1:]), func(a string) bool { return a == "--" })
+	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
+		return s.unsimulated("cd %q", args)
 	}
+	to := args[0]
 	n, err := s.p.Stat(to)
 	if err != nil || !n.IsDir() {
 		s.complain("1: cd: can't cd to %s", to)
@@ -116,8 +117,7 @@ func (s *shell) setOptions(args []string) int {
 			case 'C':
 				s.noclobber = on
 			default:
-				s.complain("1: set: Illegal option -%c", c)
-				return 2
+				return s.unsimulated("set -%c", c)
 			}
 		}
 	}
@@ -140,6 +140,9 @@ func (s *shell) shift(args []string) int {
 
 func (s *shell) unset(args []string) int {
 	for _, name := range args[1:] {
+		if strings.HasPrefix(name, "-") {
+			return s.unsimulated("unset %s", name)
+		}
 		delete(s.vars, name)
 		delete(s.p.Env, name)
 	}
@@ -148,6 +151,9 @@ func (s *shell) unset(args []string) int {
 
 func (s *shell) export(args []string) int {
 	for _, a := range args[1:] {
+		if strings.HasPrefix(a, "-") {
+			return s.unsimulated("export %s", a)
+		}
 		name, value, set := strings.Cut(a, "=")
 		if set {
 			s.set(name, value)
@@ -162,13 +168,11 @@ func (s *shell) export(args []string) int {
 
 func (s *shell) umask(args []string) int {
 	if len(args) == 1 {
-		_, _ = io.WriteString(s.p.Stdout(), "0"+strconv.FormatUint(uint64(s.p.Umask|0o1000), 8)[1:]+"\n")
-		return 0
+		return s.say(fmt.Sprintf("%04o\n", s.p.Umask))
 	}
-	n, err := strconv.ParseUint(args[1], 8, 32)
+	n, err := strconv.ParseUint(strings.Join(args[1:], " "), 8, 32)
 	if err != nil {
-		s.complain("1: umask: Illegal number: %s", args[1])
-		return 2
+		return s.unsimulated("%q", args)
 	}
 	s.p.Umask = uint32(n)
 	return 0
@@ -176,7 +180,7 @@ func (s *shell) umask(args []string) int {
 
 func (s *shell) trap(args []string) int {
 	if len(args) < 3 {
-		return 0
+		return s.unsimulated("%q", args)
 	}
 	action := args[1]
 	for _, name := range args[2:] {
@@ -213,6 +217,9 @@ func (s *shell) trap(args []string) int {
 // waitFor is wait: for one process of ours, or for all of them.
 func (s *shell) waitFor(args []string) int {
 	jobs := s.jobs
+	if len(args) > 2 {
+		return s.unsimulated("%q", args)
+	}
 	if len(args) > 1 {
 		pid, _ := strconv.Atoi(args[1])
 		i := slices.IndexFunc(s.jobs, func(p *machine.Proc) bool { return p.PID == pid })
@@ -263,18 +270,10 @@ func (s *shell) kill(args []string) int {
 	return status
 }
 
-// commandV is command -v NAME, and command NAME.
+// commandV is command -v NAME.
 func (s *shell) commandV(args []string) int {
 	if len(args) < 3 || args[1] != "-v" {
-		if len(args) > 1 {
-			if run, ok := builtin(args[1]); ok {
-				s.status = run(s, args[1:])
-				return s.status
-			}
-			s.external(args[1:], nil, false)
-			return s.status
-		}
-		return 0
+		return s.unsimulated("%q", args)
 	}
 	status := 127
 	for _, name := range args[2:] {
@@ -326,8 +325,10 @@ func (s *shell) read(args []string) int {
 	raw := false
 	args = args[1:]
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
-		raw = raw || args[0] == "-r"
-		args = args[1:]
+		if args[0] != "-r" {
+			return s.unsimulated("read %s", args[0])
+		}
+		raw, args = true, args[1:]
 	}
 	var line []byte
 	b := make([]byte, 1)

@@ -81,6 +81,9 @@ func (s *shell) function(body *syntax.Stmt, args []string) {
 func (s *shell) external(args []string, assigns []*syntax.Assign, over bool) {
 	file, ok := s.p.Find(args[0])
 	if !ok {
+		if s.p.OnHost() {
+			s.unsimulated("the command %s", args[0]) // a container may well lack it
+		}
 		s.complain("1: %s: not found", args[0])
 		s.status = 127
 		return

@@ -6,6 +6,9 @@
 // trial do with descriptors 8 and 9, with signals in traps, with $!, wait and
 // umask, is exactly what it leaves out.
 //
+// Built-in commands, options and operators that it does not know are noted with
+// [machine.Proc.Unsimulated].
+//
 // [Parser.Program] is the shell as a program of a machine. Subshells, pipelines
 // and commands in the background are processes of the machine; a command that
 // is not built in is looked up along PATH.
@@ -87,8 +90,7 @@ func (c *Parser) Program(p *machine.Proc, args []string) int {
 		}
 		script, name, args = string(data), args[0], args[1:]
 	default:
-		fmt.Fprintln(p.Stderr(), "sh: 0: only -c and a file are simulated")
-		return 2
+		return p.Unsimulated("sh", "%q", args)
 	}
 	file, err := c.parse(script)
 	return c.run(p, file, err, name, args)
@@ -233,6 +235,11 @@ func signalName(sig machine.Signal) string {
 
 func (s *shell) complain(format string, args ...any) {
 	fmt.Fprintf(s.p.Stderr(), "%s: %s\n", s.name, fmt.Sprintf(format, args...))
+}
+
+// unsimulated notes what this shell does not know.
+func (s *shell) unsimulated(format string, args ...any) int {
+	return s.p.Unsimulated("sh", format, args...)
 }
 
 // fork is a copy of the shell in a process of its own.

@@ -147,12 +147,8 @@ func (s *shell) command(cmd syntax.Command) {
 	case *syntax.FuncDecl:
 		s.funcs[c.Name.Value] = c.Body
 		s.status = 0
-	case *syntax.ArithmCmd, *syntax.DeclClause, *syntax.TestClause, *syntax.LetClause, *syntax.TimeClause, *syntax.CoprocClause:
-		s.complain("not in POSIX sh: %T", c)
-		s.status = 2
 	default:
-		s.complain("not simulated: %T", c)
-		s.status = 2
+		s.status = s.unsimulated("%T", c)
 	}
 }
 
@@ -278,12 +274,8 @@ func (s *shell) leave() bool {
 }
 
 func (s *shell) forClause(c *syntax.ForClause) {
-	iter, ok := c.Loop.(*syntax.WordIter)
-	if !ok {
-		s.complain("not in POSIX sh: this for loop")
-		s.status = 2
-		return
-	}
+	iter := c.Loop.(*syntax.WordIter) // POSIX has no other
+	var ok bool
 	items := append([]string(nil), s.params...)
 	if iter.InPos.IsValid() {
 		if items, ok = s.fields(iter.Items...); !ok {

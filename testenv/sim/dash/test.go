@@ -60,7 +60,7 @@ func (s *shell) judge(args []string) (ok, valid bool) {
 
 func isBinary(op string) bool {
 	switch op {
-	case "=", "!=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot":
+	case "=", "!=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge":
 		return true
 	}
 	return false
@@ -72,6 +72,10 @@ func (s *shell) compare(a, op, b string) (ok, valid bool) {
 		return a == b, true
 	case "!=":
 		return a != b, true
+	}
+	if !isBinary(op) {
+		s.unsimulated("the test operator %q", op)
+		return false, false
 	}
 	x, err1 := strconv.ParseInt(strings.TrimSpace(a), 10, 64)
 	y, err2 := strconv.ParseInt(strings.TrimSpace(b), 10, 64)
@@ -126,6 +130,7 @@ func (s *shell) unary(op, arg string) (ok, valid bool) {
 	case "-s":
 		return err == nil && n.Size() > 0, true
 	}
+	s.unsimulated("the test operator %q", op)
 	return false, false
 }
 
@@ -210,7 +215,7 @@ func (s *shell) printf(args []string) int {
 	args = args[2:]
 	var b strings.Builder
 	for {
-		used := format1(&b, format, &args)
+		used := s.format(&b, format, &args)
 		if len(args) == 0 || !used {
 			break
 		}
@@ -218,8 +223,8 @@ func (s *shell) printf(args []string) int {
 	return s.say(b.String())
 }
 
-// format1 writes the format once and says whether it took an argument.
-func format1(b *strings.Builder, format string, args *[]string) (used bool) {
+// format writes the format once and says whether it took an argument.
+func (s *shell) format(b *strings.Builder, format string, args *[]string) (used bool) {
 	for i := 0; i < len(format); i++ {
 		if format[i] != '%' {
 			b.WriteByte(format[i])
@@ -244,6 +249,9 @@ func format1(b *strings.Builder, format string, args *[]string) (used bool) {
 		if len(*args) > 0 {
 			arg, *args = (*args)[0], (*args)[1:]
 		}
+		if !strings.ContainsRune("sdcb", rune(verb)) || strings.Trim(spec, "-0123456789.") != "" {
+			s.unsimulated("printf format %q", format)
+		}
 		b.WriteString(pad(spec, verb, arg))
 	}
 	return used
@@ -255,12 +263,9 @@ func pad(spec string, verb byte, arg string) string {
 	zeros := strings.HasPrefix(widthText, "0")
 	width, _ := strconv.Atoi(strings.TrimLeft(widthText, "-+ #0"))
 	switch verb {
-	case 'd', 'i', 'u':
+	case 'd':
 		n, _ := strconv.ParseInt(arg, 0, 64)
 		arg = strconv.FormatInt(n, 10)
-	case 'o', 'x':
-		n, _ := strconv.ParseInt(arg, 0, 64)
-		arg = strconv.FormatInt(n, map[byte]int{'o': 8, 'x': 16}[verb])
 	case 'c':
 		arg = arg[:min(1, len(arg))]
 	case 'b':

@@ -31,6 +31,7 @@ func (e environ) Get(name string) expand.Variable {
 	case "PPID":
 		return text(strconv.Itoa(s.p.PPID))
 	case "-":
+		s.unsimulated("$-")
 		return text("")
 	case "!":
 		if s.background == 0 {

@@ -72,6 +72,7 @@ func (e *Engine) api(p *machine.Proc, method string, u *url.URL, body []byte) (c
 		}
 		return failure(404, "No such image: %s", parts[1])
 	}
+	p.Unsimulated("docker", "the request %s %s", method, u.Path)
 	return failure(501, "%s %s: %v", method, u.Path, errNotSimulated)
 }
 
@@ -115,6 +116,7 @@ func (e *Engine) onContainer(p *machine.Proc, x *Container, what, name string) (
 		e.remove(x)
 		return 204, ""
 	}
+	p.Unsimulated("docker", "the request %s about a container", what)
 	return failure(501, "%s: %v", what, errNotSimulated)
 }
 

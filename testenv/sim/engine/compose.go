@@ -132,7 +132,7 @@ func (c *call) compose() int {
 	x := &composition{call: c}
 	got, err := c.flags("", "p project-directory f env-file profile")
 	if err != nil {
-		return c.refuse(err.Error())
+		return c.fail(err)
 	}
 	x.project, x.dir, x.files = one(got["p"]), one(got["project-directory"]), got["f"]
 	verb := c.word()
@@ -147,7 +147,7 @@ func (c *call) compose() int {
 		return x.list()
 	}
 	if err := x.read(); err != nil {
-		return c.refuse(err.Error())
+		return c.fail(err)
 	}
 	switch verb {
 	case "config":
@@ -155,13 +155,13 @@ func (c *call) compose() int {
 	case "up":
 		return x.up()
 	}
-	return c.refuse("docker compose " + verb + ": " + errNotSimulated.Error())
+	return c.unsimulated("compose " + verb)
 }
 
 // list is "ls -q": the projects of which something runs.
 func (x *composition) list() int {
 	if got, err := x.flags("q", ""); err != nil || got["q"] == nil {
-		return x.refuse("docker compose ls: " + errNotSimulated.Error())
+		return x.unsimulated("compose ls")
 	}
 	var names []string
 	for _, c := range x.Containers {
@@ -203,7 +203,7 @@ func (x *composition) read() error {
 	sum := digest(file, env)
 	i := slices.IndexFunc(x.books, func(r recording) bool { return r.sum == sum })
 	if i < 0 {
-		return fmt.Errorf("what compose says of %s was never recorded (%s)", x.files[0], sum[:12])
+		return fmt.Errorf("what compose says of %s (%s), which was never recorded: %w", x.files[0], sum[:12], errNotSimulated)
 	}
 	x.book = x.books[i]
 	x.book.model = []byte(strings.NewReplacer(recorded...).Replace(string(x.book.model)))
@@ -229,7 +229,7 @@ func (x *composition) file(name string) ([]byte, error) {
 func (x *composition) config() int {
 	got, err := x.flags("", "format hash")
 	if err != nil {
-		return x.refuse(err.Error())
+		return x.fail(err)
 	}
 	fmt.Fprintln(x.p.Stderr(), `level=warning msg="The \"CLOUDFLARE_TUNNEL_TOKEN\" variable is not set. Defaulting to a blank string."`)
 	if which := one(got["hash"]); which != "" {
@@ -253,14 +253,14 @@ func (x *composition) config() int {
 func (x *composition) up() int {
 	got, err := x.flags("d no-build no-deps", "pull")
 	if err != nil {
-		return x.refuse(err.Error())
+		return x.fail(err)
 	}
 	if got["no-build"] == nil || one(got["pull"]) != "never" || len(x.args) == 0 {
-		return x.refuse("docker compose up without --no-build, --pull never or a service: " + errNotSimulated.Error())
+		return x.unsimulated("compose up without --no-build, --pull never or a service")
 	}
 	for _, name := range x.order(x.args, got["no-deps"] != nil) {
 		if err := x.converge(name); err != nil {
-			return x.refuse(err.Error())
+			return x.fail(err)
 		}
 	}
 	return 0

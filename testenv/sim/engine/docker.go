@@ -42,9 +42,23 @@ func (e *Engine) docker(p *machine.Proc, args []string) int {
 		"run": c.runContainer, "restart": c.restart, "rename": c.rename, "system dial-stdio": c.dialStdio,
 	}[verb]
 	if !ok {
-		return c.refuse(fmt.Sprintf("docker %s: %v", verb, errNotSimulated))
+		return c.unsimulated(verb)
 	}
 	return run()
+}
+
+// unsimulated refuses what is not known here, so that it is noticed.
+func (c *call) unsimulated(what string) int {
+	c.p.Unsimulated("docker", "%s", what)
+	return 1
+}
+
+// fail says what went wrong, and sees to it that what is not simulated is noticed.
+func (c *call) fail(err error) int {
+	if errors.Is(err, errNotSimulated) {
+		return c.unsimulated(err.Error())
+	}
+	return c.refuse(err.Error())
 }
 
 func (c *call) refuse(text string) int {
@@ -95,7 +109,7 @@ func one(values []string) string {
 
 func (c *call) print(format string, docs []any) int {
 	if err := render(c.p.Stdout(), format, docs); err != nil {
-		return c.refuse(err.Error())
+		return c.fail(err)
 	}
 	return 0
 }
@@ -103,7 +117,7 @@ func (c *call) print(format string, docs []any) int {
 func (c *call) version() int {
 	got, err := c.flags("", "format")
 	if err != nil || one(got["format"]) != "{{json .Server}}" {
-		return c.refuse("docker version: " + errNotSimulated.Error())
+		return c.unsimulated("version")
 	}
 	fmt.Fprintln(c.p.Stdout(), serverVersion)
 	return 0
@@ -112,7 +126,7 @@ func (c *call) version() int {
 func (c *call) info() int {
 	got, err := c.flags("", "format")
 	if err != nil {
-		return c.refuse(err.Error())
+		return c.fail(err)
 	}
 	return c.print(one(got["format"]), []any{struct {
 		DockerRootDir   string
@@ -172,7 +186,7 @@ func (c *call) ps() int {
 	c.args = short
 	got, err := c.flags("a q no-trunc", "filter format")
 	if err != nil {
-		return c.refuse(err.Error())
+		return c.fail(err)
 	}
 	all := slices.Clone(c.Containers)
 	slices.Reverse(all) // the newest first
@@ -184,7 +198,7 @@ func (c *call) ps() int {
 		}
 		ok, err := matching(by, x.Labels, x.Name)
 		if err != nil {
-			return c.refuse(err.Error())
+			return c.fail(err)
 		}
 		now := c.condition(x)
 		if !ok || (now.status == "exited" || now.status == "created") && got["a"] == nil {
@@ -211,7 +225,7 @@ func (c *call) ps() int {
 func (c *call) inspectAny() int {
 	got, err := c.flags("", "f format")
 	if err != nil {
-		return c.refuse(err.Error())
+		return c.fail(err)
 	}
 	return c.each(one(append(got["f"], got["format"]...)), func(ref string) (any, string) {
 		if x := c.Container(ref); x != nil {
@@ -227,7 +241,7 @@ func (c *call) inspectAny() int {
 func (c *call) inspectImages() int {
 	got, err := c.flags("", "f format")
 	if err != nil {
-		return c.refuse(err.Error())
+		return c.fail(err)
 	}
 	return c.each(one(append(got["f"], got["format"]...)), func(ref string) (any, string) {
 		if i := c.Image(ref); i != nil {
@@ -270,13 +284,13 @@ func (c *call) each(format string, look func(ref string) (any, string)) int {
 func (c *call) networkList() int {
 	got, err := c.flags("q", "filter")
 	if err != nil || got["q"] == nil {
-		return c.refuse("docker network ls: " + errNotSimulated.Error())
+		return c.unsimulated("network ls")
 	}
 	byName := slices.SortedFunc(slices.Values(c.Networks), func(a, b *Network) int { return cmp.Compare(a.Name, b.Name) })
 	for _, n := range byName {
 		ok, err := matching(got["filter"], n.Labels, n.Name)
 		if err != nil {
-			return c.refuse(err.Error())
+			return c.fail(err)
 		}
 		if ok {
 			fmt.Fprintln(c.p.Stdout(), n.ID[:12])
@@ -311,14 +325,14 @@ func (v volumeDoc) Label(name string) string { return v.labels[name] }
 func (c *call) volumeList() int {
 	got, err := c.flags("q", "filter format")
 	if err != nil || got["q"] == nil && got["format"] == nil {
-		return c.refuse("docker volume ls: " + errNotSimulated.Error())
+		return c.unsimulated("volume ls")
 	}
 	var docs []any
 	byName := slices.SortedFunc(slices.Values(c.Volumes), func(a, b *Volume) int { return cmp.Compare(a.Name, b.Name) })
 	for _, v := range byName {
 		ok, err := matching(got["filter"], v.Labels, v.Name)
 		if err != nil {
-			return c.refuse(err.Error())
+			return c.fail(err)
 		}
 		if ok && got["q"] != nil {
 			fmt.Fprintln(c.p.Stdout(), v.Name)
@@ -334,7 +348,7 @@ func (c *call) volumeList() int {
 
 func (c *call) tag() int {
 	if len(c.args) != 2 {
-		return c.refuse("docker tag: two names are wanted")
+		return c.unsimulated("tag without two names")
 	}
 	i := c.Image(c.args[0])
 	if i == nil {
@@ -353,7 +367,7 @@ func (c *call) tag() int {
 
 func (c *call) pull() int {
 	if _, err := c.flags("q", ""); err != nil || len(c.args) != 1 {
-		return c.refuse("docker pull: " + errNotSimulated.Error())
+		return c.unsimulated("pull")
 	}
 	ref := c.args[0]
 	have := c.Registry[ref]
@@ -374,22 +388,25 @@ func (c *call) pull() int {
 	return 0
 }
 
-// one container for a verb, with its options taken.
-func (c *call) target(plain, with string) (*Container, map[string][]string, int) {
+// target is the container for a verb, with its options taken, and so many more words at most.
+func (c *call) target(plain, with string, more int) (*Container, map[string][]string, int) {
 	got, err := c.flags(plain, with)
 	if err != nil {
-		return nil, nil, c.refuse(err.Error())
+		return nil, nil, c.fail(err)
 	}
 	name := c.word()
 	x := c.Container(name)
 	if x == nil {
 		return nil, nil, c.daemon("No such container: %s", name)
 	}
+	if len(c.args) > more {
+		return nil, nil, c.unsimulated("a command for several containers")
+	}
 	return x, got, 0
 }
 
 func (c *call) stop() int {
-	x, _, status := c.target("", "t")
+	x, _, status := c.target("", "t", 0)
 	if x == nil {
 		return status
 	}
@@ -402,7 +419,7 @@ func (c *call) stop() int {
 }
 
 func (c *call) start() int {
-	x, _, status := c.target("", "")
+	x, _, status := c.target("", "", 0)
 	if x == nil {
 		return status
 	}
@@ -417,7 +434,7 @@ func (c *call) start() int {
 }
 
 func (c *call) restart() int {
-	x, _, status := c.target("", "t")
+	x, _, status := c.target("", "t", 0)
 	if x == nil {
 		return status
 	}
@@ -431,7 +448,7 @@ func (c *call) restart() int {
 }
 
 func (c *call) rename() int {
-	x, _, status := c.target("", "")
+	x, _, status := c.target("", "", 1)
 	if x == nil {
 		return status
 	}
@@ -456,7 +473,7 @@ func (e *Engine) run(x *Container) error {
 }
 
 func (c *call) rm() int {
-	x, _, status := c.target("f", "")
+	x, _, status := c.target("f", "", 0)
 	if x == nil {
 		return status
 	}
@@ -466,7 +483,7 @@ func (c *call) rm() int {
 }
 
 func (c *call) logs() int {
-	x, _, status := c.target("", "tail")
+	x, _, status := c.target("", "tail", 0)
 	if x == nil {
 		return status
 	}

@@ -14,7 +14,7 @@ import (
 func (c *call) exec() int {
 	got, err := c.flags("i", "u")
 	if err != nil {
-		return c.refuse(err.Error())
+		return c.fail(err)
 	}
 	name := c.word()
 	x := c.Container(name)
@@ -29,7 +29,7 @@ func (c *call) exec() int {
 	uid := c.Image(x.ImageID).UID
 	if u := one(got["u"]); u != "" {
 		if uid, err = strconv.Atoi(u); err != nil {
-			return c.refuse(err.Error())
+			return c.fail(err)
 		}
 	}
 	args := c.args

@@ -54,8 +54,7 @@ func (e *Engine) curl(p *machine.Proc, args []string) int {
 		case strings.HasPrefix(a, "-") && strings.Trim(a, "-fsS") == "":
 			fail = fail || strings.Contains(a, "f")
 		case strings.HasPrefix(a, "-"):
-			fmt.Fprintf(p.Stderr(), "curl: option %s: not simulated\n", a)
-			return 2
+			return p.Unsimulated("curl", "option %s", a)
 		default:
 			target = a
 		}

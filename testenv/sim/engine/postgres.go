@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -111,13 +112,17 @@ func (d *Database) Migrate(to int64) error {
 	return nil
 }
 
-// options takes what pg programs are told: -x VALUE for letters in with.
-func options(args []string, with string) (map[string]string, []string) {
+// options takes what pg programs are told: -x VALUE for letters in with, and of the others
+// those in plain.
+func options(p *machine.Proc, args []string, with, plain string) (map[string]string, []string) {
 	got := map[string]string{}
 	var rest []string
 	for i := 1; i < len(args); i++ {
 		a := args[i]
 		name, value, joined := strings.Cut(a, "=")
+		if strings.HasPrefix(a, "-") && !strings.Contains(with, a[1:]) && !slices.Contains(strings.Fields(plain), name) {
+			p.Unsimulated(args[0], "option %s", a)
+		}
 		switch {
 		case len(a) == 2 && a[0] == '-' && strings.Contains(with, a[1:]) && i+1 < len(args):
 			i++
@@ -134,7 +139,7 @@ func options(args []string, with string) (map[string]string, []string) {
 }
 
 func (e *Engine) pgDump(p *machine.Proc, args []string) int {
-	got, rest := options(args, "U")
+	got, rest := options(p, args, "U", "-Fc --lock-wait-timeout --version --compress")
 	if got["--version"] != "" {
 		fmt.Fprintln(p.Stdout(), "pg_dump (PostgreSQL) 15.18 (simulated)")
 		return 0
@@ -161,7 +166,7 @@ func (e *Engine) pgDump(p *machine.Proc, args []string) int {
 }
 
 func (e *Engine) pgRestore(p *machine.Proc, args []string) int {
-	got, _ := options(args, "Udft")
+	got, _ := options(p, args, "Udft", "-l --data-only --exit-on-error --single-transaction")
 	data, err := io.ReadAll(p.Stdin())
 	var db *Database
 	if err == nil {
@@ -206,7 +211,7 @@ func pgBool(b bool) string {
 
 // psql answers the statements that the tool makes, and no other.
 func (e *Engine) psql(p *machine.Proc, args []string) int {
-	got, _ := options(args, "UdchFv")
+	got, _ := options(p, args, "UdchFv", "-X -q -A -t -w")
 	cluster := e.cluster(e.inside(p))
 	name := got["-d"]
 	switch {
@@ -233,6 +238,9 @@ func (e *Engine) psql(p *machine.Proc, args []string) int {
 		text = string(said)
 	}
 	rows, err := cluster.script(cluster.Databases[name], text, psqlVariables(args))
+	if errors.Is(err, errNotSimulated) {
+		p.Unsimulated("psql", "the statement %.200q", text)
+	}
 	if err != nil {
 		fmt.Fprintf(p.Stderr(), "ERROR:  %v\n", err)
 		return 1
@@ -298,6 +306,12 @@ func (c *Cluster) query(db *Database, sql string) ([][]string, error) {
 			rows = append(rows, []string{strconv.FormatInt(m.Version, 10), pgBool(m.Success), m.Checksum})
 		}
 		return rows, nil
+	case strings.HasPrefix(sql, "begin transaction isolation level repeatable read read only;\nselect format('select %L, count(*)") && db != nil:
+		var rows [][]string
+		for _, name := range slices.Sorted(maps.Keys(db.Tables)) {
+			rows = append(rows, []string{name, strconv.Itoa(db.Tables[name]), "-1"})
+		}
+		return rows, nil
 	case strings.HasPrefix(sql, "select count(*), max(version), md5(") && db != nil:
 		sum := sha256.Sum256(fmt.Append(nil, db.Migrated))
 		return [][]string{{strconv.Itoa(len(db.Migrated)), strconv.FormatInt(db.newest(), 10), hex.EncodeToString(sum[:16])}}, nil
@@ -334,5 +348,5 @@ func (c *Cluster) alter(sql string) error {
 		delete(c.Databases, m[1])
 		return nil
 	}
-	return fmt.Errorf("the simulated database does not know this statement: %.200s", sql)
+	return errNotSimulated
 }

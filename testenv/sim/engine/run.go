@@ -12,7 +12,7 @@ import (
 func (c *call) runContainer() int {
 	got, err := c.flags("d read-only no-healthcheck", "name restart network pid user cap-drop security-opt label v entrypoint")
 	if err != nil || got["d"] == nil || one(got["entrypoint"]) == "" || len(c.args) == 0 {
-		return c.refuse("docker run without -d, an entrypoint and an image: " + errNotSimulated.Error())
+		return c.unsimulated("run with other options, or without -d, an entrypoint and an image")
 	}
 	ref := c.word()
 	image := c.Image(ref)

@@ -11,15 +11,16 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/sync/errgroup"
 
 	"liftalot/testenv/sim"
 	"liftalot/testenv/sim/dash"
@@ -119,14 +120,14 @@ func Start(ctx context.Context, key ssh.PublicKey, kinds []Kind, program string,
 
 // Serve is the process: it reads its order, says where the hosts are and keeps
 // them until in ends.
-func Serve(in io.Reader, out io.Writer) error {
+func Serve(in io.Reader, out io.Writer) (err error) {
 	lines := json.NewDecoder(in)
 	var o order
 	if err := lines.Decode(&o); err != nil {
 		return fmt.Errorf("read the order: %w", err)
 	}
 	b := builder{key: o.Key, shell: new(dash.Parser)}
-	defer b.close()
+	defer func() { err = errors.Join(err, b.close()) }()
 	places := make([]Place, len(o.Kinds))
 	for i, kind := range o.Kinds {
 		p, err := b.build(fmt.Sprintf("h%04d", i), kind)
@@ -138,7 +139,7 @@ func Serve(in io.Reader, out io.Writer) error {
 	if err := json.NewEncoder(out).Encode(places); err != nil {
 		return err
 	}
-	_, err := io.Copy(io.Discard, in)
+	_, err = io.Copy(io.Discard, in)
 	return err
 }
 
@@ -146,15 +147,15 @@ func Serve(in io.Reader, out io.Writer) error {
 type builder struct {
 	key    []byte
 	shell  *dash.Parser
-	ending []func()
+	ending []func() error
 }
 
-func (b *builder) close() {
-	var wait sync.WaitGroup
+func (b *builder) close() error {
+	var all errgroup.Group
 	for _, end := range b.ending {
-		wait.Go(end)
+		all.Go(end)
 	}
-	wait.Wait()
+	return all.Wait()
 }
 
 func (b *builder) build(name string, kind Kind) (Place, error) {
@@ -169,7 +170,7 @@ func (b *builder) build(name string, kind Kind) (Place, error) {
 			return p, err
 		}
 		// Connections wait in the kernel, as they do where sshd is stopped.
-		b.ending = append(b.ending, func() { l.Close() })
+		b.ending = append(b.ending, l.Close)
 		p.Addr, p.Port = "127.0.0.1", l.Addr().(*net.TCPAddr).Port
 		return p, b.stranger(&p)
 	}
@@ -177,7 +178,7 @@ func (b *builder) build(name string, kind Kind) (Place, error) {
 	if err != nil {
 		return p, err
 	}
-	b.ending = append(b.ending, func() { s.Close() })
+	b.ending = append(b.ending, s.Close)
 	s.Machine.AddUser(machine.User{Name: "root", Home: "/root", Keys: [][]byte{b.key}})
 	switch kind {
 	case Lost:

@@ -44,6 +44,8 @@ type Machine struct {
 	root  *Inode
 	inode uint64
 	disk  disk
+
+	unsimulated *UnsimulatedError // the first
 }
 
 // New makes a machine with the usual folders, root, and nothing else.

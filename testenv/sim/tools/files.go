@@ -17,7 +17,7 @@ import (
 func cp(c *call) int {
 	got, ok := c.flags("apfRrL", "")
 	if !ok || len(c.args) != 2 {
-		return c.bad("one file and its copy are simulated")
+		return c.unknown()
 	}
 	from, to := c.args[0], c.into(c.args[1], c.args[0])
 	keep, deep := got['a'] != "" || got['p'] != "", got['a'] != "" || got['R'] != "" || got['r'] != ""
@@ -81,7 +81,7 @@ func (c *call) copy(from, to string, keep, deep, links bool) error {
 
 func mv(c *call) int {
 	if _, ok := c.flags("f", ""); !ok || len(c.args) != 2 {
-		return c.bad("one file and its new name are simulated")
+		return c.unknown()
 	}
 	if err := c.Rename(c.args[0], c.into(c.args[1], c.args[0]), true); err != nil {
 		c.fail("cannot move "+c.args[0], err)
@@ -161,8 +161,11 @@ func rmdir(c *call) int {
 
 func ln(c *call) int {
 	got, ok := c.flags("s", "")
-	if !ok || len(c.args) != 2 {
+	if !ok {
 		return 2
+	}
+	if len(c.args) != 2 {
+		return c.unknown()
 	}
 	make := c.Link
 	if got['s'] != "" {
@@ -183,7 +186,7 @@ func touch(c *call) int {
 	if when := got['d']; when != "" {
 		n, err := strconv.Atoi(strings.TrimSuffix(when, " minutes ago"))
 		if err != nil {
-			return c.bad("the time %q is not simulated", when)
+			return c.unknown()
 		}
 		at = at.Add(-time.Duration(n) * time.Minute)
 	}
@@ -210,7 +213,12 @@ func touch(c *call) int {
 	})
 }
 
-func mkfifo(c *call) int { return c.each(c.Mkfifo) }
+func mkfifo(c *call) int {
+	if _, ok := c.flags("", ""); !ok {
+		return 2
+	}
+	return c.each(c.Mkfifo)
+}
 
 func chmod(c *call) int {
 	if _, ok := c.flags("", ""); !ok || len(c.args) == 0 {
@@ -218,7 +226,7 @@ func chmod(c *call) int {
 	}
 	bits, err := strconv.ParseUint(c.args[0], 8, 32)
 	if err != nil {
-		return c.bad("mode %q is not simulated", c.args[0])
+		return c.unknown()
 	}
 	c.args = c.args[1:]
 	return c.each(func(name string) error {
@@ -244,7 +252,7 @@ func chown(c *call) int {
 		gid, err2 = strconv.Atoi(g)
 	}
 	if err1 != nil || err2 != nil {
-		return c.bad("owner %q is not simulated", c.args[0])
+		return c.unknown()
 	}
 	c.args = c.args[1:]
 	return c.each(func(name string) error {
@@ -259,7 +267,7 @@ func chown(c *call) int {
 func mktemp(c *call) int {
 	got, ok := c.flags("d", "")
 	if !ok || len(c.args) != 1 || !strings.HasSuffix(c.args[0], "XXXXXX") {
-		return c.bad("one template is simulated")
+		return c.unknown()
 	}
 	base := strings.TrimSuffix(c.args[0], "XXXXXX")
 	for i := c.PID; ; i++ {
@@ -288,7 +296,7 @@ func mktemp(c *call) int {
 func tarred(c *call) int {
 	got, ok := c.flags("ch", "fC")
 	if !ok || got['c'] == "" || got['C'] == "" || len(c.args) != 1 {
-		return c.bad("only -c[h]f ARCHIVE -C FOLDER NAME is simulated")
+		return c.unknown()
 	}
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -334,7 +342,7 @@ func (c *call) pack(w *tar.Writer, dir, name string, follow bool) error {
 }
 
 func ls(c *call) int {
-	got, ok := c.flags("A", "")
+	got, ok := c.flags("Ad", "")
 	if !ok {
 		return 2
 	}
@@ -345,6 +353,10 @@ func ls(c *call) int {
 		n, err := c.Stat(name)
 		if err != nil {
 			return err
+		}
+		if got['d'] != "" {
+			fmt.Fprintln(c.Stdout(), name)
+			return nil
 		}
 		for _, e := range n.Names() {
 			if got['A'] != "" || !strings.HasPrefix(e, ".") {

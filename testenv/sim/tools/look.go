@@ -13,10 +13,15 @@ import (
 func stat(c *call) int {
 	got, ok := c.flags("L", "c")
 	if !ok || got['c'] == "" {
-		return c.bad("a format is needed")
+		return c.unknown()
 	}
 	format := got['c']
 	follow := got['L'] != ""
+	for i := 0; i+1 < len(format); i++ {
+		if format[i] == '%' && !strings.Contains("sfughaYn", format[i+1:i+2]) {
+			return c.Unsimulated(c.name, "format %q", format)
+		}
+	}
 	return c.each(func(name string) error {
 		n, err := c.Lstat(name)
 		if follow {
@@ -36,8 +41,11 @@ func stat(c *call) int {
 
 func readlink(c *call) int {
 	got, ok := c.flags("f", "")
-	if !ok || len(c.args) != 1 {
-		return 1
+	if !ok {
+		return 2
+	}
+	if len(c.args) != 1 {
+		return c.unknown()
 	}
 	if got['f'] == "" {
 		n, err := c.Lstat(c.args[0])
@@ -79,7 +87,7 @@ const anyDepth = 1 << 12
 
 func du(c *call) int {
 	if len(c.args) != 2 || c.args[0] != "-skL" {
-		return c.bad("only -skL PATH is simulated")
+		return c.unknown()
 	}
 	var size int64
 	c.walk(c.args[1], anyDepth, func(_ string, n *machine.Inode) { size += n.Size() })
@@ -109,7 +117,7 @@ func find(c *call) int {
 		return c.status()
 	}
 	if len(c.args) != 4 || c.args[1] != "-prune" || c.args[2] != "-mmin" || !strings.HasPrefix(c.args[3], "-") {
-		return c.bad("only PATH -prune -mmin -N is simulated")
+		return c.unknown()
 	}
 	n, err := c.Lstat(c.args[0])
 	if err != nil {
@@ -161,7 +169,7 @@ func date(c *call) int {
 	case "+%Z":
 		fmt.Fprintln(c.Stdout(), "UTC")
 	default:
-		return c.bad("the format %q is not simulated", c.args)
+		return c.unknown()
 	}
 	return 0
 }
@@ -177,7 +185,7 @@ func id(c *call) int {
 		}
 		fmt.Fprintln(c.Stdout(), u.Name)
 	default:
-		return c.bad("%q is not simulated", c.args)
+		return c.unknown()
 	}
 	return 0
 }
@@ -203,7 +211,7 @@ func uname(c *call) int {
 // ps is ps -e -o pid= -o ppid=.
 func ps(c *call) int {
 	if strings.Join(c.args, " ") != "-e -o pid= -o ppid=" {
-		return c.bad("only -e -o pid= -o ppid= is simulated")
+		return c.unknown()
 	}
 	for _, p := range c.M.Processes() {
 		fmt.Fprintf(c.Stdout(), "%d %d\n", p.PID, p.PPID)

@@ -60,13 +60,13 @@ func sed(c *call) int {
 			programs = append(programs, c.args[1])
 			c.args = c.args[1:]
 		default:
-			return c.bad("option %q is not simulated", c.args[0])
+			return c.unknown()
 		}
 		c.args = c.args[1:]
 	}
 	if len(programs) == 0 {
 		if len(c.args) == 0 {
-			return 2
+			return c.unknown()
 		}
 		programs, c.args = c.args[:1], c.args[1:]
 	}
@@ -74,7 +74,7 @@ func sed(c *call) int {
 	for _, p := range programs {
 		one, ok := parseSed(p)
 		if !ok {
-			return c.bad("program %q is not simulated", p)
+			return c.Unsimulated("sed", "program %q", p)
 		}
 		all = append(all, one)
 	}
@@ -131,7 +131,7 @@ func parseSed(prog string) (*sedCommand, bool) {
 		return s, true
 	}
 	parts := splitSed(prog)
-	if len(parts) != 4 || parts[0] != "s" {
+	if len(parts) != 4 || parts[0] != "s" || strings.Trim(parts[3], "gp") != "" {
 		return nil, false
 	}
 	rx, err := regexp.Compile(basic(parts[1]))

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -50,36 +51,30 @@ func cat(c *call) int {
 	return c.inputs(func(_ string, r io.Reader) error { return copyOut(c.Stdout(), r) })
 }
 
+// number is the value of an option, without one the other; -1 is a form that is not
+// simulated.
+func (c *call) number(value, otherwise string) int {
+	n, err := strconv.Atoi(cmp.Or(value, otherwise))
+	if err != nil || n < 0 {
+		c.Unsimulated(c.name, "the number %q", value)
+		return -1
+	}
+	return n
+}
+
 func head(c *call) int {
 	got, ok := c.flags("", "cn")
 	if !ok {
 		return 2
 	}
-	if got['c'] != "" {
-		left, _ := strconv.ParseInt(got['c'], 10, 64)
-		return c.inputs(func(_ string, r io.Reader) error {
-			buf := make([]byte, 32<<10)
-			for left > 0 {
-				n, err := r.Read(buf[:min(int64(len(buf)), left)])
-				left -= int64(n)
-				if _, werr := c.Stdout().Write(buf[:n]); werr != nil {
-					return werr
-				}
-				if err == io.EOF {
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	n := 10
-	if got['n'] != "" {
-		n, _ = strconv.Atoi(got['n'])
+	left, n := c.number(got['c'], "0"), c.number(got['n'], "10")
+	if left < 0 || n < 0 {
+		return 2
 	}
 	return c.inputs(func(_ string, r io.Reader) error {
+		if got['c'] != "" {
+			return copyOut(c.Stdout(), io.LimitReader(r, int64(left)))
+		}
 		data, err := readAll(r)
 		lines := bytes.SplitAfter(data, []byte("\n"))
 		_, werr := c.Stdout().Write(bytes.Join(lines[:min(n, len(lines))], nil))
@@ -92,20 +87,19 @@ func tail(c *call) int {
 	if !ok {
 		return 2
 	}
+	from, behind := strings.CutPrefix(got['c'], "+")
+	size, n := c.number(from, "0"), c.number(got['n'], "10")
+	if size < 0 || n < 0 {
+		return 2
+	}
 	return c.inputs(func(_ string, r io.Reader) error {
 		data, err := readAll(r)
 		switch {
-		case strings.HasPrefix(got['c'], "+"):
-			n, _ := strconv.Atoi(got['c'][1:])
-			data = data[min(len(data), max(0, n-1)):]
+		case behind:
+			data = data[min(len(data), max(0, size-1)):]
 		case got['c'] != "":
-			n, _ := strconv.Atoi(got['c'])
-			data = data[max(0, len(data)-n):]
+			data = data[max(0, len(data)-size):]
 		default:
-			n := 10
-			if got['n'] != "" {
-				n, _ = strconv.Atoi(got['n'])
-			}
 			lines := bytes.SplitAfter(data, []byte("\n"))
 			if len(lines[len(lines)-1]) == 0 {
 				lines = lines[:len(lines)-1]
@@ -121,6 +115,9 @@ func wc(c *call) int {
 	got, ok := c.flags("lc", "")
 	if !ok {
 		return 2
+	}
+	if len(got) != 1 || len(c.args) > 1 {
+		return c.unknown()
 	}
 	return c.inputs(func(name string, r io.Reader) error {
 		data, err := readAll(r)
@@ -171,8 +168,11 @@ func charset(s string) []byte {
 
 func tr(c *call) int {
 	got, ok := c.flags("ds", "")
-	if !ok || len(c.args) == 0 {
+	if !ok {
 		return 2
+	}
+	if len(c.args) == 0 || len(c.args)+len(got) != 2 || strings.Contains(c.args[0], "[:") {
+		return c.unknown() // one set with an option, two without
 	}
 	from := charset(c.args[0])
 	var to []byte
@@ -221,36 +221,58 @@ func (c *call) lines(fn func(line string) (string, bool)) int {
 	})
 }
 
+// A span is one item of the lists of cut, from 1 on; to is 0 for the end.
+type span struct{ from, to int }
+
+func spans(list string) (all []span, ok bool) {
+	for item := range strings.SplitSeq(list, ",") {
+		from, to, ranged := strings.Cut(item, "-")
+		n, err := strconv.Atoi(from)
+		if err != nil || n < 1 {
+			return nil, false
+		}
+		s := span{n, n}
+		if ranged {
+			if s.to, err = strconv.Atoi(cmp.Or(to, "0")); err != nil {
+				return nil, false
+			}
+		}
+		all = append(all, s)
+	}
+	return all, true
+}
+
+func has(all []span, n int) bool {
+	return slices.ContainsFunc(all, func(s span) bool { return n >= s.from && (s.to == 0 || n <= s.to) })
+}
+
+// cut is cut -c LIST, of bytes, and cut [-d C] -f LIST.
 func cut(c *call) int {
 	got, ok := c.flags("", "dfc")
 	if !ok {
 		return 2
 	}
-	if span := got['c']; span != "" {
-		from, to, _ := strings.Cut(span, "-")
-		a, _ := strconv.Atoi(from)
-		b, err := strconv.Atoi(to)
-		return c.lines(func(l string) (string, bool) {
-			end := len(l)
-			if err == nil {
-				end = min(end, b)
-			}
-			return l[min(max(0, a-1), end):end], true
-		})
+	all, ok := spans(got['c'] + got['f'])
+	if !ok || got['c'] != "" && len(got) > 1 {
+		return c.Unsimulated(c.name, "the list %v", got)
 	}
-	sep := got['d']
-	if sep == "" {
-		sep = "\t"
-	}
+	sep := cmp.Or(got['d'], "\t")
 	return c.lines(func(l string) (string, bool) {
-		if !strings.Contains(l, sep) {
+		var out []string
+		switch {
+		case got['c'] != "":
+			for i := range len(l) {
+				if has(all, i+1) {
+					out = append(out, l[i:i+1])
+				}
+			}
+			return strings.Join(out, ""), true
+		case !strings.Contains(l, sep):
 			return l, true
 		}
-		all := strings.Split(l, sep)
-		var out []string
-		for f := range strings.SplitSeq(got['f'], ",") {
-			if n, _ := strconv.Atoi(f); n >= 1 && n <= len(all) {
-				out = append(out, all[n-1])
+		for i, f := range strings.Split(l, sep) {
+			if has(all, i+1) {
+				out = append(out, f)
 			}
 		}
 		return strings.Join(out, sep), true
@@ -283,7 +305,7 @@ func sorted(c *call) int {
 func od(c *call) int {
 	got, ok := c.flags("", "ANt")
 	if !ok || got['A'] != "n" || got['t'] != "x1" {
-		return c.bad("only -An -tx1 is simulated")
+		return c.unknown()
 	}
 	n, _ := strconv.Atoi(got['N'])
 	return c.inputs(func(_ string, r io.Reader) error {
@@ -405,7 +427,7 @@ func basic(s string) string {
 	return b.String()
 }
 
-func cmp(c *call) int {
+func compare(c *call) int {
 	if _, ok := c.flags("s", ""); !ok || len(c.args) != 2 {
 		return 2
 	}
@@ -452,7 +474,7 @@ func awk(c *call) int {
 	m := awkProgram.FindStringSubmatch(c.args[0])
 	name, value, _ := strings.Cut(got['v'], "=")
 	if m == nil || m[2] != name {
-		return c.bad("program %q is not simulated", c.args[0])
+		return c.unknown()
 	}
 	c.args = c.args[1:]
 	key, _ := strconv.Atoi(m[1])

@@ -24,11 +24,11 @@ func Programs() map[string]machine.Program {
 	all := map[string]machine.Program{}
 	for name, run := range map[string]func(*call) int{
 		"cat": cat, "head": head, "tail": tail, "wc": wc, "tr": tr, "cut": cut, "sort": sorted, "od": od, "yes": yes,
-		"grep": grep, "sed": sed, "cmp": cmp, "sha256sum": sha256sum, "awk": awk,
+		"grep": grep, "sed": sed, "cmp": compare, "sha256sum": sha256sum, "awk": awk,
 		"cp": cp, "mv": mv, "rm": rm, "mkdir": mkdir, "rmdir": rmdir, "ln": ln, "touch": touch, "mkfifo": mkfifo,
 		"chmod": chmod, "chown": chown, "mktemp": mktemp, "tar": tarred, "ls": ls,
 		"stat": stat, "readlink": readlink, "find": find, "du": du, "df": df, "sync": synced,
-		"date": date, "id": id, "uname": uname, "ps": ps, "useradd": func(c *call) int { return c.bad("not simulated") },
+		"date": date, "id": id, "uname": uname, "ps": ps, "useradd": (*call).unknown,
 		"sleep": sleep, "setsid": setsid, "nohup": nohup, "env": env, "flock": flock, "sudo": sudo,
 		"true": func(*call) int { return 0 }, "false": func(*call) int { return 1 },
 	} {
@@ -45,7 +45,10 @@ type call struct {
 	failed bool
 }
 
-// bad is wrong use, or use that is not simulated.
+// unknown is use that is not simulated.
+func (c *call) unknown() int { return c.Unsimulated(c.name, "%q", c.args) }
+
+// bad is wrong use.
 func (c *call) bad(format string, args ...any) int {
 	fmt.Fprintf(c.Stderr(), "%s: %s\n", c.name, fmt.Sprintf(format, args...))
 	return 2
@@ -85,7 +88,7 @@ func (c *call) flags(plain, with string) (map[byte]string, bool) {
 				value := a[i+1:]
 				if value == "" {
 					if len(c.args) == 0 {
-						c.bad("option -%c needs a value", a[i])
+						c.Unsimulated(c.name, "option -%c without a value", a[i])
 						return nil, false
 					}
 					value, c.args = c.args[0], c.args[1:]
@@ -93,7 +96,7 @@ func (c *call) flags(plain, with string) (map[byte]string, bool) {
 				got[a[i]] = value
 				i = len(a)
 			default:
-				c.bad("option %s is not simulated", a)
+				c.Unsimulated(c.name, "option %s", a)
 				return nil, false
 			}
 		}
@@ -185,7 +188,7 @@ func (c *call) exec(args []string) int {
 
 func sleep(c *call) int {
 	if len(c.args) != 1 {
-		return c.bad("one time is simulated")
+		return c.unknown()
 	}
 	seconds, err := strconv.ParseFloat(c.args[0], 64)
 	if err != nil {
@@ -196,6 +199,9 @@ func sleep(c *call) int {
 }
 
 func setsid(c *call) int {
+	if len(c.args) == 0 || strings.HasPrefix(c.args[0], "-") {
+		return c.unknown()
+	}
 	c.SID, c.PGID = c.PID, c.PID
 	return c.exec(c.args)
 }
@@ -206,6 +212,9 @@ func nohup(c *call) int {
 }
 
 func env(c *call) int {
+	if len(c.args) > 0 && strings.HasPrefix(c.args[0], "-") {
+		return c.unknown()
+	}
 	for len(c.args) > 0 {
 		name, value, ok := strings.Cut(c.args[0], "=")
 		if !ok {
@@ -220,32 +229,33 @@ func env(c *call) int {
 	return 0
 }
 
+// flock takes a lock on a descriptor, or on a file for a command. Waiting is not simulated.
 func flock(c *call) int {
 	got, ok := c.flags("nsx", "")
 	if !ok {
 		return 64
 	}
-	if got['n'] == "" {
-		return c.bad("waiting is not simulated")
+	if len(c.args) == 0 {
+		return c.unknown()
 	}
-	if fd, err := strconv.Atoi(c.args[0]); err == nil && len(c.args) == 1 {
-		locked, err := c.Lock(fd, got['s'] != "")
-		if err != nil {
-			return c.bad("%d: %s", fd, dash.Reason(err))
-		}
-		if !locked {
-			return 1
-		}
-		return 0
-	}
-	fd, err := c.Open(c.args[0], machine.Read|machine.Create, 0o666, 3)
+	fd, err := strconv.Atoi(c.args[0])
 	if err != nil {
-		return c.bad("cannot open lock file %s: %s", c.args[0], dash.Reason(err))
+		if fd, err = c.Open(c.args[0], machine.Read|machine.Create, 0o666, 3); err != nil {
+			return c.bad("cannot open lock file %s: %s", c.args[0], dash.Reason(err))
+		}
 	}
-	if locked, _ := c.Lock(fd, got['s'] != ""); !locked {
+	locked, err := c.Lock(fd, got['s'] != "")
+	switch {
+	case err != nil:
+		return c.bad("%d: %s", fd, dash.Reason(err))
+	case !locked && got['n'] == "":
+		return c.Unsimulated(c.name, "waiting for a lock")
+	case !locked:
 		return 1
+	case len(c.args) > 1:
+		return c.exec(c.args[1:])
 	}
-	return c.exec(c.args[1:])
+	return 0
 }
 
 // sudo asks for the password as sudo -S does: on standard error, once for each
@@ -264,7 +274,7 @@ func sudo(c *call) int {
 		case "--":
 			return c.asRoot(prompt, asks)
 		default:
-			return c.bad("option %s is not simulated", a)
+			return c.Unsimulated(c.name, "option %s", a)
 		}
 	}
 	return c.asRoot(prompt, asks)

@@ -36,7 +36,11 @@ func benches(t *testing.T, n int) []*torture.Bench {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { b.Close() })
+		t.Cleanup(func() {
+			if err := b.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 		list = append(list, b)
 	}
 	return list
