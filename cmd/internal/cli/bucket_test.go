@@ -114,6 +114,7 @@ func TestBackupsInABucket(t *testing.T) {
 	f.wants(f.does(exitUsage, "restore", "acme", "20200101T000000Z-000000", "--drill"), "nor in the bucket")
 	// A drill is beyond a simulated server, but comes after what is tried here: the
 	// backup was brought and proven.
+	f.drills = true
 	f.wants(f.does(exitBackup, "restore", "acme", first, "--drill"), "the drill failed")
 	f.documented(exitDone, "backups", &list, "backups", "acme")
 	if list.Backups[0].Where != isBoth || list.Backups[1].Where != isInBucket {

@@ -128,6 +128,7 @@ func TestDocumentsFitTheirSchemas(t *testing.T) {
 	}
 	var kept struct{ Backups []backupRow }
 	must(t, json.Unmarshal([]byte(f.does(exitDone, "backups", "good", "--json").out), &kept))
+	f.drills = true
 	check("restore", "good", kept.Backups[0].ID, "--drill")
 	check("restore", "good", kept.Backups[0].ID, "--yes")
 	check("history")
