@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
+	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
 
 	"liftalot/testenv/sim/machine"
@@ -80,8 +82,13 @@ func (s *shell) function(body *syntax.Stmt, args []string) {
 // external runs a program.
 func (s *shell) external(args []string, assigns []*syntax.Assign, over bool) {
 	file, ok := s.p.Find(args[0])
+	if _, err := s.p.Stat(args[0]); !ok && strings.Contains(args[0], "/") && err == nil {
+		s.complain("1: %s: Permission denied", args[0])
+		s.status = 126
+		return
+	}
 	if !ok {
-		if s.p.OnHost() {
+		if s.p.OnHost() && !strings.Contains(args[0], "/") {
 			s.unsimulated("the command %s", args[0]) // a container may well lack it
 		}
 		s.complain("1: %s: not found", args[0])
@@ -174,13 +181,13 @@ func (s *shell) replace(all []*syntax.Redirect) (before []replaced, ok bool) {
 func (s *shell) open(r *syntax.Redirect) (fd int, f *machine.File, err error) {
 	fd = 1
 	switch r.Op {
-	case syntax.RdrIn, syntax.DplIn, syntax.Hdoc, syntax.DashHdoc, syntax.RdrInOut:
+	case syntax.RdrIn, syntax.DplIn, syntax.Hdoc:
 		fd = 0
 	}
 	if r.N != nil {
 		fd, _ = strconv.Atoi(r.N.Value)
 	}
-	if r.Op == syntax.Hdoc || r.Op == syntax.DashHdoc {
+	if r.Op == syntax.Hdoc {
 		text, ok := s.document(r)
 		if !ok {
 			return fd, nil, errors.New("here-document")
@@ -209,14 +216,13 @@ func (s *shell) open(r *syntax.Redirect) (fd int, f *machine.File, err error) {
 	switch r.Op {
 	case syntax.RdrIn:
 		flags = machine.Read
-	case syntax.RdrOut, syntax.RdrClob:
+	case syntax.RdrOut:
 		flags = machine.Write | machine.Create | machine.Trunc
 	case syntax.AppOut:
 		flags = machine.Append | machine.Create
-	case syntax.RdrInOut:
-		flags = machine.Read | machine.Write | machine.Create
 	default:
-		return fd, nil, fmt.Errorf("redirection %s is not in POSIX sh", r.Op)
+		s.unsimulated("the redirection %s", r.Op)
+		return fd, nil, fmt.Errorf("redirection %s", r.Op)
 	}
 	if r.Op == syntax.RdrOut && s.noclobber {
 		if n, err := s.p.Stat(word); err != nil || n.IsFile() {
@@ -238,7 +244,9 @@ func (s *shell) document(r *syntax.Redirect) (string, bool) {
 	var text string
 	ok := true
 	if r.Hdoc != nil {
-		text, ok = s.literal(r.Hdoc)
+		var err error
+		text, err = expand.Document(s.config(), r.Hdoc)
+		text, ok = shown(text), s.expanded(err)
 	}
 	return text, ok
 }

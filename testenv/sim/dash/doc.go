@@ -86,7 +86,7 @@ func (c *Parser) Program(p *machine.Proc, args []string) int {
 		data, err := readFile(p, args[0])
 		if err != nil {
 			fmt.Fprintf(p.Stderr(), "sh: 0: cannot open %s\n", args[0])
-			return 127
+			return 2
 		}
 		script, name, args = string(data), args[0], args[1:]
 	default:

@@ -4,8 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"fmt"
-	"io"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -131,25 +131,43 @@ func mkdir(c *call) int {
 	if !ok {
 		return 2
 	}
+	mode := uint64(0)
+	if got['m'] != "" {
+		var err error
+		if mode, err = strconv.ParseUint(got['m'], 8, 32); err != nil || got['p'] != "" {
+			return c.unknown()
+		}
+	}
 	return c.each(func(name string) error {
-		if got['p'] == "" {
-			return c.Mkdir(name, 0o777)
+		if got['p'] != "" {
+			return c.mkdirAll(name)
 		}
-		at := ""
-		if strings.HasPrefix(name, "/") {
-			at = "/"
+		if err := c.Mkdir(name, 0o777); err != nil || got['m'] == "" {
+			return err
 		}
-		for el := range strings.SplitSeq(strings.Trim(name, "/"), "/") {
-			at = path.Join(at, el)
-			if n, err := c.Stat(at); err == nil && n.IsDir() {
-				continue
-			}
-			if err := c.Mkdir(at, 0o777); err != nil {
-				return err
-			}
+		n, err := c.Stat(name)
+		if err != nil {
+			return err
 		}
-		return nil
+		return c.Chmod(n, uint32(mode))
 	})
+}
+
+func (c *call) mkdirAll(name string) error {
+	at := ""
+	if strings.HasPrefix(name, "/") {
+		at = "/"
+	}
+	for el := range strings.SplitSeq(strings.Trim(name, "/"), "/") {
+		at = path.Join(at, el)
+		if n, err := c.Stat(at); err == nil && n.IsDir() {
+			continue
+		}
+		if err := c.Mkdir(at, 0o777); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func rmdir(c *call) int {
@@ -341,6 +359,7 @@ func (c *call) pack(w *tar.Writer, dir, name string, follow bool) error {
 	return nil
 }
 
+// ls lists one folder, or names that are no folders.
 func ls(c *call) int {
 	got, ok := c.flags("Ad", "")
 	if !ok {
@@ -349,20 +368,28 @@ func ls(c *call) int {
 	if len(c.args) == 0 {
 		c.args = []string{"."}
 	}
-	return c.each(func(name string) error {
-		n, err := c.Stat(name)
-		if err != nil {
-			return err
+	slices.Sort(c.args)
+	status := c.each(func(name string) error {
+		n, err := c.Lstat(name)
+		if err == nil && n.IsLink() && got['d'] == "" {
+			n, err = c.Stat(name)
 		}
-		if got['d'] != "" {
+		switch {
+		case err != nil:
+			return err
+		case got['d'] != "" || !n.IsDir():
 			fmt.Fprintln(c.Stdout(), name)
+			return nil
+		case len(c.args) > 1:
+			c.unknown()
 			return nil
 		}
 		for _, e := range n.Names() {
 			if got['A'] != "" || !strings.HasPrefix(e, ".") {
-				_, _ = io.WriteString(c.Stdout(), e+"\n")
+				fmt.Fprintln(c.Stdout(), e)
 			}
 		}
 		return nil
 	})
+	return 2 * status
 }

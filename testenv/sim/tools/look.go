@@ -89,6 +89,10 @@ func du(c *call) int {
 	if len(c.args) != 2 || c.args[0] != "-skL" {
 		return c.unknown()
 	}
+	if _, err := c.Lstat(c.args[1]); err != nil {
+		c.fail(c.args[1], err)
+		return 1
+	}
 	var size int64
 	c.walk(c.args[1], anyDepth, func(_ string, n *machine.Inode) { size += n.Size() })
 	fmt.Fprintf(c.Stdout(), "%d\t%s\n", (size+1023)>>10, c.args[1])

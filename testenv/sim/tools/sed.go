@@ -72,14 +72,16 @@ func sed(c *call) int {
 	}
 	var all []*sedCommand
 	for _, p := range programs {
-		one, ok := parseSed(p)
-		if !ok {
-			return c.Unsimulated("sed", "program %q", p)
+		for one := range strings.SplitSeq(p, "; ") {
+			command, ok := parseSed(one)
+			if !ok {
+				return c.Unsimulated("sed", "program %q", p)
+			}
+			all = append(all, command)
 		}
-		all = append(all, one)
 	}
 	n := 0
-	return c.lines(func(l string) (string, bool) {
+	status := c.lines(func(l string) (string, bool) {
 		n++
 		show := !quiet
 		for _, s := range all {
@@ -100,6 +102,7 @@ func sed(c *call) int {
 		}
 		return l, show
 	})
+	return 2 * status // for a file that is not there
 }
 
 func (s *sedCommand) replace(l string) (string, bool) {
@@ -139,7 +142,7 @@ func parseSed(prog string) (*sedCommand, bool) {
 		return nil, false
 	}
 	s.verb, s.rx = 's', rx
-	s.with = strings.NewReplacer(`$`, `$$`, `\1`, `${1}`, `\2`, `${2}`, `\n`, "\n", `\&`, `&`, `&`, `${0}`, `\`, ``).Replace(parts[2])
+	s.with = strings.NewReplacer(`$`, `$$`, `\1`, `${1}`, `\2`, `${2}`, `\n`, "\n", `\\`, `\`, `\&`, `&`, `&`, `${0}`, `\`, ``).Replace(parts[2])
 	s.global, s.print = strings.Contains(parts[3], "g"), strings.Contains(parts[3], "p")
 	return s, true
 }

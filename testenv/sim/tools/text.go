@@ -75,11 +75,29 @@ func head(c *call) int {
 		if got['c'] != "" {
 			return copyOut(c.Stdout(), io.LimitReader(r, int64(left)))
 		}
-		data, err := readAll(r)
-		lines := bytes.SplitAfter(data, []byte("\n"))
-		_, werr := c.Stdout().Write(bytes.Join(lines[:min(n, len(lines))], nil))
-		return errors.Join(err, werr)
+		return copyOut(c.Stdout(), &firstLines{r, n})
 	})
+}
+
+// firstLines reads no more than so many lines: whoever writes them may never end.
+type firstLines struct {
+	r    io.Reader
+	left int
+}
+
+func (f *firstLines) Read(b []byte) (int, error) {
+	if f.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := f.r.Read(b)
+	for i, c := range b[:n] {
+		if c == '\n' {
+			if f.left--; f.left == 0 {
+				return i + 1, err
+			}
+		}
+	}
+	return n, err
 }
 
 func tail(c *call) int {
@@ -203,17 +221,19 @@ func tr(c *call) int {
 	})
 }
 
-// lines runs fn over each line and prints what it returns.
+// lines runs fn over each line and prints what it returns. A last line without an end
+// gets none from sed, and one from the others.
 func (c *call) lines(fn func(line string) (string, bool)) int {
 	return c.inputs(func(_ string, r io.Reader) error {
 		data, err := readAll(r)
 		var b strings.Builder
-		for line := range strings.SplitSeq(strings.TrimSuffix(string(data), "\n"), "\n") {
-			if len(data) == 0 {
-				break
-			}
-			if out, ok := fn(line); ok {
-				b.WriteString(out + "\n")
+		for line := range strings.Lines(string(data)) {
+			text, whole := strings.CutSuffix(line, "\n")
+			if out, ok := fn(text); ok {
+				b.WriteString(out)
+				if whole || c.name != "sed" {
+					b.WriteByte('\n')
+				}
 			}
 		}
 		_, werr := io.WriteString(c.Stdout(), b.String())
@@ -309,8 +329,8 @@ func od(c *call) int {
 	}
 	n, _ := strconv.Atoi(got['N'])
 	return c.inputs(func(_ string, r io.Reader) error {
-		data := make([]byte, n)
-		if _, err := io.ReadFull(r, data); err != nil {
+		data, err := readAll(io.LimitReader(r, int64(n)))
+		if err != nil {
 			return err
 		}
 		for len(data) > 0 {
@@ -334,7 +354,7 @@ func yes(c *call) int {
 }
 
 func grep(c *call) int {
-	got, ok := c.flags("qExFov", "f")
+	got, ok := c.flags("qExFvc", "f")
 	if !ok || len(c.args) == 0 && got['f'] == "" {
 		return 2
 	}
@@ -375,16 +395,21 @@ func grep(c *call) int {
 	if err != nil {
 		return c.bad("%v", err)
 	}
-	found := false
+	found := 0
 	status := c.lines(func(l string) (string, bool) {
 		match := rx.MatchString(l) != (got['v'] != "")
-		found = found || match
-		return l, match && got['q'] == ""
+		if match {
+			found++
+		}
+		return l, match && got['q']+got['c'] == ""
 	})
+	if got['c'] != "" {
+		fmt.Fprintln(c.Stdout(), found)
+	}
 	switch {
 	case status != 0:
 		return 2
-	case found:
+	case found > 0:
 		return 0
 	}
 	return 1

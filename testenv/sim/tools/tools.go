@@ -192,7 +192,8 @@ func sleep(c *call) int {
 	}
 	seconds, err := strconv.ParseFloat(c.args[0], 64)
 	if err != nil {
-		return c.bad("invalid time interval '%s'", c.args[0])
+		c.bad("invalid time interval '%s'", c.args[0])
+		return 1
 	}
 	c.Sleep(time.Duration(seconds * float64(time.Second)))
 	return 0
@@ -247,7 +248,8 @@ func flock(c *call) int {
 	locked, err := c.Lock(fd, got['s'] != "")
 	switch {
 	case err != nil:
-		return c.bad("%d: %s", fd, dash.Reason(err))
+		c.bad("%d: %s", fd, dash.Reason(err))
+		return 65
 	case !locked && got['n'] == "":
 		return c.Unsimulated(c.name, "waiting for a lock")
 	case !locked:
