@@ -93,7 +93,7 @@ func (e *Engine) onContainer(p *machine.Proc, x *Container, what, name string) (
 	switch what {
 	case "POST rename":
 		if other := e.Container(name); other != nil {
-			return failure(409, "Conflict. The container name \"/%s\" is already in use by container %q", name, other.ID)
+			return failure(409, "Error when allocating new name: Conflict. The container name \"/%s\" is already in use by container %q. You have to remove (or rename) that container to be able to reuse that name.", name, other.ID)
 		}
 		x.Name = name
 		return 204, ""

@@ -126,6 +126,7 @@ type composition struct {
 	files        []string
 	book         recording
 	model        model
+	alone        bool // without what a service depends on
 }
 
 func (c *call) compose() int {
@@ -203,7 +204,7 @@ func (x *composition) read() error {
 	sum := digest(file, env)
 	i := slices.IndexFunc(x.books, func(r recording) bool { return r.sum == sum })
 	if i < 0 {
-		return fmt.Errorf("what compose says of %s (%s), which was never recorded: %w", x.files[0], sum[:12], errNotSimulated)
+		return fmt.Errorf("what compose says of %s was never recorded (%s)", x.files[0], sum[:12])
 	}
 	x.book = x.books[i]
 	x.book.model = []byte(strings.NewReplacer(recorded...).Replace(string(x.book.model)))
@@ -239,6 +240,9 @@ func (x *composition) config() int {
 				names = append(names, name)
 			}
 		}
+		if names == nil {
+			return x.refuse("no such service: " + which)
+		}
 		slices.Sort(names)
 		for _, name := range names {
 			fmt.Fprintln(x.p.Stdout(), name, x.book.hashes[name])
@@ -258,7 +262,8 @@ func (x *composition) up() int {
 	if got["no-build"] == nil || one(got["pull"]) != "never" || len(x.args) == 0 {
 		return x.unsimulated("compose up without --no-build, --pull never or a service")
 	}
-	for _, name := range x.order(x.args, got["no-deps"] != nil) {
+	x.alone = got["no-deps"] != nil
+	for _, name := range x.order(x.args) {
 		if err := x.converge(name); err != nil {
 			return x.fail(err)
 		}
@@ -267,14 +272,14 @@ func (x *composition) up() int {
 }
 
 // order puts what services depend on before them.
-func (x *composition) order(names []string, alone bool) []string {
+func (x *composition) order(names []string) []string {
 	var out []string
 	var visit func(string)
 	visit = func(name string) {
 		if slices.Contains(out, name) {
 			return
 		}
-		if !alone {
+		if !x.alone {
 			for dep := range x.model.Services[name].DependsOn {
 				visit(dep)
 			}
@@ -285,6 +290,16 @@ func (x *composition) order(names []string, alone bool) []string {
 		visit(name)
 	}
 	return out
+}
+
+// hash is what compose notes of a service. With --no-deps it forgets what the service
+// depends on first, so that the next "up" without it makes the container anew, and what
+// "config --hash" says is another one.
+func (x *composition) hash(name string) string {
+	if x.alone && len(x.model.Services[name].DependsOn) > 0 {
+		return digest([]byte("without dependencies"), []byte(x.book.hashes[name]))
+	}
+	return x.book.hashes[name]
 }
 
 // converge makes a service's container what the model says.
@@ -305,7 +320,7 @@ func (x *composition) converge(name string) error {
 	have := x.Engine.project(x.project, name)
 	if len(have) > 0 {
 		old := have[0]
-		if old.Labels[labelHash] == x.book.hashes[name] && old.ImageID == image.ID {
+		if old.Labels[labelHash] == x.hash(name) && old.ImageID == image.ID {
 			if !old.Running {
 				say("Starting")
 				x.p.Sleep(200 * time.Millisecond)
@@ -343,7 +358,7 @@ func (x *composition) create(name string, s service, ref string, image *Image) (
 		ID: x.newID(), Name: s.name(x.project, name), Image: ref, ImageID: image.ID, Service: name, Created: x.p.M.Now(),
 		Ports: map[string]portDoc{}, Made: x.define(x.model.raw[name], image),
 		Labels: map[string]string{
-			labelProject: x.project, labelService: name, labelHash: x.book.hashes[name], labelImage: image.ID,
+			labelProject: x.project, labelService: name, labelHash: x.hash(name), labelImage: image.ID,
 			"com.docker.compose.oneoff": "False", "com.docker.compose.container-number": "1", "com.docker.compose.version": "2.26.1",
 			"com.docker.compose.project.working_dir": x.dir, "com.docker.compose.project.config_files": strings.Join(x.files, ","),
 		},
@@ -379,8 +394,8 @@ func (x *composition) create(name string, s service, ref string, image *Image) (
 		binds = append(binds, m.bind())
 	}
 	ports := map[string]any{}
-	for port, at := range c.Ports {
-		ports[port] = []portDoc{at}
+	for _, p := range s.Ports {
+		ports[fmt.Sprintf("%d/tcp", p.Target)] = []portDoc{{p.HostIP, p.Published}}
 	}
 	c.Made.HostConfig["Binds"], c.Made.HostConfig["PortBindings"] = binds, ports
 	x.Engine.Containers = append(x.Engine.Containers, c)

@@ -18,6 +18,8 @@ type call struct {
 	*Engine
 	p    *machine.Proc
 	args []string
+
+	named string // the container of a verb
 }
 
 // versions of what is simulated, as the recordings have them.
@@ -27,7 +29,7 @@ var errNotSimulated = errors.New("not simulated")
 
 // docker is the command line client.
 func (e *Engine) docker(p *machine.Proc, args []string) int {
-	c := &call{e, p, args[1:]}
+	c := &call{Engine: e, p: p, args: args[1:]}
 	if p.UID != 0 {
 		return c.refuse("permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock")
 	}
@@ -56,7 +58,7 @@ func (c *call) unsimulated(what string) int {
 // fail says what went wrong, and sees to it that what is not simulated is noticed.
 func (c *call) fail(err error) int {
 	if errors.Is(err, errNotSimulated) {
-		return c.unsimulated(err.Error())
+		return c.unsimulated(strings.TrimSuffix(err.Error(), ": "+errNotSimulated.Error()))
 	}
 	return c.refuse(err.Error())
 }
@@ -247,7 +249,7 @@ func (c *call) inspectImages() int {
 		if i := c.Image(ref); i != nil {
 			return i.doc(), ""
 		}
-		return nil, "Error response from daemon: No such image: " + ref
+		return nil, "Error response from daemon: No such image: " + tagged(ref)
 	})
 }
 
@@ -273,6 +275,9 @@ func (c *call) each(format string, look func(ref string) (any, string)) int {
 	}
 	if len(c.args) == 0 {
 		return c.refuse("\"docker inspect\" requires at least 1 argument.")
+	}
+	if format != "" && docs == nil {
+		fmt.Fprintln(c.p.Stdout())
 	}
 	status := c.print(format, docs)
 	for _, why := range missing {
@@ -352,16 +357,14 @@ func (c *call) tag() int {
 	}
 	i := c.Image(c.args[0])
 	if i == nil {
-		return c.daemon("No such image: %s", c.args[0])
+		return c.daemon("No such image: %s", tagged(c.args[0]))
 	}
-	name := c.args[1]
-	if !strings.Contains(name[strings.LastIndexByte(name, '/')+1:], ":") {
-		name += ":latest"
-	}
+	name := tagged(c.args[1])
 	for _, x := range c.Images {
 		x.Tags = slices.DeleteFunc(x.Tags, func(t string) bool { return t == name })
 	}
 	i.Tags = append(i.Tags, name)
+	slices.Sort(i.Tags)
 	return 0
 }
 
@@ -395,9 +398,10 @@ func (c *call) target(plain, with string, more int) (*Container, map[string][]st
 		return nil, nil, c.fail(err)
 	}
 	name := c.word()
+	c.named = name
 	x := c.Container(name)
 	if x == nil {
-		return nil, nil, c.daemon("No such container: %s", name)
+		return nil, got, c.daemon("No such container: %s", name)
 	}
 	if len(c.args) > more {
 		return nil, nil, c.unsimulated("a command for several containers")
@@ -419,9 +423,9 @@ func (c *call) stop() int {
 }
 
 func (c *call) start() int {
-	x, _, status := c.target("", "", 0)
+	x, _, _ := c.target("", "", 0)
 	if x == nil {
-		return status
+		return c.refuse("Error: failed to start containers: " + c.named)
 	}
 	if !x.Running {
 		c.p.Sleep(200 * time.Millisecond)
@@ -448,9 +452,9 @@ func (c *call) restart() int {
 }
 
 func (c *call) rename() int {
-	x, _, status := c.target("", "", 1)
+	x, _, _ := c.target("", "", 1)
 	if x == nil {
-		return status
+		return c.refuse("Error: failed to rename container named " + c.named)
 	}
 	name := c.word()
 	if other := c.Container(name); other != nil {
@@ -473,9 +477,14 @@ func (e *Engine) run(x *Container) error {
 }
 
 func (c *call) rm() int {
-	x, _, status := c.target("f", "", 0)
-	if x == nil {
+	x, got, status := c.target("f", "", 0)
+	switch {
+	case x == nil && got["f"] != nil:
+		return 0 // though it has complained
+	case x == nil:
 		return status
+	case x.Running && got["f"] == nil:
+		return c.daemon("cannot remove container %q: container is running: stop the container before removing or force remove", "/"+x.Name)
 	}
 	c.remove(x)
 	fmt.Fprintln(c.p.Stdout(), x.Name)

@@ -183,16 +183,20 @@ func (e *Engine) Container(ref string) *Container {
 
 // Image finds one by ID, tag or digest reference.
 func (e *Engine) Image(ref string) *Image {
-	tagged := ref
-	if !strings.Contains(ref[strings.LastIndexByte(ref, '/')+1:], ":") {
-		tagged = ref + ":latest"
-	}
 	for _, i := range e.Images {
-		if i.ID == ref || slices.Contains(i.Tags, tagged) || slices.Contains(i.Digests, ref) {
+		if i.ID == ref || slices.Contains(i.Tags, tagged(ref)) || slices.Contains(i.Digests, ref) {
 			return i
 		}
 	}
 	return nil
+}
+
+// tagged is a reference with a tag.
+func tagged(ref string) string {
+	if strings.Contains(ref[strings.LastIndexByte(ref, '/')+1:], ":") {
+		return ref
+	}
+	return ref + ":latest"
 }
 
 // Network finds one by name or ID.

@@ -52,8 +52,8 @@ func (c *call) exec() int {
 		file, ok := p.Find(args[0])
 		run, known := p.Program(file)
 		if !ok || !known {
-			fmt.Fprintf(p.Stderr(), "OCI runtime exec failed: exec: %q: executable file not found in $PATH\n", args[0])
-			return 127
+			fmt.Fprintf(p.Stdout(), "OCI runtime exec failed: exec failed: unable to start container process: exec: %q: executable file not found in $PATH: unknown\r\n", args[0])
+			return 126
 		}
 		p.Name = args[0]
 		return run(p, args)

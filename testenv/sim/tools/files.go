@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strconv"
@@ -359,7 +360,7 @@ func (c *call) pack(w *tar.Writer, dir, name string, follow bool) error {
 	return nil
 }
 
-// ls lists one folder, or names that are no folders.
+// ls lists names that are no folders, and the folders after them.
 func ls(c *call) int {
 	got, ok := c.flags("Ad", "")
 	if !ok {
@@ -369,7 +370,9 @@ func ls(c *call) int {
 		c.args = []string{"."}
 	}
 	slices.Sort(c.args)
-	status := c.each(func(name string) error {
+	var folders []string
+	said := ""
+	c.each(func(name string) error {
 		n, err := c.Lstat(name)
 		if err == nil && n.IsLink() && got['d'] == "" {
 			n, err = c.Stat(name)
@@ -377,19 +380,27 @@ func ls(c *call) int {
 		switch {
 		case err != nil:
 			return err
-		case got['d'] != "" || !n.IsDir():
-			fmt.Fprintln(c.Stdout(), name)
-			return nil
-		case len(c.args) > 1:
-			c.unknown()
-			return nil
-		}
-		for _, e := range n.Names() {
-			if got['A'] != "" || !strings.HasPrefix(e, ".") {
-				fmt.Fprintln(c.Stdout(), e)
-			}
+		case n.IsDir() && got['d'] == "":
+			folders = append(folders, name)
+		default:
+			said += name + "\n"
 		}
 		return nil
 	})
-	return 2 * status
+	for _, name := range folders {
+		if len(c.args) > 1 {
+			if said != "" {
+				said += "\n"
+			}
+			said += name + ":\n"
+		}
+		n, _ := c.Stat(name) // it was there
+		for _, e := range n.Names() {
+			if got['A'] != "" || !strings.HasPrefix(e, ".") {
+				said += e + "\n"
+			}
+		}
+	}
+	_, _ = io.WriteString(c.Stdout(), said)
+	return 2 * c.status()
 }
