@@ -166,7 +166,7 @@ func (e *Engine) pgDump(p *machine.Proc, args []string) int {
 }
 
 func (e *Engine) pgRestore(p *machine.Proc, args []string) int {
-	got, _ := options(p, args, "Udft", "-l --data-only --exit-on-error --single-transaction")
+	got, _ := options(p, args, "Udf", "--exit-on-error --single-transaction")
 	data, err := io.ReadAll(p.Stdin())
 	var db *Database
 	if err == nil {
@@ -176,19 +176,7 @@ func (e *Engine) pgRestore(p *machine.Proc, args []string) int {
 		fmt.Fprintf(p.Stderr(), "pg_restore: error: %v\n", err)
 		return 1
 	}
-	switch {
-	case got["-l"] != "":
-		fmt.Fprintf(p.Stdout(), ";\n; Archive of the simulated PostgreSQL\n;\n")
-		for i, t := range slices.Sorted(maps.Keys(db.Tables)) {
-			fmt.Fprintf(p.Stdout(), "%d; 1259 %d TABLE public %s %s\n", 200+i, 16385+i, t, db.Owner)
-		}
-	case got["--data-only"] != "" && got["-t"] == "_sqlx_migrations":
-		fmt.Fprintln(p.Stdout(), "COPY public._sqlx_migrations (version, description, installed_on, success, checksum, execution_time) FROM stdin;")
-		for _, m := range db.Migrated {
-			fmt.Fprintf(p.Stdout(), "%d\t%s\t2026-11-23 04:35:49+00\t%s\t\\\\x%s\t1000\n", m.Version, m.Description, pgBool(m.Success), m.Checksum)
-		}
-		fmt.Fprintln(p.Stdout(), `\.`)
-	case got["-d"] != "":
+	if got["-d"] != "" {
 		cluster := e.cluster(e.inside(p))
 		if cluster == nil || cluster.Databases[got["-d"]] == nil {
 			fmt.Fprintln(p.Stderr(), "pg_restore: error: connection to server failed")
