@@ -250,7 +250,7 @@ func (c *checker) wayBack() {
 	if runs, ok := pinOf(s, image, name); ok {
 		hint = fmt.Sprintf("write what runs into the image line of %s, start nothing, and plan again: image: %s", service.Name, runs)
 	}
-	c.add("way back", Stop, hint, "the compose files name the image %s, and %s runs %s: if the upgrade failed, compose could not start the present server again",
+	c.add("rollback", Stop, hint, "the compose files name the image %s, and %s runs %s: if the upgrade failed, compose could not start the present server again",
 		service.Image, s.Name, s.Image)
 }
 

@@ -182,7 +182,7 @@ func TestNoModeIsTightenedAndNoOwnerChanged(t *testing.T) {
 					t.Fatalf("step %s takes rights away: %04o from %04o", s.ID, m.Mode, mode)
 				}
 				if ok && s.Undo.(RemoveSecret).Was.Mode != mode {
-					t.Fatalf("step %s: its way back leaves mode %04o, it was %04o", s.ID, s.Undo.(RemoveSecret).Was.Mode, mode)
+					t.Fatalf("step %s: its undo leaves mode %04o, it was %04o", s.ID, s.Undo.(RemoveSecret).Was.Mode, mode)
 				}
 			}
 		}

@@ -230,7 +230,7 @@ type Swap struct {
 	Container string  `json:"container"` // the server's name, before and after
 	Port      int     `json:"port"`
 	Version   string  `json:"version"`          // what health must say; "" accepts any
-	ImageRef  string  `json:"image"`            // what must run afterwards, by digest; "" for a way back
+	ImageRef  string  `json:"image"`            // what must run afterwards, by digest; "" for a rollback
 	OldImage  string  `json:"old_image"`        // image id to go back to
 	OldRef    string  `json:"old_ref"`          // the name under which compose looks for it, with the files as they were
 	OldID     string  `json:"old_id,omitempty"` // of the container that runs it
@@ -248,7 +248,7 @@ type Swap struct {
 	Prober          string      `json:"prober"`    // container that watches the server from inside
 	Limit           int         `json:"limit"`     // seconds the server may be away
 	Soak            int         `json:"soak"`      // seconds it must stay healthy
-	Back            bool        `json:"back"`      // this is a way back: nothing to undo to
+	Back            bool        `json:"back"`      // this is a rollback: nothing to undo to
 	Settled         []string    `json:"settled"`
 	NoDeps          bool        `json:"no_deps"`
 }

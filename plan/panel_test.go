@@ -7,7 +7,7 @@ import (
 )
 
 // Trap P1: the panel has updated the server, and the files still name the release
-// before. Nothing may be swapped before they name what runs: a way back would start the
+// before. Nothing may be swapped before they name what runs: a rollback would start the
 // older release on the newer schema.
 func TestP1AfterAnUpdateFromThePanelTheFilesComeFirst(t *testing.T) {
 	const repo = "registry.seglamater.app/seglamater/chatalot"
@@ -21,7 +21,7 @@ func TestP1AfterAnUpdateFromThePanelTheFilesComeFirst(t *testing.T) {
 		in.Release.Server.Digest = "sha256:" + strings.Repeat("d", 64)
 		in.Release.Server.Platform = in.Release.Server.Digest
 		var refused *RefusedError
-		if _, _, err := Build(in); !errors.As(err, &refused) || len(refused.Checks) != 1 || refused.Checks[0].Name != "way back" {
+		if _, _, err := Build(in); !errors.As(err, &refused) || len(refused.Checks) != 1 || refused.Checks[0].Name != "rollback" {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if hint := refused.Checks[0].Hint; !strings.HasSuffix(hint, "image: "+runs) || !strings.Contains(hint, "start nothing") {

@@ -87,7 +87,7 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 			ID: "start", Title: "start the server",
 			Op:     Start{Container: server.Name, Port: listenPort(server), Limit: int(startLimit / time.Second)},
 			Reason: "the same container; it must say itself that it is well",
-			NoUndo: "the way back of the restore starts it on the former database",
+			NoUndo: "the rollback of the restore starts it on the former database",
 		},
 		{ID: "verify", Title: "verify the server", Op: Verify{}, Reason: "health, image and containers are compared with what was seen before"},
 	}

@@ -39,7 +39,7 @@ func TestRestoreKeepsTheFormerDatabase(t *testing.T) {
 	}
 	for _, s := range p.Steps {
 		if !Is[Verify](s.Op) && s.Undo == nil && s.NoUndo == "" {
-			t.Errorf("step %q says nothing of a way back", s.ID)
+			t.Errorf("step %q says nothing of a rollback", s.ID)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// RollbackInput is all that a way back depends on.
+// RollbackInput is all that a rollback depends on.
 type RollbackInput struct {
 	Plan   *Plan  // what was carried out
 	Facts  *Facts // a fresh look
@@ -34,7 +34,7 @@ func (e *DatabaseMovedError) Error() string {
 		e.Host, e.From, e.To, e.Since)
 }
 
-// ImageGoneError reports that the image to which a way back returns is not on the host.
+// ImageGoneError reports that the image to which a rollback returns is not on the host.
 // Nothing runs from it since the swap, and a name alone does not save an image from
 // "docker system prune -a".
 type ImageGoneError struct {
@@ -107,8 +107,8 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 			op = p.serveDependents(back, in.Facts)
 		}
 		p.Steps = append(p.Steps, Step{
-			ID: "undo-" + s.ID, Title: "take back: " + s.Title, Reason: "fixed in the plan of run " + was.ID, Op: op,
-			NoUndo: "this is the way back",
+			ID: "undo-" + s.ID, Title: "revert: " + s.Title, Reason: "fixed in the plan of run " + was.ID, Op: op,
+			NoUndo: "this is the rollback",
 		})
 	}
 	if len(p.Steps) > 0 {
@@ -122,7 +122,7 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 	return p, nil
 }
 
-// serveDependents has a way back serve what depends on the server now, which need not be
+// serveDependents has a rollback serve what depends on the server now, which need not be
 // what depended on it when the upgrade was planned.
 func (p *Plan) serveDependents(back Swap, f *Facts) Swap {
 	back.Dependents = dependents(f, back.Container, back.OldID)

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// rollbackInput is a way back from the upgrade of the public server, looked at
+// rollbackInput is a rollback from the upgrade of the public server, looked at
 // after it.
 func rollbackInput(t *testing.T) RollbackInput {
 	t.Helper()
@@ -207,7 +207,7 @@ func (f *Facts) runs(imageID, version string) {
 	f.Health.Version = version
 }
 
-// Defect D5 and row 35: a way back is told from what runs now. A release that was
+// Defect D5 and row 35: a rollback is told from what runs now. A release that was
 // installed after the upgrade is named, and goes back by a decision only.
 func TestD5ARollbackStartsFromWhatRunsNow(t *testing.T) {
 	former := ""
@@ -277,7 +277,7 @@ func TestALaterReleaseThatMigratedNeedsBothDecisions(t *testing.T) {
 }
 
 // A run that never came to its swap leaves the server's version alone, and so does its
-// way back.
+// rollback.
 func TestAWayBackBeforeTheSwapChangesNoVersion(t *testing.T) {
 	in := rollbackInput(t)
 	in.Facts, in.Begun = recorded(t, "public"), begun("edit")

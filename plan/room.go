@@ -89,7 +89,7 @@ func RoomForDrill(f *Facts, dump int64) (warnings []string, err error) {
 
 // roomFor refuses what does not fit: a disk that is filled up takes the live
 // database down. Needs on one file system are added up. What is not known keeps
-// nobody from a way back: it is a warning.
+// nobody from a rollback: it is a warning.
 func roomFor(f *Facts, all []need) (warnings []string, err error) {
 	type mount struct {
 		free, bytes   int64

@@ -98,7 +98,7 @@ func TestNoRoomForAnotherDatabase(t *testing.T) {
 }
 
 // Only what is known to lie under docker's folder is held against the room there:
-// stopped for want of room on a disk that the database is not on, a host has no way back.
+// stopped for want of room on a disk that the database is not on, a host has no rollback.
 func TestWhereTheDatabaseIs(t *testing.T) {
 	const docker = "/var/lib/docker"
 	volume := func(source, target string) string {

@@ -42,12 +42,12 @@ func runsFormer(was *Plan, f *Facts) bool {
 }
 
 // A LaterRunsError reports that the server was updated after the run that is to be taken
-// back, as from its admin panel: the way back then goes further than the run went forward.
+// back, as from its admin panel: the rollback then goes further than the run went forward.
 type LaterRunsError struct {
 	Host      string
 	Running   string // "unknown" for an image that does not say what it is
 	Installed string // by the run
-	To        string // what the way back leads to
+	To        string // what the rollback leads to
 	Database  bool   // it was migrated too
 }
 

@@ -1,6 +1,6 @@
 package plan
 
-// Step is one thing that is done to a host, with its reason and its way back.
+// Step is one thing that is done to a host, with its reason and its undo.
 type Step struct {
 	ID     string // stable inside a plan: journal and resume go by it
 	Title  string

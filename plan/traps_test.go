@@ -520,7 +520,7 @@ func TestB4RollbackReturnsToTheImageThatRan(t *testing.T) {
 func TestB4TheServerThatRunsCanBeStartedAgain(t *testing.T) {
 	wayBack := func(f *Facts) string {
 		for _, c := range Stopped(Checks(f, Settings{Host: "web1"}, nil)) {
-			if c.Name == "way back" {
+			if c.Name == "rollback" {
 				return c.Detail
 			}
 		}

@@ -17,7 +17,7 @@ import (
 
 // description is what a package manager shows: a line, and what it takes more of them.
 const description = `lifts running chatalot servers onto managed updates, over SSH
-A whole inventory of servers, with proof before each change and a way back
+A whole inventory of servers, with proof before each change and a rollback
 after it. Nothing is installed on the servers.`
 
 // linuxPackage is a package of one format for one architecture.

@@ -30,7 +30,7 @@ type Engine struct {
 	Journal     *journal.Journal
 	Workstation Workstation
 	// Handover is the folder on the host that keeps what another machine needs to
-	// go on with the run; "" keeps nothing.
+	// resume the run; "" keeps nothing.
 	Handover string
 	// Stop is closed to ask for an end after the step under way; cancelling the
 	// context ends that step too.
@@ -70,7 +70,7 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 		return e.ended(err)
 	}
 	e.away.begin(e.Before, resumed, facts, e.Workstation.Now().UTC())
-	// A way back that was begun goes on whatever has moved meanwhile: no other command
+	// A rollback that was begun goes on whatever has moved meanwhile: no other command
 	// would, and each of its operations looks before it acts.
 	wayBack := resumed && e.Plan.Kind != plan.Upgrade
 	failed, back := e.takingBack()
@@ -240,7 +240,7 @@ func (e *Engine) step(ctx context.Context, s plan.Step) error {
 
 // recheckDrift looks again before the client's things are changed: minutes may have
 // passed since the run began, with a backup and a download, and the client is not
-// kept from working. A way back is not held up.
+// kept from working. A rollback is not held up.
 func (e *Engine) recheckDrift(ctx context.Context, s plan.Step) error {
 	if e.Plan.Kind != plan.Upgrade || !e.firstOfKind(s) {
 		return nil
@@ -288,7 +288,7 @@ const (
 
 // withHandover does an operation. Every operation looks before it acts, so it may be
 // asked again after a break in the line. Before a change another machine is told
-// of it; where that cannot be done a new change is not made, but a way back goes
+// of it; where that cannot be done a new change is not made, but a rollback goes
 // on.
 func (e *Engine) withHandover(ctx context.Context, id string, op plan.Op, forward bool) (data json.RawMessage, err error) {
 	err = e.overBreaks(ctx, id, func() (err error) {

@@ -419,7 +419,7 @@ func TestAMigratedDatabaseIsNotTakenBackByItself(t *testing.T) {
 	}
 }
 
-// The job was killed, and the way back finds what it had done: what is left of the
+// The job was killed, and the rollback finds what it had done: what is left of the
 // upgrade waits for a person too.
 func TestADatabaseFoundMigratedOnTheWayBackStopsIt(t *testing.T) {
 	b := newBench(t)
@@ -493,7 +493,7 @@ func TestRollbackGoesThroughTheSameEngine(t *testing.T) {
 	}
 }
 
-// There is no way back from a way back but to go on with it.
+// A rollback has no rollback of its own: it can only be resumed.
 func TestAFailedRollbackStaysAndGoesOn(t *testing.T) {
 	b := newBench(t)
 	before := b.host.world.client()

@@ -28,7 +28,7 @@ func (e *Engine) mode(ctx context.Context, op plan.Mode) error {
 	script := linkScript + `[ -d "$1" ] || mkdir "$1"
 chmod "$2" "$1"`
 	if op.To == 0 {
-		// The way back of a folder that we made: gone, if it is empty again.
+		// The rollback of a folder that we made: gone, if it is empty again.
 		script = "set -eu\n" + `[ -L "$1" ] || [ ! -d "$1" ] || rmdir "$1"`
 	}
 	_, err := e.runRoot(ctx, remote.Command{Name: "set the mode of " + op.Path, Script: script, Args: []string{op.Path, octal(op.To)}})
@@ -134,7 +134,7 @@ trap - EXIT
 
 // linkScript begins a script that changes a mode. The mode of what a link leads to is
 // not ours to change; that it is the wanted one is enough, so that a step which was refused
-// here has a way back that succeeds.
+// here has a rollback that succeeds.
 //
 //	$1 file or folder  $2 mode
 const linkScript = `set -eu

@@ -103,7 +103,7 @@ func LastOwner(records []journal.Record, run string) (by Operator, at time.Time)
 			at = r.Time
 		case journal.Adopted:
 			by, at = named(r), r.Time
-		case journal.Note: // by whoever starts the run, or goes on with it
+		case journal.Note: // by whoever starts the run, or resumes it
 			if who := named(r); who != (Operator{}) {
 				by = who
 			}

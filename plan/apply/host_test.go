@@ -273,7 +273,7 @@ func (h *fakeHost) facts(t testing.TB) *plan.Facts {
 	return &f
 }
 
-// client is the part of a world that is the client's, or that a way back has to
+// client is the part of a world that is the client's, or that a rollback has to
 // restore: what is kept on purpose does not count.
 func (w world) client() world {
 	out := maps.Clone(w)

@@ -74,7 +74,7 @@ func serverOf(f *plan.Facts) int {
 	return slices.IndexFunc(f.Services, func(c plan.Container) bool { return c.Service == "chatalot" })
 }
 
-// A machine that went back to a snapshot taken before the edit is not gone on with: the
+// A machine that went back to a snapshot taken before the edit is not resumed: the
 // journal here tells of steps that are not done there.
 func TestAMachineThatWentBackIsNotGoneOnWith(t *testing.T) {
 	b := newBench(t)
@@ -145,7 +145,7 @@ func TestASwapThatFailedIsNotCarriedOutOnTheOldFiles(t *testing.T) {
 	before := b.host.world.client()
 	b.host.log = "stage stop\nstage start\nnote not healthy within 90 seconds\nstage back\naway 100 300\nend back\n"
 	swap := slices.IndexFunc(b.plan.Steps, func(s plan.Step) bool { return plan.Is[plan.Swap](s.Op) })
-	b.crash(swap*2 + 3) // its failure is written, and nothing of the way back
+	b.crash(swap*2 + 3) // its failure is written, and nothing of the rollback
 	b.host.world["file "+composePath] = recordedCompose(t)
 	res, err := b.run(t.Context())
 	if !errors.Is(err, ErrFailedBefore) || res.Outcome != Undone || res.Failed != "swap" || b.host.jobs != 2 {

@@ -18,7 +18,7 @@ const oldImageScript = `docker image inspect "$1" >/dev/null 2>&1 </dev/null && 
 docker version --format '{{json .Server}}' >/dev/null 2>&1 </dev/null || exit 1
 exit 44`
 
-// OldImage makes sure that the image to which a way back returns is on the host, or
+// OldImage makes sure that the image to which a rollback returns is on the host, or
 // returns a [*plan.ImageGoneError]. It changes nothing. An engine that does not answer is
 // met by whoever acts.
 func OldImage(ctx context.Context, r Runner, back plan.Swap) error {

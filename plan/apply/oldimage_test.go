@@ -42,7 +42,7 @@ func TestNothingIsTakenBackWithoutTheOldImage(t *testing.T) {
 	}
 }
 
-// Before the swap no way back needs it.
+// Before the swap no rollback needs it.
 func TestBeforeTheSwapTheOldImageIsNotAskedFor(t *testing.T) {
 	b := newBench(t)
 	b.pruned()

@@ -122,7 +122,7 @@ const (
 )
 
 // settled makes sure that starting a service will not touch what it depends on. On a
-// way back it tells whether it would, for compose to be kept from looking.
+// rollback it tells whether it would, for compose to be kept from looking.
 func (e *Engine) settled(ctx context.Context, p plan.Project, services []string, noDeps, wayBack bool) (drift bool, err error) {
 	if noDeps || len(services) == 0 {
 		return false, nil

@@ -32,7 +32,7 @@ type powerCut struct {
 
 const (
 	logSays = `until grep -qs '^stage %s' /var/lib/liftalot/cut/swap/log; do :; done`
-	// The engine's events, from before the moment on; the script goes on with the first.
+	// The engine's events, from before the moment on; the script runs on from the first.
 	gone = `rm -f /root/events; docker events --since %s --filter event=destroy --filter container=chatalot-server --format x >/root/events & until [ "$(wc -l </root/events)" -ge %d ]; do :; done`
 )
 

@@ -244,7 +244,7 @@ func TestRestoreEndsWellWhereverItWasCutOff(t *testing.T) {
 	}
 }
 
-// The same for the way back: a database that does not say whether the former one is there
+// The same for the rollback: a database that does not say whether the former one is there
 // has not said that it never was renamed.
 func TestReturnEndsWellWhereverItWasCutOff(t *testing.T) {
 	for _, how := range []string{"exit 1", `kill -9 "$(cat "$SHAM/script")"; exit 1`, `sh "$SHAM/docker" "$@"; kill -9 "$(cat "$SHAM/script")"; exit 1`} {
@@ -280,7 +280,7 @@ func TestReturnEndsWellWhereverItWasCutOff(t *testing.T) {
 }
 
 // Somebody who connects again between the end of his connection and the rename keeps
-// neither the restore nor its way back from their end.
+// neither the restore nor its undo from their end.
 func TestARenameOutlastsWhoComesBack(t *testing.T) {
 	h, op := restoreHost(t)
 	h.Write("back", strings.Repeat("again\n", 9))

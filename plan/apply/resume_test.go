@@ -189,7 +189,7 @@ func TestRollbackResumesFromEveryRecord(t *testing.T) {
 	}
 }
 
-// A way back that stopped goes on though docker was renewed meanwhile: no other command
+// A rollback that stopped goes on though docker was renewed meanwhile: no other command
 // would lead on. One that was not begun is decided anew.
 func TestAWayBackThatWasBegunIsNotHeldUp(t *testing.T) {
 	b := newBench(t)
@@ -280,7 +280,7 @@ func TestAnUndoResumesFromEveryRecord(t *testing.T) {
 				t.Errorf("%s, after %d records (-want +got):\n%s", failing, n, diff)
 			}
 			if b.host.jobs > 2 {
-				t.Errorf("%s, after %d records: %d jobs for one swap and one way back", failing, n, b.host.jobs)
+				t.Errorf("%s, after %d records: %d jobs for one swap and one rollback", failing, n, b.host.jobs)
 			}
 		}
 	}

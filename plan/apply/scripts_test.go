@@ -361,7 +361,7 @@ func TestModeMakesClosesAndTakesBackTheFolder(t *testing.T) {
 	}
 	for name, back := range map[string]plan.Mode{"to its mode": {Path: dir, From: 0o711, To: before}, "made": {Path: dir, From: 0o711}} {
 		if err := e.mode(t.Context(), back); err != nil || modeOf(t, h.Dir) != before || !h.Has("secrets") {
-			t.Errorf("a way back that finds a link as it was, %s: %v", name, err)
+			t.Errorf("a rollback that finds a link as it was, %s: %v", name, err)
 		}
 	}
 }
@@ -416,7 +416,7 @@ func TestDownStartsAgainWhatRanBefore(t *testing.T) {
 	}
 }
 
-// A way back is not held up by what compose would recreate by now, and leaves it alone.
+// A rollback is not held up by what compose would recreate by now, and leaves it alone.
 func TestDownStartsAgainBesideWhatHasMoved(t *testing.T) {
 	for name, data := range map[string]string{"hash": "h2\n", "named": "sha256:i2\n"} {
 		h := shamhost.New(t)

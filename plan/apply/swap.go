@@ -50,7 +50,7 @@ func (e *SwapError) Error() string {
 
 // swap runs the job on the host that replaces the server or goes back by itself.
 func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMessage, error) {
-	// On a way back the job itself decides: it has the same arguments at every start.
+	// On a rollback the job itself decides: it has the same arguments at every start.
 	if _, err := e.settled(ctx, op.Project, op.Settled, op.NoDeps, op.Back); err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 			return nil, err
 		}
 	}
-	// Room for the limit, the soak, and a way back with its own wait; and when that
+	// Room for the limit, the soak, and a rollback with its own wait; and when that
 	// is over, for the script's trap to bring one of the servers up.
 	deadline := time.Duration(op.Limit+op.Soak)*time.Second + 15*time.Minute
 	spec := job.Spec{Dir: dir, Script: swapScript, Args: swapArgs(op, dir, e.Plan.ID), Timeout: deadline, Grace: 5 * time.Minute}

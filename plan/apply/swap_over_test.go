@@ -55,10 +55,10 @@ func TestSwapEndsWhatItBeganWhenItsTimeIsOver(t *testing.T) {
 		{name: "stopping a sick one", at: "stop -t 10 talk of sha256:new", is: sick, end: "back", code: 10, serves: "sha256:old", how: "script"},
 		{name: "going back", at: "tag sha256:old", is: sick, end: "back", code: 10, serves: "sha256:old", how: "script"},
 		{name: "after the decision", at: "sh -c kill", end: "healthy", serves: "sha256:new", how: "probe"},
-		{name: "way back: stop", at: "stop -t 10", back: true, end: "healthy", serves: "sha256:old", how: "script"},
-		{name: "way back: stop of one that commits", at: "stop -t 10", is: []string{"late", "commits"}, back: true, end: "migrated", code: 12, serves: "", how: "script"},
-		{name: "way back: name", at: "tag sha256:old", back: true, end: "healthy", serves: "sha256:old", how: "script"},
-		{name: "way back: start", at: "up -d", back: true, end: "healthy", serves: "sha256:old", how: "script"},
+		{name: "rollback: stop", at: "stop -t 10", back: true, end: "healthy", serves: "sha256:old", how: "script"},
+		{name: "rollback: stop of one that commits", at: "stop -t 10", is: []string{"late", "commits"}, back: true, end: "migrated", code: 12, serves: "", how: "script"},
+		{name: "rollback: name", at: "tag sha256:old", back: true, end: "healthy", serves: "sha256:old", how: "script"},
+		{name: "rollback: start", at: "up -d", back: true, end: "healthy", serves: "sha256:old", how: "script"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

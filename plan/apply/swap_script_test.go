@@ -205,7 +205,7 @@ func TestSwapDecides(t *testing.T) {
 		{name: "dump that cannot be ended leaves the new server no time", change: slow("58", "no.timeout"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "took 58 of the 60"},
 		{name: "stop leaves the dump no time", change: func(h *shamhost.Host, _ *plan.Swap) { h.Write("slow.stop", "3.1") }, end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "took 31 of the 60"},
 		{name: "dump that leaves just enough", change: slow("29"), end: "healthy", serves: "sha256:new", file: newFile},
-		{name: "old image is gone", change: is("gone.old"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "no way back"},
+		{name: "old image is gone", change: is("gone.old"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "no rollback"},
 		{name: "new image is not there", change: is("gone.new"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "new image is not on the host"},
 		{name: "another image runs", change: func(h *shamhost.Host, _ *plan.Swap) { h.Write("image", "sha256:other\n") }, end: "kept", code: 11, serves: "sha256:other", file: newFile, says: "than the plan says"},
 		{name: "file changed by somebody else", change: func(h *shamhost.Host, _ *plan.Swap) {

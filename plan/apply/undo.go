@@ -30,7 +30,7 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 	var moved *MigratedError
 	if errors.As(err, &moved) {
 		// The run ends here: carried on with, it would find the new container and
-		// put the old server on a database it refuses. A way back ends too: the next
+		// put the old server on a database it refuses. A rollback ends too: the next
 		// one is another, with the database in it.
 		e.result.Outcome = NeedsPerson
 		return e.result, errors.Join(err, e.end(ctx, journal.NeedsPerson))
@@ -38,14 +38,14 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 	rollback := e.Plan.Kind == plan.Rollback
 	switch {
 	case remote.Denied(err) && !rollback && !e.result.Changed:
-		// There is nothing to go on with. To tidy up would be refused too.
+		// There is nothing to resume. To tidy up would be refused too.
 		e.tell(Event{Kind: Output, Text: "the folder of this run may stay on the host, which lets nobody in"})
 		return e.result, errors.Join(err, e.write(journal.Record{Kind: journal.RunEnded, Outcome: journal.Aborted}))
 	case remote.Denied(err):
 		e.result.Outcome = Interrupted
 		return e.result, err
 	case rollback:
-		// There is no way back from a way back but to go on with it.
+		// A rollback has no rollback of its own: it can only be resumed.
 		e.result.Outcome = NeedsPerson
 		return e.result, err
 	case !e.result.Changed:
@@ -137,7 +137,7 @@ func (e *Engine) undo(ctx context.Context, s plan.Step) error {
 		if e.outcomeUnknown(err) {
 			kind = journal.UndoUnknown
 		}
-		return errors.Join(fmt.Errorf("take back %q: %w", s.Title, err), e.write(journal.Record{Kind: kind, Step: s.ID}))
+		return errors.Join(fmt.Errorf("revert %q: %w", s.Title, err), e.write(journal.Record{Kind: kind, Step: s.ID}))
 	}
 	e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoDone, Took: e.Workstation.Now().Sub(began)})
 	return e.write(journal.Record{Kind: journal.UndoDone, Step: s.ID})

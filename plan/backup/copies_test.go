@@ -440,7 +440,7 @@ func TestACopyIsTakenOnAPersonsWord(t *testing.T) {
 	}
 }
 
-// A pull that breaks goes on with what is here.
+// A pull that breaks is resumed from what is here.
 func TestAPullThatBreaksGoesOn(t *testing.T) {
 	f := light(t)
 	f.mustTake(t, "b1")

@@ -178,7 +178,7 @@ func TestARefusedConnectionIsNoEndOfWhatTheHostSays(t *testing.T) {
 	}
 }
 
-// One that stays away leaves the backup to be gone on with.
+// One that stays away leaves the backup to be resumed.
 func TestAConnectionThatStaysRefusedCanBeTriedAgain(t *testing.T) {
 	for _, name := range []string{"list the files", "hash the files", "pull the files", "pull large.bin"} {
 		f := newFiled(t)

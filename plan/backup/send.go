@@ -81,7 +81,7 @@ type DumpUploader struct {
 // Send writes a file of the backup on the host as to, decrypted on its way, and
 // holds it against the hash of the backup there. A copy on the host is used in
 // its place where it is bit for bit the same. A line that breaks is mended and
-// the rest sent on. A beginning stays on the host only for who can go on with it.
+// the rest sent on. A beginning stays on the host only for who can resume it.
 func (s *DumpUploader) Send(ctx context.Context, f File, to, copied string) error {
 	err := s.whole(ctx, f, to, copied)
 	if err == nil || ctx.Err() != nil || tryAgain(err) {

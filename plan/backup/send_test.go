@@ -77,7 +77,7 @@ func TestSendGoesOnAndFindsAWrongBeginning(t *testing.T) {
 }
 
 // On a full disk the live database cannot write either: what came is removed, and
-// the host's own words are told. Where the line broke it stays, to be gone on with.
+// the host's own words are told. Where the line broke it stays, to be resumed.
 func TestSendLeavesNoHalfOnAFullDisk(t *testing.T) {
 	const full = `[ $# = 0 ] && head -c 100 || head -c 100 "$1" >"$2"; echo '%s: write error: No space left on device' >&2; exit 1`
 	for program, fails := range map[string]string{"cat": "send db.dump", "cp": "ask for db.dump"} {

@@ -224,7 +224,7 @@ func CollectGarbage(folder string, id age.Identity) (gone int, freed int64, err 
 }
 
 // objectsNamed are the contents that the listings in a host's folder name: of
-// backups, and of what is not finished and will be gone on with.
+// backups, and of what is not finished and will be resumed.
 func objectsNamed(folder string, id age.Identity) (map[objectName]bool, error) {
 	named := map[objectName]bool{}
 	dirs, err := os.ReadDir(folder)

@@ -91,7 +91,7 @@ func TestTheScriptTakesTheRunbooksBackup(t *testing.T) {
 	if data, err := m.bytes(dir, record, testKey()); err != nil || string(data) != `{"containers":[{"Id":"0123"}]`+"\n"+`,"images":[{"Id":"sha256:old"}]`+"\n}\n" {
 		t.Errorf("what ran is on record as %q, %v", data, err)
 	}
-	// On the host, for the runbook's own way back: everything, and closed.
+	// On the host, for the runbook's own rollback: everything, and closed.
 	if got := h.Read("var/backups/b1/secrets/token"); got != "t0ken" {
 		t.Errorf("the copy of the secrets holds %q", got)
 	}

@@ -273,7 +273,7 @@ func (p *fetching) take(f *Upload, r io.Reader) error {
 	return nil
 }
 
-// small pulls many files by one command. After a break it goes on with the first
+// small pulls many files by one command. After a break it resumes the first
 // that did not arrive whole.
 func (p *fetching) small(ctx context.Context, want []*Upload) error {
 	next := 0

@@ -59,7 +59,7 @@
 // often, ends its lines as the line above it does, and is quoted so that every
 // reader of YAML reads the same text.
 //
-// # The way back
+// # The rollback
 //
 // [Undo] takes our change out of a file somebody has edited since. It works on
 // any text, `.env` files too, and stops with an [*UndoConflictError] where both

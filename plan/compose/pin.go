@@ -4,7 +4,7 @@ import "regexp"
 
 // PinImage makes a service run an image. A `build:` is commented out word for
 // word, and so is the line of an image that is replaced, so that a person can
-// see and take back what was done.
+// see and undo what was done.
 type PinImage struct{ Service, Image string }
 
 var imagePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]*$`)

@@ -11,7 +11,7 @@ const hidden = "***"
 // A redactor hides values that may be secrets in lines that are read from top
 // to bottom: those of a compose file, or of a .env file.
 type redactor struct {
-	below  int  // lines indented deeper than this go on with a hidden value; -1: none
+	below  int  // lines indented deeper than this belong to a hidden value; -1: none
 	remark int  // so do comments whose text is deeper than this; -1: none
 	inside bool // within a PEM block
 }
@@ -84,7 +84,7 @@ func harmless(value string) bool {
 	return variable.MatchString(strings.TrimSpace(value)) || strings.HasPrefix(value, "#")
 }
 
-// goesOn reports whether a line goes on with a value that is hidden, and what
+// goesOn reports whether a line continues a value that is hidden, and what
 // stands before it.
 func (r *redactor) goesOn(line string) (lead string, ok bool) {
 	if lead = leadOf(line); r.below >= 0 && len(lead) > r.below {

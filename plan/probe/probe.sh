@@ -247,9 +247,9 @@ loose() {
 }
 part folder loose
 
-# closet FILE: whether everybody on the host can enter the folder the file is in, or that
+# secret_dir_access FILE: whether everybody on the host can enter the folder the file is in, or that
 # it is not there.
-closet() {
+secret_dir_access() {
 	_d=${1%/*}
 	[ -d "${_d:-/}" ] || {
 		printf '%s\tmissing\n' "$1"
@@ -279,7 +279,7 @@ secrets() {
 		printf '%s\n' "$MODEL" |
 			sed -n 's/^ *"file": "\([^"\\]*\)",\{0,1\}$/\1/p'
 	} | sort -u | head -n 200 | while IFS= read -r _f; do
-		case $_f in "$DIR/secrets" | "$DIR"/secrets/*) ;; *) closet "$_f" ;; esac
+		case $_f in "$DIR/secrets" | "$DIR"/secrets/*) ;; *) secret_dir_access "$_f" ;; esac
 		{ [ -e "$_f" ] || [ -L "$_f" ]; } && secret "$_f"
 	done
 	set -f

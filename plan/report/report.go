@@ -263,7 +263,7 @@ func images(p *plan.Plan) []Image {
 	return list
 }
 
-// returned is the image that a way back leads to, beside the one that ran before it.
+// returned is the image that a rollback leads to, beside the one that ran before it.
 func returned(p *plan.Plan, ran map[string]string) []Image {
 	swap, ok := plan.Find[plan.Swap](p.Steps)
 	if !ok {

@@ -98,7 +98,7 @@ func (h *Host) Trusted(p *plan.Plan, records []Record) error {
 	switch {
 	case err != nil && begun:
 		return &StateError{
-			Unfinished, fmt.Errorf("%s: run %s stopped half way and cannot be gone on with: %w", h.Name, p.ID, err),
+			Unfinished, fmt.Errorf("%s: run %s stopped half way and cannot be resumed: %w", h.Name, p.ID, err),
 			fmt.Sprintf(`"liftalot rollback %s" takes it back; it goes on only where the inventory accepts its release`, h.Name),
 		}
 	case err != nil:
@@ -108,7 +108,7 @@ func (h *Host) Trusted(p *plan.Plan, records []Record) error {
 }
 
 // Unchanged refuses an upgrade whose images are not what they were when it was planned. A
-// run that was begun goes on with the digests it began with.
+// run that was begun keeps the digests it began with.
 func (h *Host) Unchanged(ctx context.Context, p *plan.Plan, records []Record) error {
 	if p.Kind != plan.Upgrade || p.Empty() || journal.LastRun(records).Run == p.ID {
 		return nil
@@ -131,7 +131,7 @@ func (h *Host) underLock(j *journal.Journal, p, was *plan.Plan) *lock.Host {
 	}
 }
 
-// sign notes in the journal who starts a run, or goes on with it.
+// sign notes in the journal who starts a run, or resumes it.
 func (h *Host) sign(j *journal.Journal, run string) error {
 	who, err := json.Marshal(h.By)
 	if err != nil {

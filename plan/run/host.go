@@ -39,7 +39,7 @@ type Host struct {
 	// Public asks the server at the address that its users reach it at; nil asks nothing.
 	Public func(ctx context.Context) plan.Check
 	// Downtime is what is known of the server's downtime before the first run of these
-	// records, newest last, is gone on with or followed by p; nil knows nothing.
+	// records, newest last, is resumed or followed by p; nil knows nothing.
 	Downtime func(p *plan.Plan, records []Record) (*apply.Downtime, error)
 	// Stop is closed to ask for an end after the step under way; nil never is.
 	Stop <-chan struct{}

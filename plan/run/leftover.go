@@ -63,7 +63,7 @@ func (h *Host) foreign(ctx context.Context, own []journal.RunState) (*plan.Check
 	}, nil
 }
 
-// forgotten names the way back from an upgrade of this machine that was given up. It stops
+// forgotten names the rollback from an upgrade of this machine that was given up. It stops
 // nothing by itself: the server may be another one by now, or settled by hand.
 func (h *Host) forgotten(own []journal.RunState, stopped bool) []plan.Check {
 	last, ok := LastUpgrade(own)

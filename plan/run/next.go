@@ -8,12 +8,12 @@ import (
 )
 
 // Resume is what to type after a run that was interrupted: an upgrade can be taken back as
-// well, the others can only be gone on with.
+// well, the others can only be resumed.
 func Resume(host string, action journal.Action) string {
 	if action == journal.Apply {
-		return fmt.Sprintf(`"liftalot apply %s" goes on with it, "liftalot rollback %s" takes it back`, host, host)
+		return fmt.Sprintf(`"liftalot apply %s" resumes it, "liftalot rollback %s" takes it back`, host, host)
 	}
-	return fmt.Sprintf(`"liftalot %s %s" goes on with it`, action, host)
+	return fmt.Sprintf(`"liftalot %s %s" resumes it`, action, host)
 }
 
 // Kind is the word for an action.

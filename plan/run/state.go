@@ -85,7 +85,7 @@ func (f Folder) Save(p *plan.Plan) error {
 
 // Plan implements [State].
 func (f Folder) Plan(run string) (*plan.Plan, string, error) {
-	const hint = "put it back from a copy of the state folder: the way back of the run is in it"
+	const hint = "put it back from a copy of the state folder: the rollback of the run is in it"
 	p, hash, err := readPlan(f.PlanFile(run), hint)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = &journal.DamagedError{Path: f.PlanFile(run), Reason: "the plan of run " + run + " is gone; " + hint}

@@ -75,16 +75,16 @@ func TestARunHoldsContainersAgainstItsOwnGround(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if err := Failed("web1", Host(t.Context(), &host{}, f, Ended(p, p, true))); err != nil {
-		t.Errorf("a client's restart before a run was gone on with: %v", err)
+		t.Errorf("a client's restart before a run was resumed: %v", err)
 	}
-	// A way back days later has seen the containers of then.
+	// A rollback days later has seen the containers of then.
 	back := &plan.Plan{Kind: plan.Rollback, Project: p.Project, Rests: plan.Rests{Containers: []plan.ContainerMark{{Service: "postgres", ID: "then", ImageID: "i"}}}}
 	w := Ended(back, p, false)
 	if len(w.Untouched) != 1 || w.Untouched[0].ID != "then" || !w.Same || w.ImageID == "" || w.Base != "" {
 		t.Errorf("%+v", w)
 	}
 	if w := Ended(p, p, true); w.Base != p.To {
-		t.Error("an update from the panel, before a run was gone on with, would be taken back")
+		t.Error("an update from the panel, before a run was resumed, would be taken back")
 	}
 }
 

@@ -77,7 +77,7 @@ func RolledBack(p *plan.Plan) Expectation {
 
 // Ended is what a host looks like right after a run of p, which carried out or took back
 // was. Nobody else has touched its other containers since the run was planned, unless it
-// was interrupted and is gone on with.
+// was interrupted and is resumed.
 func Ended(p, was *plan.Plan, resumed bool) Expectation {
 	w := Upgraded(was)
 	if p.Kind != plan.Upgrade {

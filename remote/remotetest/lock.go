@@ -217,7 +217,7 @@ func testLockOrphan(t *testing.T, h host) {
 }
 
 // A command waits for input from an operator who is gone without the host's
-// knowledge. Whoever goes on with the run ends it, not before it has been silent
+// knowledge. Whoever resumes the run ends it, not before it has been silent
 // for long; a job that the same run has started goes on.
 func testLockHangUp(t *testing.T, h host) {
 	l := h.acquire(t, "run-1")

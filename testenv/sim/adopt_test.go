@@ -35,13 +35,13 @@ func kill(t *testing.T, l *pilot.Laptop, step string, command func() error) {
 	}
 }
 
-// A laptop dies in the middle of an upgrade or of the way back. Another one that
+// A laptop dies in the middle of an upgrade or of the rollback. Another one that
 // never saw the server takes the run over and ends it, in either direction; the
 // first one is then refused, until it takes the run over itself.
 func TestAnotherLaptopTakesARunOver(t *testing.T) {
 	for _, tt := range []struct {
 		name, dies string
-		back       bool // it dies on the way back
+		back       bool // it dies on the rollback
 		then       string
 		upgraded   bool
 	}{

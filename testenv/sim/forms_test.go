@@ -50,7 +50,7 @@ var unsimulated = map[string]bool{"docker": true, "curl": true, "xargs": true, "
 var signals = map[string]bool{"EXIT": true, "TERM": true, "INT": true, "HUP": true, "PIPE": true}
 
 // realOnly are scripts that do no simulated machine runs: they are tested on real servers.
-var realOnly = regexp.MustCompile(`plan/backup/(uploads_\w+\.sh|drill\.sh|putback\.go)`)
+var realOnly = regexp.MustCompile(`plan/backup/(uploads_\w+\.sh|drill\.sh|upload_restore\.go)`)
 
 // scripts are all that runs on hosts, by where it stands.
 func scripts(t *testing.T) map[string]string {

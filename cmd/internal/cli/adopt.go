@@ -16,7 +16,7 @@ func (a *app) adoptCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "adopt HOST", Short: "Take over a run that another machine began",
 		Long: `Fetches the plan and the journal of the last run on a host, which the run has left
-there for this, and makes them this machine's: "liftalot apply" then goes on with
+there for this, and makes them this machine's: "liftalot apply" then resumes
 it and "liftalot rollback" takes it back. The machine that had it is turned away
 from then on, also with a command that is still on its way.
 
@@ -40,7 +40,7 @@ func (t *target) adopt(ctx context.Context) error {
 	taken, err := t.server(nil).Adopt(ctx, func(r journal.RunState, by apply.Operator, since time.Time) error {
 		says, _ := run.Describe(name, r)
 		t.out.Printf("%s  run %s of %s on %s since %s: %s\n", ui.Bold(name), r.Run, by.User, by.Machine, shortTime(since), says)
-		return t.confirm(ctx, ui.Textf("Take it over? The other machine can then not go on with it."))
+		return t.confirm(ctx, ui.Textf("Take it over? The other machine can then not resume it."))
 	})
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ both can be resumed.
 With several hosts the first of each variant goes ahead as a canary; the others
 follow when it is through. A variant that fails is held back, the others go on.
 Two hosts with the same label "client" are never changed at once. --retry-failed
-and --pending go on with the last batch; a host that was rolled back needs a new plan
+and --pending resume the last batch; a host that was rolled back needs a new plan
 first: liftalot plan --retry-failed.`,
 		Example: `  liftalot apply acme
   liftalot apply @eu --wave 25% --max-failures 1
@@ -73,5 +73,5 @@ func (s *session) agree(ctx context.Context, jobs []run.Job, errs []error, verb 
 	if changes > 1 {
 		what = ui.Count(changes, "host", "hosts")
 	}
-	return s.confirm(ctx, ui.Textf("\nGo on with the %s of %s%s?", verb, what, how.words(changes)))
+	return s.confirm(ctx, ui.Textf("\nContinue with the %s of %s%s?", verb, what, how.words(changes)))
 }

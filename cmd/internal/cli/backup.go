@@ -36,7 +36,7 @@ func (a *app) backupCommand() *cobra.Command {
 off each host. The dump is written once on the host, by a job that a broken line
 does not end, and pulled in pieces; what arrives is encrypted before it touches
 this machine's disk, then read back and proven. Typed again, an interrupted backup
-goes on with the dump it had made. An upgrade of the same host waits meanwhile.
+resumes the dump it had made. An upgrade of the same host waits meanwhile.
 
 Where the host lacks the room for a dump it is streamed, over one connection, and
 a break begins it anew. The copy on the host is removed once this one is proven.
@@ -226,11 +226,11 @@ func (t *target) takeBackup(ctx context.Context, host *lock.Host, p *backup.Pend
 	return taker.Take(ctx, p.Request, p.Dir)
 }
 
-// staleAfter is how long an unfinished backup is worth going on with.
+// staleAfter is how long an unfinished backup is worth resuming.
 const staleAfter = 24 * time.Hour
 
 // pending is the backup to take: the one that an earlier start did not finish,
-// or a new one. What is too old to go on with is returned apart.
+// or a new one. What is too old to resume is returned apart.
 func (t *target) pending(f *plan.Facts, o backupOptions) (p *backup.Pending, stale []backup.Pending, err error) {
 	old, err := backup.Unfinished(t.backups())
 	if err != nil {
@@ -285,7 +285,7 @@ func (t *target) mustStream(f *plan.Facts) bool {
 }
 
 // notTaken says what became of a backup that was not finished: after a break
-// it can be gone on with, anything else leaves nothing behind.
+// it can be resumed, anything else leaves nothing behind.
 func (t *target) notTaken(ctx context.Context, host *lock.Host, p *backup.Pending, err error) error {
 	var unproven *backup.UnprovenError
 	if errors.As(err, &unproven) {
@@ -299,7 +299,7 @@ func (t *target) notTaken(ctx context.Context, host *lock.Host, p *backup.Pendin
 	if remote.Transient(err) || ctx.Err() != nil {
 		return &hostError{
 			host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, err),
-			hint: fmt.Sprintf("liftalot backup %s goes on with it; nothing of the server was changed", t.host.Name),
+			hint: fmt.Sprintf("liftalot backup %s resumes it; nothing of the server was changed", t.host.Name),
 		}
 	}
 	return err

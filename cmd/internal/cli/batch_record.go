@@ -75,7 +75,7 @@ func (s *session) batchFolder() string { return filepath.Join(s.state, "batches"
 
 // beginRecord writes the record of a batch that is about to begin. An upgrade takes over
 // the hosts that the last one left and that are left out now, so that an upgrade of one
-// host forgets none of forty; one that goes on with the last batch takes over the others
+// host forgets none of forty; one that resumes the last batch takes over the others
 // too, and tells of the whole evening. A rollback of some hosts takes none over: what an
 // older one left may be well by now, and stay as it is.
 func (b *batchRun) beginRecord(verb string, members []batch.Host) (r *batchRecord, err error) {
@@ -328,7 +328,7 @@ func (r *batchRecord) name() string {
 }
 
 // leftBy reports whether a run of an upgrade that did not come through is what a rollback
-// of the host would take back. Else that is an older upgrade, which was well before the
+// of the host would undo. Else that is an older upgrade, which was well before the
 // batch and is as well after it.
 func (s *session) leftBy(h inventory.Host, id string) bool {
 	t := s.target(h)

@@ -149,7 +149,7 @@ func (a *app) root() *cobra.Command {
 		Use:   "liftalot",
 		Short: "Lifts running chatalot servers onto managed updates, over SSH, from your laptop",
 		Long: `Lifts running chatalot servers onto managed updates, over SSH, from your laptop:
-a whole inventory of them, with proof before each change and a way back after it.
+a whole inventory of them, with proof before each change and a rollback after it.
 
   liftalot init > inventory.yml     a commented inventory to fill in
   liftalot trust acme               look at a host's key and remember it
@@ -258,7 +258,7 @@ func (a *app) addManifest(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// addSelection adds the flags of the commands that can go on with the last batch of some
+// addSelection adds the flags of the commands that can resume the last batch of some
 // kinds.
 func (a *app) addSelection(cmd *cobra.Command, kinds ...plan.RunKind) *cobra.Command {
 	cmd.PreRun = func(*cobra.Command, []string) {

@@ -19,7 +19,7 @@
 //	host NAME SCENARIO [user=USER] [compose=FILE]   boot a server
 //	inventory [[HOST.]KEY=VALUE...]                 write inventory.yml anew
 //	on HOST SCRIPT                                  run a script there as root, not over ssh
-//	state HOST                                      print all that must survive a way back
+//	state HOST                                      print all that must survive a rollback
 //	upgraded HOST VERSION                           hold a server against the promises
 //	clean HOST                                      nothing of ours is left beside the backup
 //	healthy HOST                                    wait until the server is well

@@ -299,7 +299,7 @@ func planClass(host string, err error) (int, string, bool) {
 	return 0, "", false
 }
 
-// imageHint says how the image that a way back needs comes onto the host again.
+// imageHint says how the image that a rollback needs comes onto the host again.
 func imageHint(host string, e *plan.ImageGoneError) string {
 	how := `bring it back on the host, with "docker load" from a backup that was taken --with-image before the upgrade, or with "docker pull" by its digest`
 	switch {

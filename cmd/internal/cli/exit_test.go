@@ -112,12 +112,12 @@ func TestTheResultOfARunDecides(t *testing.T) {
 		{"first interrupt", apply.Result{Outcome: apply.Interrupted}, apply.ErrStopped, exitCancelled, "goes on", ""},
 		{"line gone", apply.Result{Outcome: apply.Interrupted}, remote.ErrUnknownOutcome, exitInterrupted, "goes on", ""},
 		{"the agent was locked meanwhile", apply.Result{Outcome: apply.Interrupted}, &apply.StepError{Err: &remote.AuthError{}}, exitInterrupted,
-			`load the key into your agent; the run waits where it is: once the host lets you in again, "liftalot apply web1" goes on with it`, ""},
+			`load the key into your agent; the run waits where it is: once the host lets you in again, "liftalot apply web1" resumes it`, ""},
 		{"the password manager was locked meanwhile", apply.Result{Outcome: apply.Interrupted}, &remote.SudoError{Kind: remote.SudoNoPasswordSet, Err: errors.New("locked")}, exitInterrupted,
 			`unlock the password manager, if it is one; the run waits`, ""},
 		{"sudo refuses, nobody knows why", apply.Result{Outcome: apply.Interrupted}, &remote.SudoError{Kind: remote.SudoOtherComplaint}, exitInterrupted, "the run waits where it is", ""},
 		{"rollback: the host key changed meanwhile", apply.Result{Outcome: apply.Interrupted}, &remote.HostKeyError{Kind: remote.HostKeyChanged}, exitInterrupted,
-			`once the host lets you in again, "liftalot rollback web1" goes on with it`, journal.Rollback},
+			`once the host lets you in again, "liftalot rollback web1" resumes it`, journal.Rollback},
 		{"refused before anything was begun", apply.Result{Outcome: apply.NotBegun}, &remote.AuthError{}, exitAuth, "load the key into your agent", ""},
 		{"migrated", apply.Result{Outcome: apply.NeedsPerson}, &apply.MigratedError{}, exitPerson, "liftalot rollback web1 --with-database", ""},
 		{"nobody knows whether migrated", apply.Result{Outcome: apply.NeedsPerson}, &apply.MigratedError{Unsure: true}, exitPerson, "make the database answer", ""},
@@ -128,10 +128,10 @@ func TestTheResultOfARunDecides(t *testing.T) {
 		{"not all undone", apply.Result{Outcome: apply.NeedsPerson}, unhealthy, exitPerson, "liftalot rollback web1", ""},
 		{"rollback: stale", apply.Result{Outcome: apply.NotBegun}, &apply.StaleError{}, exitStale, "look again: liftalot rollback web1", journal.Rollback},
 		{"a job of a laptop that is gone", apply.Result{Outcome: apply.NotBegun}, &lock.HeldError{Orphan: true}, exitLocked, "ends by itself", ""},
-		{"rollback: line gone", apply.Result{Outcome: apply.Interrupted}, remote.ErrUnknownOutcome, exitInterrupted, `"liftalot rollback web1" goes on with it`, journal.Rollback},
+		{"rollback: line gone", apply.Result{Outcome: apply.Interrupted}, remote.ErrUnknownOutcome, exitInterrupted, `"liftalot rollback web1" resumes it`, journal.Rollback},
 		{"rollback: not all undone", apply.Result{Outcome: apply.NeedsPerson}, unhealthy, exitPerson, `"liftalot rollback web1" tries`, journal.Rollback},
-		{"restore: first interrupt", apply.Result{Outcome: apply.Interrupted}, apply.ErrStopped, exitCancelled, `"liftalot restore web1" goes on with it`, journal.Restore},
-		{"restore: not to its end", apply.Result{Outcome: apply.NeedsPerson}, unhealthy, exitPerson, `"liftalot restore web1" goes on with it`, journal.Restore},
+		{"restore: first interrupt", apply.Result{Outcome: apply.Interrupted}, apply.ErrStopped, exitCancelled, `"liftalot restore web1" resumes it`, journal.Restore},
+		{"restore: not to its end", apply.Result{Outcome: apply.NeedsPerson}, unhealthy, exitPerson, `"liftalot restore web1" resumes it`, journal.Restore},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, hint := ofRun("web1", cmp.Or(c.action, journal.Apply), c.res, c.err)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A key that is away holds no rollback up: the host has a copy of the files, and the plan
+// A key that is away does not hold up a rollback: the host has a copy of the files, and the plan
 // knows what they were. None is made in its place, or the backup would look damaged.
 func TestARollbackWithoutTheBackupKey(t *testing.T) {
 	f := newSimFleet(t, simHost{name: "acme"}, simHost{name: "initech"})

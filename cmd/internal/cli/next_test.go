@@ -44,9 +44,9 @@ func hintOf(t *testing.T, err error) string {
 // What is to be typed next is a command that takes the run, and no other.
 func TestTheNextCommandFitsTheRunThatStopped(t *testing.T) {
 	for action, want := range map[journal.Action]string{
-		journal.Apply:    `"liftalot apply web1" goes on with it, "liftalot rollback web1" takes it back`,
-		journal.Rollback: `"liftalot rollback web1" goes on with it`,
-		journal.Restore:  `"liftalot restore web1" goes on with it`,
+		journal.Apply:    `"liftalot apply web1" resumes it, "liftalot rollback web1" takes it back`,
+		journal.Rollback: `"liftalot rollback web1" resumes it`,
+		journal.Restore:  `"liftalot restore web1" resumes it`,
 	} {
 		d := newDesk(t, "")
 		d.stopped(t, action, &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Upgrade})
@@ -71,7 +71,7 @@ func TestTheNextCommandFitsTheRunThatStopped(t *testing.T) {
 	}
 }
 
-// A restore that was interrupted goes on with its own backup, never with one that
+// A restore that was interrupted is resumed with its own backup, never with one that
 // somebody has named since.
 func TestARestoreGoesOnOnlyWithItsOwnBackup(t *testing.T) {
 	d := newDesk(t, "")

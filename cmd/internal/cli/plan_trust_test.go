@@ -141,7 +141,7 @@ func TestAPlanWithAnotherKeyIsNotCarriedOut(t *testing.T) {
 }
 
 // A run that was begun, here or elsewhere, with what the inventory does not accept is
-// not gone on with, and can be taken back; once its swap is through there is nothing
+// not resumed, and can be taken back; once its swap is through there is nothing
 // left to refuse.
 func TestABegunRunIsHeldAgainstTheInventoryToo(t *testing.T) {
 	d := newDesk(t, "    require_signature: true\n")

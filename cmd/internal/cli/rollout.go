@@ -290,7 +290,7 @@ func (b *batchRun) between(ctx context.Context, number int, wave []batch.Host) s
 		b.err.Printf("%s\n", ui.Note(fmt.Sprintf("wave %d: %s", number, ui.Count(len(wave), "host", "hosts"))))
 	}
 	if b.how.ask {
-		ok, err := b.asker.Confirm(ctx, ui.Textf("Go on with wave %d, %s?", number, ui.Count(len(wave), "host", "hosts")))
+		ok, err := b.asker.Confirm(ctx, ui.Textf("Continue with wave %d, %s?", number, ui.Count(len(wave), "host", "hosts")))
 		switch {
 		case errors.Is(err, ui.ErrNobody):
 			return "there was nobody to ask before the next wave"
@@ -358,7 +358,7 @@ func (b *batchRun) outcome() (int, error) {
 	if left > 0 && (len(fleet.hosts) == 0 || b.interrupted(context.Background()) != "") {
 		fleet.hosts = append(fleet.hosts, &hostError{
 			code: exitCancelled, err: fmt.Errorf("%s not begun: %s", ui.Count(left, "host was", "hosts were"), why),
-			hint: fmt.Sprintf("liftalot %s --pending goes on with them", verbOf(b.record.Verb)),
+			hint: fmt.Sprintf("liftalot %s --pending resumes them", verbOf(b.record.Verb)),
 		})
 	}
 	return fleet.code(), fleet

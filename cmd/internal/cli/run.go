@@ -104,7 +104,7 @@ func show(track *ui.Track, ev apply.Event) {
 	case apply.StepBegun:
 		track.Begin(ev.Title)
 	case apply.UndoBegun:
-		track.Begin("take back: " + ev.Title)
+		track.Begin("revert: " + ev.Title)
 	case apply.StepDone, apply.UndoDone:
 		track.End(ui.Done, "")
 	case apply.StepSkipped:

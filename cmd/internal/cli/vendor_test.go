@@ -219,6 +219,6 @@ func TestATagMovesAfterThePlan(t *testing.T) {
 	back := *p
 	back.Kind = plan.Rollback
 	if err := d.server(nil).Unchanged(t.Context(), &back, nil); err != nil {
-		t.Errorf("a way back depends on the registry: %v", errors.Unwrap(err))
+		t.Errorf("a rollback depends on the registry: %v", errors.Unwrap(err))
 	}
 }

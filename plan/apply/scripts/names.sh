@@ -1,5 +1,5 @@
 # Gives images that were pulled by digest the tags under which compose looks for them. What
-# had a tag before is kept under a name of ours; the way back gives it its tag again, and
+# had a tag before is kept under a name of ours; the rollback gives it its tag again, and
 # leaves alone a tag that nothing had.
 #   $1 "forth" or "back", then for each image
 #   REF by digest  NAME the tag  KEEP our name for what has the tag

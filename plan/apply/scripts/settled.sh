@@ -1,5 +1,5 @@
 # Asks compose whether it would recreate services that must stay as they are, and stops if
-# it would. On a way back it says so and no more: nothing there may wait for what others
+# it would. On a rollback it says so and no more: nothing there may wait for what others
 # have pulled or written since. A host that was just restarted takes a while to have the
 # services back.
 #   $1 project  $2 services, separated by blanks  $3 "back" or nothing  $4… compose arguments

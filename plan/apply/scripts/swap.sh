@@ -124,9 +124,9 @@ ask() { docker exec "$DB" psql -X -q -A -t -U "$DBUSER" -d "$DBNAME" -c "$1" 2>/
 migrations() { ask "select count(*), max(version), md5(string_agg(version || ' ' || success, ',' order by version)) from _sqlx_migrations"; }
 newest() { ask "select max(version) from _sqlx_migrations"; }
 
-# patiently asks the database, which may take a while to answer: after a power cut,
+# retry asks the database, which may take a while to answer: after a power cut,
 # or when it was what made the server fail. No answer says nothing.
-patiently() {
+retry() {
 	_end=$(($(now) + 6000))
 	while :; do
 		"$1" && return 0
@@ -278,7 +278,7 @@ lost() {
 }
 
 # depends prints --no-deps where compose would recreate what the server depends on by now:
-# a way back leaves that alone, and is not held up by it. On the way there it was asked
+# a rollback leaves that alone, and is not held up by it. On the way there it was asked
 # before this job was started.
 depends() {
 	for _s in $SETTLED; do
@@ -372,7 +372,7 @@ way_back() {
 	halt
 	# A job that was killed, as by a power cut, told nobody what the new version
 	# had done. What the database holds decides, not what was seen.
-	if [ "$MIGRATION" -gt 0 ] && ! _newest=$(patiently newest) && [ "$(state "$CONTAINER" '{{.Image}}')" != "$OLDIMAGE" ]; then
+	if [ "$MIGRATION" -gt 0 ] && ! _newest=$(retry newest) && [ "$(state "$CONTAINER" '{{.Image}}')" != "$OLDIMAGE" ]; then
 		echo "note the database does not answer"
 		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
 		finish unsure
@@ -404,7 +404,7 @@ decide() {
 	engine_answers
 	docker logs --tail 5 "$CONTAINER" 2>&1 </dev/null | cut -c1-200 | sed 's/^/log /'
 	halt
-	if ! _now=$(patiently migrations); then
+	if ! _now=$(retry migrations); then
 		echo "note the database does not answer any more"
 		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
 		finish unsure
@@ -464,7 +464,7 @@ case $(state "$CONTAINER" '{{.Image}}') in
 '') echo "note the engine tells nothing of $CONTAINER" && finish kept ;;
 *) echo "note another image runs than the plan says" && finish kept ;;
 esac
-docker image inspect "$OLDIMAGE" >/dev/null 2>&1 </dev/null || { echo "note the old image is gone: there would be no way back" && finish kept; }
+docker image inspect "$OLDIMAGE" >/dev/null 2>&1 </dev/null || { echo "note the old image is gone: there would be no rollback" && finish kept; }
 if ! watchdog_on; then
 	echo "note the watchdog that brings a server back after a power cut does not start: $(tail -n 1 "$WORK/watchdog.err" | cut -c1-200)"
 	finish kept
@@ -473,7 +473,7 @@ WANT=$(state "$IMAGE" '{{.Id}}')
 [ -n "$WANT" ] || { echo "note the new image is not on the host" && finish kept; }
 
 probe_begin
-if ! MIGRATED=$(patiently migrations); then
+if ! MIGRATED=$(retry migrations); then
 	echo "note the database does not say which migrations it has"
 	finish kept
 fi

@@ -1,5 +1,5 @@
 // Demo shows liftalot at work, on two throw-away servers that look like real
-// ones, and checks from outside that the way back is complete.
+// ones, and checks from outside that the rollback is complete.
 //
 //	make demo
 //

@@ -143,7 +143,7 @@ func (d *demo) upgrade(ctx context.Context) error {
 }
 
 func (d *demo) rollBack(ctx context.Context) error {
-	d.say("And all the way back.")
+	d.say("And back again.")
 	return d.commands(ctx, []string{"rollback", "--yes"}, []string{"verify"})
 }
 

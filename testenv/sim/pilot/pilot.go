@@ -107,7 +107,7 @@ func (l *Laptop) Plan(ctx context.Context) (p *plan.Plan, err error) {
 	return p, err
 }
 
-// Apply is what the commands plan and apply do: it goes on with an interrupted upgrade, or
+// Apply is what the commands plan and apply do: it resumes an interrupted upgrade, or
 // makes a plan where the saved one serves no more, and carries it out.
 func (l *Laptop) Apply(ctx context.Context) (res Result, err error) {
 	err = l.on(ctx, func(h *run.Host) error {
@@ -138,7 +138,7 @@ func anew(err error) bool {
 	return ok && state.Why != run.Unfinished
 }
 
-// Rollback takes the last upgrade back, or goes on with doing so.
+// Rollback takes the last upgrade back, or resumes doing so.
 func (l *Laptop) Rollback(ctx context.Context) (res Result, err error) {
 	err = l.on(ctx, func(h *run.Host) error {
 		job, err := h.NextRollback(ctx, run.RollbackDecisions{WithDatabase: true})

@@ -60,7 +60,7 @@ func Thin(list []Case, phase int) []Case {
 	})
 }
 
-// thens are the ways on from an interrupted path. A way back is gone on with
+// thens are the ways on from an interrupted path. A rollback is resumed
 // and nothing else, and so is a server that waits for a person.
 func (p Path) thens() []string {
 	if p.Upgraded || p.Stuck {

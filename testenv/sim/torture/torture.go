@@ -1,4 +1,4 @@
-// Package torture goes through every point at which an upgrade or its way back
+// Package torture goes through every point at which an upgrade or its undo
 // can be interrupted, interrupts it there, and holds what follows against the
 // promises.
 //
@@ -103,7 +103,7 @@ type Path struct {
 	Layout sim.Layout
 	Next   engine.App // the release it is about
 	// Upgraded begins after an upgrade without trouble: what is interrupted is
-	// its way back.
+	// its undo.
 	Upgraded bool
 	// Fails means that the upgrade takes itself back; Stuck, that it leaves the
 	// server stopped for a person, because the database has moved on.

@@ -38,13 +38,13 @@ func TestARunWaitsForAccess(t *testing.T) {
 	r := f.does(exitInterrupted, "apply", "--yes")
 	for _, want := range []string{
 		`error: a: step "verify the upgraded server": .*no key was accepted`,
-		`hint: .*load the key into your agent; the run waits where it is: once the host lets you in again, "liftalot apply a" goes on with it`,
+		`hint: .*load the key into your agent; the run waits where it is: once the host lets you in again, "liftalot apply a" resumes it`,
 	} {
 		if !matches(want, r.stderr) {
 			t.Errorf("%q is not said:\n%s", want, r.stderr)
 		}
 	}
-	if strings.Contains(r.stderr, "take back") {
+	if strings.Contains(r.stderr, "revert: ") {
 		t.Errorf("something was taken back:\n%s", r.stderr)
 	}
 	f.servers["a"].SetFault(nil)
