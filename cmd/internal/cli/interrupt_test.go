@@ -33,7 +33,14 @@ func TestAnInterruptedLookAccountsForEveryHost(t *testing.T) {
 		Errors []hostFailure
 	}
 	must(t, json.Unmarshal([]byte(r.out), &doc))
-	if len(doc.Hosts)+len(doc.Errors) != 4 || len(doc.Errors) < 3 {
+	told := map[string]bool{} // one that was seen may have an error too: its release was not found in time
+	for _, h := range doc.Hosts {
+		told[h.Host] = true
+	}
+	for _, e := range doc.Errors {
+		told[e.Host] = true
+	}
+	if len(told) != 4 || len(doc.Errors) < 3 || len(doc.Hosts) > 1 || len(doc.Errors) > 4 {
 		t.Errorf("%d hosts seen and %d not, of 4:\n%s%s", len(doc.Hosts), len(doc.Errors), r.out, r.stderr)
 	}
 
