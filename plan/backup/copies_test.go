@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -164,6 +165,7 @@ func ids(t *testing.T, c *RemoteStore) string {
 	for _, m := range list {
 		text = append(text, fmt.Sprint(m.ID, " ", m.Authenticated, " ", m.Err))
 	}
+	slices.Sort(text) // taken in the same second they come in any order
 	return strings.Join(text, "; ")
 }
 
