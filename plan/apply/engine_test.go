@@ -59,7 +59,7 @@ func (b *bench) run(ctx context.Context) (Result, error) {
 		b.t.Fatal(err)
 	}
 	defer j.Close()
-	e := &Engine{Host: b.host, Watch: b.host, Plan: b.plan, Hash: "h", Journal: j, Stop: b.stop, Workstation: b.desk(), Handover: b.handOff}
+	e := &Engine{Host: b.host, Watch: b.host, Plan: b.plan, Hash: "h", Journal: j, Stop: b.stop, Pause: time.Millisecond, Workstation: b.desk(), Handover: b.handOff}
 	return e.Run(ctx)
 }
 
