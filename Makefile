@@ -16,7 +16,7 @@ VCS         := $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo tr
 FLAGS        = -trimpath -buildvcs=$(VCS) -ldflags=-s
 
 .DEFAULT_GOAL := help
-.PHONY: help build dist sbom demo test torture lint fuzz golden bench clean
+.PHONY: help build dist sbom demo quick test torture lint fuzz golden bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ sbom: build ## write bin/liftalot.cdx.json: what the binary is made of (CycloneD
 demo: ## lift two throw-away servers and put them back, checked from outside; simulated ones where no Docker engine answers
 	@$(GO) build -o bin/demo ./testenv/cmd/demo
 	@exec bin/demo
+
+quick: ## the tests that need no server and no sshd: what one runs before each commit
+	$(GO) test -short $(PACKAGES)
 
 test: ## every test with -race; those on real servers too where a Docker engine answers
 	@GO="$(GO)" TESTFLAGS="$(TESTFLAGS)" PACKAGES="$(PACKAGES)" GOTESTSUM="$(GOTESTSUM)" .ci/test

@@ -41,9 +41,6 @@ func TestConformance(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if testing.Short() && c.name != "nopasswd" {
-				t.Skip("NOT RUN: -short")
-			}
 			if os.Getenv("LIFTALOT_REQUIRE_DOCKER") == "1" && (c.name == "root" || c.name == "password") {
 				t.Skip("on a whole server instead: TestConformanceOnVPS has the same login")
 			}

@@ -65,6 +65,9 @@ func startSSHD(t testing.TB, extraConfig ...string) *sshd {
 // startSSHDWith lets prepare write more files before the server starts.
 func startSSHDWith(t testing.TB, prepare func(*sshd), extraConfig ...string) *sshd {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("NOT RUN: -short")
+	}
 	binary, err := exec.LookPath("/usr/sbin/sshd")
 	if err != nil || os.Getuid() != 0 {
 		t.Skip("NOT RUN: needs root and /usr/sbin/sshd (Debian: apt-get install openssh-server sudo)")

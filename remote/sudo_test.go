@@ -38,9 +38,6 @@ func TestSudoMatrix(t *testing.T) {
 
 // TestSudoMatrixOnVPS is the same on a server as clients have them.
 func TestSudoMatrixOnVPS(t *testing.T) {
-	if testing.Short() {
-		t.Skip("NOT RUN: -short")
-	}
 	host := vpstest.Boot(t, "public")
 	known := trusted(t, host)
 	runSudoMatrix(t, sudoPlace{

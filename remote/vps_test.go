@@ -18,9 +18,6 @@ import (
 // TestConformanceOnVPS puts a whole throw-away server to the test, as each of
 // the three logins that a consultant meets.
 func TestConformanceOnVPS(t *testing.T) {
-	if testing.Short() {
-		t.Skip("NOT RUN: -short")
-	}
 	host := vpstest.Boot(t, "public")
 	for _, c := range []struct {
 		user string

@@ -51,9 +51,6 @@ var powerCuts = []powerCut{
 // TestP1PowerCuts takes the power of a real server away at every stage of the swap. The
 // laptop never comes back, and one server, the right one, serves all the same.
 func TestP1PowerCuts(t *testing.T) {
-	if testing.Short() {
-		t.Skip("NOT RUN: -short")
-	}
 	host := vpstest.Boot(t, "public")
 	at := &cutHost{t: t, Host: host}
 	at.sh(`cd /srv/chatalot && cp -p docker-compose.yml /root/before.yml && sed 's/^\( *\)build: \.$/\1image: next:good/' docker-compose.yml >/root/good.yml &&

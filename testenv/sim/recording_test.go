@@ -40,9 +40,6 @@ func composeSays(t *testing.T, h *vps.Host, file, env []byte) (model, hashes str
 
 // TestRecordings asks a real compose again what it was recorded to say.
 func TestRecordings(t *testing.T) {
-	if testing.Short() {
-		t.Skip("boots a server")
-	}
 	h := vpstest.Boot(t, "public")
 	version, err := h.Run(t.Context(), "docker compose version --short")
 	must(t, err)

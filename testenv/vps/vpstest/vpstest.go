@@ -41,9 +41,12 @@ func Boot(tb testing.TB, scenario string) *vps.Host {
 	return BootIn(tb, Open(tb), vps.BootOptions{Scenario: scenario})
 }
 
-// Open returns an environment for the test's servers.
+// Open returns an environment for the test's servers. With -short the test is skipped.
 func Open(tb testing.TB) *vps.Env {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skip("NOT RUN: -short")
+	}
 	env, err := vps.Open(tb.Context(), vps.Options{Owner: owner(tb), Log: os.Stderr})
 	if errors.Is(err, engine.ErrNone) {
 		notRun(tb, err)

@@ -26,6 +26,9 @@ func (r *recorder) Fatalf(format string, args ...any) {
 }
 
 func TestWithoutAnEngine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short skips whatever wants a server, with or without an engine")
+	}
 	t.Setenv("PATH", t.TempDir())
 	for _, c := range []struct{ require, want string }{
 		{"", "skipped: NOT RUN: needs a Docker engine"},
