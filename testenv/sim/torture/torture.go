@@ -31,8 +31,8 @@
 //   - I9 every backup that has a manifest is whole;
 //   - I10 memory and the state folder stay within their bounds;
 //   - I11 it ends in time;
-//   - I12 whatever is struck, one server runs on the database before anybody is back, and
-//     never two; in the end it is the old one with its old environment and mounts, or the
+//   - I12 whatever is struck, one server runs on the database before anybody is back, but
+//     where a rollback is putting the database back, and never two; in the end it is the old one with its old environment and mounts, or the
 //     new one;
 //   - nothing is left on the server but the backup.
 package torture
