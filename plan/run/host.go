@@ -38,8 +38,8 @@ type Host struct {
 	Credentials func(ctx context.Context) (user string, password []byte, err error)
 	// Public asks the server at the address that its users reach it at; nil asks nothing.
 	Public func(ctx context.Context) plan.Check
-	// Downtime is what is known of the server's downtime before the first run of these
-	// records, newest last, is resumed or followed by p; nil knows nothing.
+	// Downtime is what is known of the server's downtime before p is begun or resumed, from
+	// the journal's records so far; nil knows nothing.
 	Downtime func(p *plan.Plan, records []Record) (*apply.Downtime, error)
 	// Stop is closed to ask for an end after the step under way; nil never is.
 	Stop <-chan struct{}
