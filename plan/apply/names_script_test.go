@@ -7,20 +7,20 @@ import (
 	"testing"
 
 	"liftalot/plan"
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 )
 
 // namesDocker keeps the images' names as lines "NAME ID".
-const namesDocker = `id() { sed -n "s|^$1 ||p" "$SHAM/names" | head -n 1; }
+const namesDocker = `id() { sed -n "s|^$1 ||p" "$SHIM/names" | head -n 1; }
 case $1 in
 image) _i=$(id "$5"); [ -n "$_i" ] && echo "$_i" ;;
 tag)
-	[ ! -e "$SHAM/racing" ] || { echo "$3 theirs" >>"$SHAM/names"; exit 0; }
+	[ ! -e "$SHIM/racing" ] || { echo "$3 theirs" >>"$SHIM/names"; exit 0; }
 	_i=$(id "$2")
 	[ -n "$_i" ] || _i=$2
-	grep -v "^$3 " "$SHAM/names" >"$SHAM/names.new"
-	echo "$3 $_i" >>"$SHAM/names.new"
-	mv "$SHAM/names.new" "$SHAM/names" ;;
+	grep -v "^$3 " "$SHIM/names" >"$SHIM/names.new"
+	echo "$3 $_i" >>"$SHIM/names.new"
+	mv "$SHIM/names.new" "$SHIM/names" ;;
 *) exit 64 ;;
 esac`
 
@@ -31,7 +31,7 @@ func TestNamesAreTheVerifiedImages(t *testing.T) {
 		{Ref: "r/chatalot@sha256:1", Name: "r/chatalot:0.24.6", Keep: "keep/p:id-server"},
 		{Ref: "r/updater@sha256:2", Name: "r/updater:0.24.6", Keep: "keep/p:id-updater"},
 	}}
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Shim("docker", namesDocker)
 	h.Write("names", "r/chatalot@sha256:1 one\nr/updater@sha256:2 two\nr/updater:0.24.6 old\n")
 	has := func(name, id string) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"liftalot/plan"
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 )
 
 // That an image is gone is a claim, and an engine that does not answer makes none.
@@ -20,7 +20,7 @@ func TestOnlyAnEngineThatAnswersSaysThatAnImageIsGone(t *testing.T) {
 		{`case $* in "image inspect sha256:old") exit 1 ;; version*) exit 0 ;; esac; exit 64`, true},
 		{`echo "Cannot connect to the Docker daemon" >&2; exit 1`, false},
 	} {
-		h := shamhost.New(t)
+		h := shimhost.New(t)
 		h.Shim("docker", c.docker)
 		err := OldImage(t.Context(), h, plan.Swap{OldImage: "sha256:old", OldRef: "talk:latest"})
 		var gone *plan.ImageGoneError

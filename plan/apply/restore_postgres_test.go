@@ -9,13 +9,13 @@ import (
 	"strings"
 	"testing"
 
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 	"liftalot/remote"
-	"liftalot/testenv/standin/pgtest"
+	"liftalot/testenv/fakes/pgtest"
 )
 
 // realDatabase is an engine whose database is a PostgreSQL of this machine.
-func realDatabase(t *testing.T) (h *shamhost.Host, server *pgtest.Server, base string) {
+func realDatabase(t *testing.T) (h *shimhost.Host, server *pgtest.Server, base string) {
 	t.Helper()
 	server = pgtest.Start(t)
 	base = server.URL(t)
@@ -27,14 +27,14 @@ func realDatabase(t *testing.T) (h *shamhost.Host, server *pgtest.Server, base s
 	if err != nil || len(bins) == 0 {
 		t.Fatal("pgtest found a PostgreSQL where there is none")
 	}
-	h = shamhost.New(t)
+	h = shimhost.New(t)
 	h.Shim("docker", fmt.Sprintf(`case $* in
 exec*) shift; [ "$1" != -i ] || shift; shift
 	PATH=%s:$PATH PGHOST=%s PGPORT=%s PGPASSWORD=%s
 	export PATH PGHOST PGPORT PGPASSWORD
 	exec "$@" ;;
 inspect*) echo true ;;
-stop*) echo stop >>"$SHAM/log" ;;
+stop*) echo stop >>"$SHIM/log" ;;
 *) exit 64 ;;
 esac`, bins[len(bins)-1], at.Hostname(), at.Port(), pgtest.Password))
 	return h, server, base
@@ -116,10 +116,10 @@ func TestARestoreStopsBeforeItLosesAProperty(t *testing.T) {
 }
 
 // restoreOf dumps a database and runs the script of the restore. The error is what it said.
-func restoreOf(t *testing.T, h *shamhost.Host, user, db string) error {
+func restoreOf(t *testing.T, h *shimhost.Host, user, db string) error {
 	t.Helper()
 	res, err := h.Run(t.Context(), remote.Command{
-		Script: `docker exec db pg_dump -U chatalot -Fc "$3" >"$SHAM/dump" && set -- "$1" "$2" "$3" "$SHAM/dump" '' "$4" talk ''
+		Script: `docker exec db pg_dump -U chatalot -Fc "$3" >"$SHIM/dump" && set -- "$1" "$2" "$3" "$SHIM/dump" '' "$4" talk ''
 ` + restoreScript,
 		Args: []string{"db", user, db, db + "_before"},
 	})

@@ -11,11 +11,11 @@ import (
 	"testing"
 
 	"liftalot/plan"
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 	"liftalot/remote"
 )
 
-const restoreDocker = `cd "$SHAM"
+const restoreDocker = `cd "$SHIM"
 for sql; do :; done
 case $* in
 *"alter database"*) printf '%s\n' "$sql" >>log
@@ -46,9 +46,9 @@ esac`
 
 var restoreOp = plan.Restore{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Server: "talk"}
 
-func restoreHost(t *testing.T) (*shamhost.Host, plan.Restore) {
+func restoreHost(t *testing.T) (*shimhost.Host, plan.Restore) {
 	t.Helper()
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Shim("docker", restoreDocker)
 	h.Write("databases", "postgres\nchat\n")
 	h.Write("running", "true\n")
@@ -150,7 +150,7 @@ func TestReturnGivesTheFormerDatabaseItsNameBack(t *testing.T) {
 		h, _ := restoreHost(t)
 		h.Write("databases", tt.databases)
 		h.Shim("docker", `case $* in
-start*) echo start >>"$SHAM/log"; exit ;;
+start*) echo start >>"$SHIM/log"; exit ;;
 *curl*) echo '{"status": "ok", "db_healthy": true}'; exit ;;
 inspect*) echo 0; exit ;;
 esac
@@ -212,16 +212,16 @@ func TestRestoreGoesOnBetweenTheTwoRenames(t *testing.T) {
 // or after it: another try ends well. What failed before the first rename leaves the
 // server running and nothing of its own.
 func TestRestoreEndsWellWhereverItWasCutOff(t *testing.T) {
-	for _, how := range []string{"exit 1", `kill -9 "$(cat "$SHAM/script")"; exit 1`, `sh "$SHAM/docker" "$@"; kill -9 "$(cat "$SHAM/script")"; exit 1`} {
+	for _, how := range []string{"exit 1", `kill -9 "$(cat "$SHIM/script")"; exit 1`, `sh "$SHIM/docker" "$@"; kill -9 "$(cat "$SHIM/script")"; exit 1`} {
 		cut := true
 		for n := 1; cut; n++ {
 			h, op := restoreHost(t)
 			op.Final = h.Path("last.dump")
 			h.Write("docker", restoreDocker)
-			h.Shim("docker", fmt.Sprintf(`echo >>"$SHAM/calls"; if [ "$(wc -l <"$SHAM/calls")" -eq %d ]; then %s; fi; exec sh "$SHAM/docker" "$@"`, n, how))
+			h.Shim("docker", fmt.Sprintf(`echo >>"$SHIM/calls"; if [ "$(wc -l <"$SHIM/calls")" -eq %d ]; then %s; fi; exec sh "$SHIM/docker" "$@"`, n, how))
 			run := func() error {
 				_, err := h.Run(t.Context(), remote.Command{
-					Script: "echo $$ >\"$SHAM/script\"\n" + restoreScript,
+					Script: "echo $$ >\"$SHIM/script\"\n" + restoreScript,
 					Args:   []string{op.Container, op.User, op.Database, op.Dump, op.Fallback, op.Keep, op.Server, op.Final},
 				})
 				return err
@@ -247,16 +247,16 @@ func TestRestoreEndsWellWhereverItWasCutOff(t *testing.T) {
 // The same for the rollback: a database that does not say whether the former one is there
 // has not said that it never was renamed.
 func TestReturnEndsWellWhereverItWasCutOff(t *testing.T) {
-	for _, how := range []string{"exit 1", `kill -9 "$(cat "$SHAM/script")"; exit 1`, `sh "$SHAM/docker" "$@"; kill -9 "$(cat "$SHAM/script")"; exit 1`} {
+	for _, how := range []string{"exit 1", `kill -9 "$(cat "$SHIM/script")"; exit 1`, `sh "$SHIM/docker" "$@"; kill -9 "$(cat "$SHIM/script")"; exit 1`} {
 		cut := true
 		for n := 1; cut; n++ {
 			h, op := restoreHost(t)
 			h.Write("databases", "postgres\nchat_before\nchat\n")
 			h.Write("docker", restoreDocker)
-			h.Shim("docker", fmt.Sprintf(`echo >>"$SHAM/calls"; if [ "$(wc -l <"$SHAM/calls")" -eq %d ]; then %s; fi; exec sh "$SHAM/docker" "$@"`, n, how))
+			h.Shim("docker", fmt.Sprintf(`echo >>"$SHIM/calls"; if [ "$(wc -l <"$SHIM/calls")" -eq %d ]; then %s; fi; exec sh "$SHIM/docker" "$@"`, n, how))
 			run := func() error {
 				_, err := h.Run(t.Context(), remote.Command{
-					Script: "echo $$ >\"$SHAM/script\"\n" + returnScript,
+					Script: "echo $$ >\"$SHIM/script\"\n" + returnScript,
 					Args:   []string{op.Container, op.User, op.Database, op.Keep, "chat_restored", op.Server},
 				})
 				return err

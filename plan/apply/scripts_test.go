@@ -12,13 +12,13 @@ import (
 	"testing"
 
 	"liftalot/plan"
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 	"liftalot/plan/journal"
 	"liftalot/remote"
 )
 
 // onHost is an engine whose commands go to a host in a folder.
-func onHost(h *shamhost.Host) *Engine {
+func onHost(h *shimhost.Host) *Engine {
 	e := &Engine{Plan: &plan.Plan{Host: "web1", ID: "r1", Release: plan.Release{Server: plan.Ref{Repo: "registry.example.com/chatalot"}}}}
 	e.Host, e.Watch = shellHost{h}, shellHost{h}
 	e.Workstation.Credentials = func(context.Context) (string, []byte, error) { return "client", []byte("canary"), nil }
@@ -27,7 +27,7 @@ func onHost(h *shamhost.Host) *Engine {
 
 // shellHost has no files but those its scripts see, and its folder for jobs
 // beneath its own.
-type shellHost struct{ *shamhost.Host }
+type shellHost struct{ *shimhost.Host }
 
 func (h shellHost) Run(ctx context.Context, cmd remote.Command) (remote.Result, error) {
 	cmd.Args = slices.Clone(cmd.Args)
@@ -52,16 +52,16 @@ func (shellHost) Lstat(context.Context, string) (remote.FileInfo, error) {
 }
 func (shellHost) Remove(context.Context, string) error { return errNoFiles }
 
-const pullDocker = `echo "$1 config=$DOCKER_CONFIG" >>"$SHAM/log"
+const pullDocker = `echo "$1 config=$DOCKER_CONFIG" >>"$SHIM/log"
 [ "$1" = pull ] || exit 0
-[ -z "$DOCKER_CONFIG" ] || { cp "$DOCKER_CONFIG/config.json" "$SHAM/config"; ls -ld "$DOCKER_CONFIG" "$DOCKER_CONFIG/config.json" | cut -c1-10 >"$SHAM/modes"; }
-[ ! -e "$SHAM/refused" ] || { echo 'Error response from daemon: unauthorized: authentication required' >&2; exit 1; }
-[ ! -e "$SHAM/hang" ] || { : >"$SHAM/started"; mkfifo "$SHAM/never"; read -r x <"$SHAM/never"; }`
+[ -z "$DOCKER_CONFIG" ] || { cp "$DOCKER_CONFIG/config.json" "$SHIM/config"; ls -ld "$DOCKER_CONFIG" "$DOCKER_CONFIG/config.json" | cut -c1-10 >"$SHIM/modes"; }
+[ ! -e "$SHIM/refused" ] || { echo 'Error response from daemon: unauthorized: authentication required' >&2; exit 1; }
+[ ! -e "$SHIM/hang" ] || { : >"$SHIM/started"; mkfifo "$SHIM/never"; read -r x <"$SHIM/never"; }`
 
 var pullOp = plan.Pull{Registry: "registry.example.com", Login: true, Refs: []string{"a@sha256:1", "b@sha256:2"}}
 
 // configGone reads where the login lay and fails when it is still there.
-func configGone(t *testing.T, h *shamhost.Host) {
+func configGone(t *testing.T, h *shimhost.Host) {
 	t.Helper()
 	dirs := regexp.MustCompile(`config=(\S+)`).FindAllStringSubmatch(h.Read("log"), -1)
 	if len(dirs) == 0 {
@@ -76,7 +76,7 @@ func configGone(t *testing.T, h *shamhost.Host) {
 
 // Trap S6: a login leaves no trace.
 func TestPullLogsInWithoutATrace(t *testing.T) {
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Shim("docker", pullDocker)
 	if err := onHost(h).pull(t.Context(), "pull", pullOp); err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestPullLogsInWithoutATrace(t *testing.T) {
 }
 
 func TestPullRefusedLeavesNoTraceEither(t *testing.T) {
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Shim("docker", pullDocker)
 	h.Write("refused", "")
 	err := onHost(h).pull(t.Context(), "pull", pullOp)
@@ -108,10 +108,10 @@ func TestPullRefusedLeavesNoTraceEither(t *testing.T) {
 // Killed without a chance to tidy up, the job's script is tidied up after, and
 // the pull is tried once more.
 func TestPullKilledLeavesNoTraceEither(t *testing.T) {
-	h := shamhost.New(t)
-	h.Shim("docker", strings.ReplaceAll(pullDocker, `[ ! -e "$SHAM/hang" ] ||`, `mkdir "$SHAM/once" 2>/dev/null || exit 0
+	h := shimhost.New(t)
+	h.Shim("docker", strings.ReplaceAll(pullDocker, `[ ! -e "$SHIM/hang" ] ||`, `mkdir "$SHIM/once" 2>/dev/null || exit 0
 kill -KILL "$PPID"
-[ ! -e "$SHAM/hang" ] ||`))
+[ ! -e "$SHIM/hang" ] ||`))
 	e := onHost(h)
 	err := e.pull(t.Context(), "pull", pullOp)
 	if err == nil || !strings.Contains(err.Error(), "pull images") {
@@ -128,7 +128,7 @@ kill -KILL "$PPID"
 // An earlier start's job is found: one that ended well is not run again, one
 // that did not is, once.
 func TestPullFindsTheJobOfAnEarlierStart(t *testing.T) {
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Shim("docker", pullDocker)
 	h.Write("refused", "")
 	e := onHost(h)
@@ -151,7 +151,7 @@ func TestPullFindsTheJobOfAnEarlierStart(t *testing.T) {
 }
 
 func TestPullWithoutALoginBringsNoConfiguration(t *testing.T) {
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Shim("docker", pullDocker)
 	op := pullOp
 	op.Login = false
@@ -160,7 +160,7 @@ func TestPullWithoutALoginBringsNoConfiguration(t *testing.T) {
 	}
 }
 
-const gateDocker = `cd "$SHAM"
+const gateDocker = `cd "$SHIM"
 printf '%s\n' "$*" >>log
 case $* in
 ps*service=chatalot-updater*) cat updater ;;
@@ -191,7 +191,7 @@ func TestGateHoldsTheSidecarAgainstAllItNeeds(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			h := shamhost.New(t)
+			h := shimhost.New(t)
 			h.Shim("docker", gateDocker)
 			h.Shim("sleep", ":")
 			for name, data := range map[string]string{"updater": "u\n", "proxy": "p\n", "aim": "talk\n", "restarts.u": "0\n", "restarts.p": "0\n"} {
@@ -223,7 +223,7 @@ func TestF1GateNamesTheCauseFromTheLog(t *testing.T) {
 		"open /run/secrets/cosign_pub: permission denied":  "cannot be read by the user",
 		"something nobody has seen before":                 "keeps restarting",
 	} {
-		h := shamhost.New(t)
+		h := shimhost.New(t)
 		h.Shim("docker", gateDocker)
 		h.Shim("sleep", ":")
 		for name, data := range map[string]string{"updater": "u\n", "proxy": "p\n", "sick": "", "restarts.p": "7\n", "restarts.u": "0\n", "says": log + "\n"} {
@@ -236,7 +236,7 @@ func TestF1GateNamesTheCauseFromTheLog(t *testing.T) {
 	}
 }
 
-func secretAt(h *shamhost.Host, name string, source plan.Source, mode os.FileMode) plan.WriteSecret {
+func secretAt(h *shimhost.Host, name string, source plan.Source, mode os.FileMode) plan.WriteSecret {
 	return plan.WriteSecret{Path: h.Path(name), Source: source, Mode: mode}
 }
 
@@ -253,7 +253,7 @@ func modeOf(t *testing.T, path string) os.FileMode {
 // made there.
 func TestS4TokenIsMadeOnTheHostOnlyWhereThereIsNone(t *testing.T) {
 	for name, before := range map[string]string{"missing": "", "blank": " \n", "kept": strings.Repeat("f", 64) + "\n"} {
-		h := shamhost.New(t)
+		h := shimhost.New(t)
 		if name != "missing" {
 			h.Write("token", before)
 		}
@@ -278,7 +278,7 @@ func TestS4TokenIsMadeOnTheHostOnlyWhereThereIsNone(t *testing.T) {
 
 // Trap S2: only the mode is opened, and never of what a link points to.
 func TestS2OpeningKeepsTheContentAndFollowsNoLink(t *testing.T) {
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Write("key", "content")
 	if err := onHost(h).secret(t.Context(), secretAt(h, "key", plan.FromItself, 0o644)); err != nil || h.Read("key") != "content" || modeOf(t, h.Path("key")) != 0o644 {
 		t.Errorf("%v; %q, %04o", err, h.Read("key"), modeOf(t, h.Path("key")))
@@ -299,7 +299,7 @@ func TestS2OpeningKeepsTheContentAndFollowsNoLink(t *testing.T) {
 }
 
 func TestUnsecretBringsBackWhatWasThere(t *testing.T) {
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	was := plan.PriorState{Blank: true, Mode: 0o640, UID: os.Getuid(), GID: os.Getgid()}
 	h.Write("copy", " \n")
 	for name, copied := range map[string]string{"blank": h.Path("copy"), "empty": ""} {
@@ -332,7 +332,7 @@ func TestUnsecretBringsBackWhatWasThere(t *testing.T) {
 }
 
 func TestModeMakesClosesAndTakesBackTheFolder(t *testing.T) {
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	e, dir := onHost(h), h.Path("secrets")
 	if err := e.mode(t.Context(), plan.Mode{Path: dir, To: 0o700}); err != nil || modeOf(t, dir) != 0o700 {
 		t.Fatalf("%v", err)
@@ -366,22 +366,22 @@ func TestModeMakesClosesAndTakesBackTheFolder(t *testing.T) {
 	}
 }
 
-const psDocker = `printf '%s\n' "$*" >>"$SHAM/log"
+const psDocker = `printf '%s\n' "$*" >>"$SHIM/log"
 case $* in
 ps*service=gone*) ;;
-ps*) echo c1; [ ! -e "$SHAM/two" ] || echo c2 ;;
+ps*) echo c1; [ ! -e "$SHIM/two" ] || echo c2 ;;
 "network ls"*) echo n1 ;;
-"network rm"*) [ ! -e "$SHAM/used" ] ;;
-*"config --hash"*) echo "postgres $(cat "$SHAM/hash")" ;;
+"network rm"*) [ ! -e "$SHIM/used" ] ;;
+*"config --hash"*) echo "postgres $(cat "$SHIM/hash")" ;;
 inspect*config-hash*) echo h1 ;;
 inspect*compose.image*) echo sha256:i1 ;;
 inspect*Config.Image*) echo postgres:17 ;;
-"image inspect"*" postgres:17") cat "$SHAM/named" 2>/dev/null || echo sha256:i1 ;;
-*"up -d"*) [ ! -e "$SHAM/fail.up" ] ;;
+"image inspect"*" postgres:17") cat "$SHIM/named" 2>/dev/null || echo sha256:i1 ;;
+*"up -d"*) [ ! -e "$SHIM/fail.up" ] ;;
 esac`
 
 func TestDownRemovesByLabelsAndKeepsVolumes(t *testing.T) {
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Shim("docker", psDocker)
 	h.Write("two", "")
 	h.Write("used", "") // a network that something else still uses stays
@@ -403,7 +403,7 @@ func TestDownRemovesByLabelsAndKeepsVolumes(t *testing.T) {
 }
 
 func TestDownStartsAgainWhatRanBefore(t *testing.T) {
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Shim("docker", psDocker)
 	h.Write("hash", "h1\n")
 	op := plan.Down{Project: plan.Project{Name: "chat", WorkingDir: "/d"}, Back: []string{plan.ProxyService}, Settled: []string{"postgres"}}
@@ -419,7 +419,7 @@ func TestDownStartsAgainWhatRanBefore(t *testing.T) {
 // A rollback is not held up by what compose would recreate by now, and leaves it alone.
 func TestDownStartsAgainBesideWhatHasMoved(t *testing.T) {
 	for name, data := range map[string]string{"hash": "h2\n", "named": "sha256:i2\n"} {
-		h := shamhost.New(t)
+		h := shimhost.New(t)
 		h.Shim("docker", psDocker)
 		h.Write("hash", "h1\n")
 		h.Write(name, data)
@@ -439,7 +439,7 @@ func TestDownStartsAgainBesideWhatHasMoved(t *testing.T) {
 func TestC9UpAsksComposeFirst(t *testing.T) {
 	up := plan.Up{Project: plan.Project{Name: "chat", WorkingDir: "/d"}, Profile: "updater", Services: []string{"chatalot-updater"}, Settled: []string{"postgres"}}
 	for hash, refused := range map[string]bool{"h1": false, "h2": true} {
-		h := shamhost.New(t)
+		h := shimhost.New(t)
 		h.Shim("docker", psDocker)
 		h.Write("hash", hash+"\n")
 		err := onHost(h).up(t.Context(), "sidecar", up, false)
@@ -450,7 +450,7 @@ func TestC9UpAsksComposeFirst(t *testing.T) {
 	}
 	// A tag that was moved, by a pull say, and one that names nothing any more.
 	for _, named := range []string{"sha256:i2\n", ""} {
-		h := shamhost.New(t)
+		h := shimhost.New(t)
 		h.Shim("docker", psDocker)
 		h.Write("hash", "h1\n")
 		h.Write("named", named)
@@ -459,13 +459,13 @@ func TestC9UpAsksComposeFirst(t *testing.T) {
 			t.Errorf("%q: %v", named, err)
 		}
 	}
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Shim("docker", psDocker)
 	up.NoDeps = true
 	if err := onHost(h).up(t.Context(), "sidecar", up, false); err != nil || len(h.Log()) != 1 || !strings.Contains(h.Log()[0], " --no-deps ") {
 		t.Errorf("%v; %q", err, h.Log())
 	}
-	gone := shamhost.New(t)
+	gone := shimhost.New(t)
 	gone.Shim("docker", psDocker)
 	up.NoDeps, up.Settled = false, []string{"gone"}
 	gone.Shim("sleep", ":")
@@ -477,12 +477,12 @@ func TestC9UpAsksComposeFirst(t *testing.T) {
 // Trap C2: the password is proven by a login over the network, and travels in
 // no argument.
 func TestC2LoginTakesThePasswordByStandardInput(t *testing.T) {
-	h := shamhost.New(t)
-	h.Shim("docker", `printf '%s\n' "$*" >>"$SHAM/log"
+	h := shimhost.New(t)
+	h.Shim("docker", `printf '%s\n' "$*" >>"$SHIM/log"
 shift 3
 exec "$@"`)
 	h.Shim("hostname", "echo 10.1.2.3 10.9.9.9")
-	h.Shim("psql", `echo "psql $*" >>"$SHAM/log"
+	h.Shim("psql", `echo "psql $*" >>"$SHIM/log"
 [ "$PGPASSWORD" = canary ] || { echo 'FATAL: password authentication failed' >&2; exit 2; }`)
 	op := plan.Login{Container: "db", User: "u", Database: "d", File: h.Write("db_password", "canary")}
 	if err := onHost(h).login(t.Context(), op); err != nil {

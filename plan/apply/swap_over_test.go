@@ -17,10 +17,10 @@ import (
 // killedDocker is a docker that TERM strikes together with the script, at the call
 // that "term" matches; where "late" is, the engine does what it was asked for all
 // the same.
-const killedDocker = `if [ -e "$SHAM/term" ] && echo "$* of $(cat "$SHAM/image")" | grep -q -f "$SHAM/term"; then
-	mv "$SHAM/term" "$SHAM/struck"
-	[ ! -e "$SHAM/late" ] || "$0" "$@" >/dev/null 2>&1
-	kill -TERM "$(cat "$SHAM/pid")"
+const killedDocker = `if [ -e "$SHIM/term" ] && echo "$* of $(cat "$SHIM/image")" | grep -q -f "$SHIM/term"; then
+	mv "$SHIM/term" "$SHIM/struck"
+	[ ! -e "$SHIM/late" ] || "$0" "$@" >/dev/null 2>&1
+	kill -TERM "$(cat "$SHIM/pid")"
 	exit 143
 fi
 ` + swapDocker

@@ -11,13 +11,13 @@ import (
 	"testing"
 
 	"liftalot/plan"
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 	"liftalot/remote"
 )
 
 // swapDocker is a docker with one server in it, whose image follows the compose
 // file: "new" in it means the new one. What the new one is like stands in files.
-const swapDocker = `cd "$SHAM"
+const swapDocker = `cd "$SHIM"
 printf '%s\n' "$*" >>log
 has() { [ -e "$1" ]; }
 ends() { if grep -q new image && has commits; then echo 52 >migrations; fi; }
@@ -88,11 +88,11 @@ const (
 
 // swapHost is a host on the eve of a swap: everything is in place. Its clock is
 // a file, and sleeping moves it on, ten times as fast as it says.
-func swapHost(t *testing.T) *shamhost.Host {
+func swapHost(t *testing.T) *shimhost.Host {
 	t.Helper()
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Shim("docker", swapDocker)
-	h.Shim("sleep", `awk -v s="$1" '{printf "%.2f %s\n", $1 + s * 10, $2}' "$SHAM/uptime" >"$SHAM/uptime.new" && mv "$SHAM/uptime.new" "$SHAM/uptime"`)
+	h.Shim("sleep", `awk -v s="$1" '{printf "%.2f %s\n", $1 + s * 10, $2}' "$SHIM/uptime" >"$SHIM/uptime.new" && mv "$SHIM/uptime.new" "$SHIM/uptime"`)
 	h.Shim("sync", ":")
 	for name, data := range map[string]string{
 		"uptime": "1000.00 1\n", "image": "sha256:old\n", "id": "1\n", "restarts": "0\n", "migrations": "51\n", "becomes": "sha256:new\n",
@@ -109,7 +109,7 @@ func swapHost(t *testing.T) *shamhost.Host {
 	return h
 }
 
-func swapOp(h *shamhost.Host) plan.Swap {
+func swapOp(h *shimhost.Host) plan.Swap {
 	return plan.Swap{
 		Project:   plan.Project{Name: "chat", WorkingDir: h.Dir, Files: []string{h.Path("compose.yml")}, Service: "talk"},
 		Container: "talk", Port: 9000, Version: "0.24.6", ImageRef: "registry/x@sha256:1", OldImage: "sha256:old", OldRef: "talk:latest",
@@ -120,9 +120,9 @@ func swapOp(h *shamhost.Host) plan.Swap {
 }
 
 // runSwap runs the script as the job would, and reads its log as the engine does.
-func runSwap(t *testing.T, h *shamhost.Host, op plan.Swap) (swapLog, int) {
+func runSwap(t *testing.T, h *shimhost.Host, op plan.Swap) (swapLog, int) {
 	t.Helper()
-	script := "echo $$ >pid\n" + strings.ReplaceAll(swapScript, "</proc/uptime", `<"$SHAM/uptime"`)
+	script := "echo $$ >pid\n" + strings.ReplaceAll(swapScript, "</proc/uptime", `<"$SHIM/uptime"`)
 	res, err := h.Run(t.Context(), remote.Command{Name: "swap", Script: script, Args: swapArgs(op, h.Path("work"), "run")})
 	var exit *remote.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -138,29 +138,29 @@ func runSwap(t *testing.T, h *shamhost.Host, op plan.Swap) (swapLog, int) {
 }
 
 func TestSwapDecides(t *testing.T) {
-	is := func(names ...string) func(*shamhost.Host, *plan.Swap) {
-		return func(h *shamhost.Host, _ *plan.Swap) {
+	is := func(names ...string) func(*shimhost.Host, *plan.Swap) {
+		return func(h *shimhost.Host, _ *plan.Swap) {
 			for _, n := range names {
 				h.Write(n, "")
 			}
 		}
 	}
-	sick := func(health string, more ...string) func(*shamhost.Host, *plan.Swap) {
-		return func(h *shamhost.Host, _ *plan.Swap) {
+	sick := func(health string, more ...string) func(*shimhost.Host, *plan.Swap) {
+		return func(h *shimhost.Host, _ *plan.Swap) {
 			h.Write("health.sha256:new", health)
 			is(more...)(h, nil)
 		}
 	}
 	// slow is a dump of so many seconds.
-	slow := func(seconds string, more ...string) func(*shamhost.Host, *plan.Swap) {
-		return func(h *shamhost.Host, _ *plan.Swap) {
+	slow := func(seconds string, more ...string) func(*shimhost.Host, *plan.Swap) {
+		return func(h *shimhost.Host, _ *plan.Swap) {
 			h.Write("slow.dump", seconds+"\n")
 			is(more...)(h, nil)
 		}
 	}
 	// deaf is a database that leaves so many questions unanswered while an image runs.
-	deaf := func(questions, image string, more ...string) func(*shamhost.Host, *plan.Swap) {
-		return func(h *shamhost.Host, _ *plan.Swap) {
+	deaf := func(questions, image string, more ...string) func(*shimhost.Host, *plan.Swap) {
+		return func(h *shimhost.Host, _ *plan.Swap) {
 			h.Write("deaf", questions+"\n")
 			h.Write("deaf.on", image+"\n")
 			sick("", append(more, "loops")...)(h, nil)
@@ -168,7 +168,7 @@ func TestSwapDecides(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name    string
-		change  func(h *shamhost.Host, op *plan.Swap)
+		change  func(h *shimhost.Host, op *plan.Swap)
 		end     string
 		code    int
 		serves  string // the image that runs in the end, "" when none may
@@ -177,14 +177,14 @@ func TestSwapDecides(t *testing.T) {
 		seconds float64
 	}{
 		{name: "healthy", end: "healthy", serves: "sha256:new", file: newFile},
-		{name: "no final dump", change: func(_ *shamhost.Host, op *plan.Swap) { op.Dump = "" }, end: "healthy", serves: "sha256:new", file: newFile},
+		{name: "no final dump", change: func(_ *shimhost.Host, op *plan.Swap) { op.Dump = "" }, end: "healthy", serves: "sha256:new", file: newFile},
 		{name: "never healthy", change: sick(""), end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "not healthy within", seconds: 75},
 		{name: "degraded", change: sick(`{"status":"degraded","version":"0.24.6","db_healthy":false}`), end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "not healthy"},
 		{name: "a page", change: sick("<!doctype html>"), end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "not healthy"},
 		{name: "another version", change: sick(`{"status":"ok","version":"0.24.5","db_healthy":true}`), end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "not healthy"},
 		{name: "restarts again and again", change: sick("", "loops"), end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "restarted 3 times", seconds: 5},
 		{name: "compose fails", change: is("fail.up"), end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "no such network"},
-		{name: "another image comes up", change: func(h *shamhost.Host, _ *plan.Swap) {
+		{name: "another image comes up", change: func(h *shimhost.Host, _ *plan.Swap) {
 			h.Write("becomes", "sha256:third\n")
 			h.Write("health.sha256:third", healthy)
 		}, end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "another image runs than the one that was pulled"},
@@ -203,89 +203,89 @@ func TestSwapDecides(t *testing.T) {
 		{name: "dump leaves the new server no time", change: slow("35", "migrated", "loops"), end: "kept", code: 11, serves: "sha256:old", file: newFile,
 			says: "the stop and the final dump took 30 of the 60 seconds that the server may be away, which leaves the new one too few (raise max_downtime, or allow: [no-final-dump])", seconds: 31},
 		{name: "dump that cannot be ended leaves the new server no time", change: slow("58", "no.timeout"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "took 58 of the 60"},
-		{name: "stop leaves the dump no time", change: func(h *shamhost.Host, _ *plan.Swap) { h.Write("slow.stop", "3.1") }, end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "took 31 of the 60"},
+		{name: "stop leaves the dump no time", change: func(h *shimhost.Host, _ *plan.Swap) { h.Write("slow.stop", "3.1") }, end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "took 31 of the 60"},
 		{name: "dump that leaves just enough", change: slow("29"), end: "healthy", serves: "sha256:new", file: newFile},
 		{name: "old image is gone", change: is("gone.old"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "no rollback"},
 		{name: "new image is not there", change: is("gone.new"), end: "kept", code: 11, serves: "sha256:old", file: newFile, says: "new image is not on the host"},
-		{name: "another image runs", change: func(h *shamhost.Host, _ *plan.Swap) { h.Write("image", "sha256:other\n") }, end: "kept", code: 11, serves: "sha256:other", file: newFile, says: "than the plan says"},
-		{name: "file changed by somebody else", change: func(h *shamhost.Host, _ *plan.Swap) {
+		{name: "another image runs", change: func(h *shimhost.Host, _ *plan.Swap) { h.Write("image", "sha256:other\n") }, end: "kept", code: 11, serves: "sha256:other", file: newFile, says: "than the plan says"},
+		{name: "file changed by somebody else", change: func(h *shimhost.Host, _ *plan.Swap) {
 			h.Write("health.sha256:new", "")
 			h.Write("compose.yml", newFile+"# theirs\n")
 		}, end: "lost", code: 13, serves: "sha256:new", file: newFile + "# theirs\n", says: "changed by somebody else"},
-		{name: "the copy is not what it was", change: func(h *shamhost.Host, _ *plan.Swap) {
+		{name: "the copy is not what it was", change: func(h *shimhost.Host, _ *plan.Swap) {
 			h.Write("health.sha256:new", "")
 			h.Write("backup/file.0", "rotten")
 		}, end: "lost", code: 13, serves: "sha256:new", file: newFile, says: "copy of"},
 		{name: "the old image cannot be named", change: sick("", "fail.tag"), end: "lost", code: 13, serves: "sha256:new", file: oldFile},
 		{name: "the old server does not start", change: sick("", "fail.back"), end: "lost", code: 13, serves: "sha256:new", file: oldFile},
-		{name: "the old server is not healthy", change: func(h *shamhost.Host, _ *plan.Swap) {
+		{name: "the old server is not healthy", change: func(h *shimhost.Host, _ *plan.Swap) {
 			h.Write("health.sha256:new", "")
 			h.Write("health.sha256:old", "")
 		}, end: "lost", code: 13, serves: "sha256:old", file: oldFile, says: "not healthy within 120"},
-		{name: "back", change: func(h *shamhost.Host, op *plan.Swap) {
+		{name: "back", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
-		{name: "back, on a database that moved on", change: func(h *shamhost.Host, op *plan.Swap) {
+		{name: "back, on a database that moved on", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("migrations", "55\n")
 			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "migrated", code: 12, serves: "", file: newFile, says: "was migrated"},
-		{name: "back, and the database never answers", change: func(h *shamhost.Host, op *plan.Swap) {
+		{name: "back, and the database never answers", change: func(h *shimhost.Host, op *plan.Swap) {
 			deaf("9999", "new")(h, op)
 			h.Write("image", "sha256:new\n")
 			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "unsure", code: 12, serves: "", file: newFile, says: "does not answer"},
-		{name: "back, and the database is away for a moment", change: func(h *shamhost.Host, op *plan.Swap) {
+		{name: "back, and the database is away for a moment", change: func(h *shimhost.Host, op *plan.Swap) {
 			deaf("4", "new")(h, op)
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
-		{name: "back, from a server that commits while it is stopped", change: func(h *shamhost.Host, op *plan.Swap) {
+		{name: "back, from a server that commits while it is stopped", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			is("commits")(h, op)
 			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "migrated", code: 12, serves: "", file: oldFile, says: "was migrated"},
-		{name: "back, from a server that leaves a statement behind", change: func(h *shamhost.Host, op *plan.Swap) {
+		{name: "back, from a server that leaves a statement behind", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			is("lingers")(h, op)
 			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
-		{name: "back, and the old image is gone", change: func(h *shamhost.Host, op *plan.Swap) {
+		{name: "back, and the old image is gone", change: func(h *shimhost.Host, op *plan.Swap) {
 			is("gone.old")(h, nil)
 			h.Write("image", "sha256:new\n")
 			h.Write("migrations", "55\n")
 			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "gone", code: 14, serves: "sha256:new", file: newFile, says: "not on the host any more"},
-		{name: "back, and the engine does not say whether the old image is there", change: func(h *shamhost.Host, op *plan.Swap) {
+		{name: "back, and the engine does not say whether the old image is there", change: func(h *shimhost.Host, op *plan.Swap) {
 			is("gone.old", "deaf.engine")(h, nil)
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
-		{name: "back, beside a database that compose would recreate", change: func(h *shamhost.Host, op *plan.Swap) {
+		{name: "back, beside a database that compose would recreate", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			h.Write("named", "sha256:pulled\n")
 			h.Write("only", "--no-deps")
 			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
-		{name: "not healthy, beside a database that compose would recreate", change: func(h *shamhost.Host, op *plan.Swap) {
+		{name: "not healthy, beside a database that compose would recreate", change: func(h *shimhost.Host, op *plan.Swap) {
 			sick(`{"status": "degraded", "version": "0.24.6", "db_healthy": true}`)(h, op)
 			h.Write("hash", "postgres h2\n")
 			h.Write("only", "--no-deps")
 		}, end: "back", code: 10, serves: "sha256:old", file: oldFile, says: "not healthy within"},
-		{name: "back, beside a database as it was", change: func(h *shamhost.Host, op *plan.Swap) {
+		{name: "back, beside a database as it was", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			h.Write("only", "up -d --no-build")
 			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
-		{name: "back, and it does not start", change: func(h *shamhost.Host, op *plan.Swap) {
+		{name: "back, and it does not start", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			h.Write("fail.back", "")
@@ -334,7 +334,7 @@ func TestSwapDecides(t *testing.T) {
 }
 
 // leftovers are files of ours beside the client's.
-func leftovers(t *testing.T, h *shamhost.Host) []string {
+func leftovers(t *testing.T, h *shimhost.Host) []string {
 	t.Helper()
 	var out []string
 	for _, dir := range []string{".", "backup"} {
@@ -433,18 +433,18 @@ func TestSwapStartsTheServerAndNothingElse(t *testing.T) {
 func TestSwapStopsOnlyANewServerToAskTheDatabase(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		change func(h *shamhost.Host, op *plan.Swap)
+		change func(h *shimhost.Host, op *plan.Swap)
 		stops  bool
 	}{
-		{"compose fails before it replaces anything", func(h *shamhost.Host, op *plan.Swap) {
+		{"compose fails before it replaces anything", func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("fail.up", "")
 			op.Dump = ""
 		}, false},
-		{"back, where nothing was replaced", func(h *shamhost.Host, op *plan.Swap) {
+		{"back, where nothing was replaced", func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("compose.yml", oldFile)
 			op.Back, op.Files = true, nil
 		}, false},
-		{"a new server that is sick", func(h *shamhost.Host, op *plan.Swap) {
+		{"a new server that is sick", func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("health.sha256:new", "")
 			op.Dump = ""
 		}, true},

@@ -21,7 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"liftalot/plan"
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 	"liftalot/remote"
 )
 
@@ -125,7 +125,7 @@ func runPostgres(t *testing.T) (bin, socket string) {
 func TestEveryCountIsOfTheTablesThatADumpHas(t *testing.T) {
 	bin, socket := runPostgres(t)
 	_, thrown := runPostgres(t)
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	h.Shim("docker", fmt.Sprintf(asPostgres, bin, socket, thrown))
 	b.User = "postgres"
 	sql(t, h, "postgres", "create database chatalot")
@@ -223,7 +223,7 @@ func TestEveryCountIsOfTheTablesThatADumpHas(t *testing.T) {
 }
 
 // sql runs statements in the host's database.
-func sql(t *testing.T, h *shamhost.Host, database, text string) string {
+func sql(t *testing.T, h *shimhost.Host, database, text string) string {
 	t.Helper()
 	res, err := h.Run(context.WithoutCancel(t.Context()), remote.Command{
 		Script: `docker exec -i db psql -X -q -A -t -F ' ' -v ON_ERROR_STOP=1 -U postgres -d "$1" -c "$2"`, Args: []string{database, text},

@@ -13,14 +13,14 @@ import (
 	"testing"
 	"time"
 
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 	"liftalot/remote"
 )
 
 // sent is a backup in a folder, and a host to send it to.
-func sent(t *testing.T) (*shamhost.Host, *DumpUploader, File) {
+func sent(t *testing.T) (*shimhost.Host, *DumpUploader, File) {
 	t.Helper()
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	dir := t.TempDir()
 	m, err := takeFrom(t, h, b, dir)
 	if err != nil {
@@ -136,22 +136,22 @@ func TestLossIsToldInNumbers(t *testing.T) {
 // drillDocker is an engine that restores and counts; count.FAULT spoils it.
 const drillDocker = `case $* in
 inspect*) echo sha256:db ;;
-run*) printf '%s\n' "$*" >>"$SHAM/log"; echo id ;;
-kill*) printf '%s\n' "$*" >>"$SHAM/log" ;;
+run*) printf '%s\n' "$*" >>"$SHIM/log"; echo id ;;
+kill*) printf '%s\n' "$*" >>"$SHIM/log" ;;
 *"show listen_addresses"*) echo '*' ;;
 *"oid = 10"*) echo first ;;
 *pg_dumpall*) echo 'create role u;' ;;
-*pg_restore*) cmp -s - "$SHAM/archive" || { echo 'pg_restore: error: torn' >&2; exit 1; } ;;
-*psql*) ask=$(cat); printf '%s\n' "$*" >>"$SHAM/log"
+*pg_restore*) cmp -s - "$SHIM/archive" || { echo 'pg_restore: error: torn' >&2; exit 1; } ;;
+*psql*) ask=$(cat); printf '%s\n' "$*" >>"$SHIM/log"
 	case $ask in
 	*"how it was made"*) echo 'create database drill;' ;;
 	*"-- database"* | *pg_auth_members* | "create "*) ;;
-	*) cat "$SHAM/counts" ;;
+	*) cat "$SHIM/counts" ;;
 	esac ;;
 *) exit 64 ;;
 esac`
 
-func drill(h *shamhost.Host, s *DumpUploader) *Drill {
+func drill(h *shimhost.Host, s *DumpUploader) *Drill {
 	d := &Drill{
 		Host: below{h}, Manifest: s.Manifest, Dir: s.Dir, Identity: testKey(), ID: "d1",
 		Tell: func(Event) {}, root: h.Path("var", "backups"),

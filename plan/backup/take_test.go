@@ -17,18 +17,18 @@ import (
 	"testing"
 
 	"liftalot/plan"
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 	"liftalot/remote"
 )
 
 // docker has one database. Like the real one, pg_restore finds a cut only by
 // reading on.
-const docker = `printf '%s\n' "$*" >>"$SHAM/log"
+const docker = `printf '%s\n' "$*" >>"$SHIM/log"
 case $* in
-*"pg_dump --version"*) echo "pg_dump (PostgreSQL) $(cat "$SHAM/major").2 (Debian)" ;;
-*pg_dump*zstd*) [ ! -e "$SHAM/nozstd" ] || { echo 'pg_dump: error: this build does not support compression with zstd' >&2; exit 1; }; cat "$SHAM/archive" ;;
-*pg_dump*) cat "$SHAM/archive"; [ ! -e "$SHAM/fail.dump" ] || { echo 'pg_dump: error: connection lost' >&2; exit 1; } ;;
-*"pg_restore -f /dev/null"*) cmp -s - "$SHAM/archive" || { echo 'pg_restore: error: could not read from input file: end of file' >&2; exit 1; } ;;
+*"pg_dump --version"*) echo "pg_dump (PostgreSQL) $(cat "$SHIM/major").2 (Debian)" ;;
+*pg_dump*zstd*) [ ! -e "$SHIM/nozstd" ] || { echo 'pg_dump: error: this build does not support compression with zstd' >&2; exit 1; }; cat "$SHIM/archive" ;;
+*pg_dump*) cat "$SHIM/archive"; [ ! -e "$SHIM/fail.dump" ] || { echo 'pg_dump: error: connection lost' >&2; exit 1; } ;;
+*"pg_restore -f /dev/null"*) cmp -s - "$SHIM/archive" || { echo 'pg_restore: error: could not read from input file: end of file' >&2; exit 1; } ;;
 save*) echo image ;;
 ps*-aq*) echo 0123 ;;
 ps*) echo '{"Names":"x"}' ;;
@@ -38,10 +38,10 @@ inspect*) echo '[{"Id":"0123"}]' ;;
 *) exit 64 ;;
 esac`
 
-// shamOp is a backup of a host in a folder.
-func shamOp(t *testing.T) (*shamhost.Host, plan.Backup) {
+// shimOp is a backup of a host in a folder.
+func shimOp(t *testing.T) (*shimhost.Host, plan.Backup) {
 	t.Helper()
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Shim("docker", docker)
 	h.Write("major", "15")
 	h.Write("archive", recorded(t))
@@ -53,7 +53,7 @@ func shamOp(t *testing.T) (*shamhost.Host, plan.Backup) {
 }
 
 // below is the host with its folder for jobs beneath its own.
-type below struct{ *shamhost.Host }
+type below struct{ *shimhost.Host }
 
 func (b below) Run(ctx context.Context, cmd remote.Command) (remote.Result, error) {
 	cmd.Args = slices.Clone(cmd.Args)
@@ -65,13 +65,13 @@ func (b below) Run(ctx context.Context, cmd remote.Command) (remote.Result, erro
 	return b.Host.Run(ctx, cmd)
 }
 
-func takeFrom(t *testing.T, h *shamhost.Host, b plan.Backup, dir string) (*Manifest, error) {
+func takeFrom(t *testing.T, h *shimhost.Host, b plan.Backup, dir string) (*Manifest, error) {
 	t.Helper()
 	return taker(below{h}).Take(t.Context(), Request{Backup: b}, dir)
 }
 
 func TestTheScriptTakesTheRunbooksBackup(t *testing.T) {
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	dir := t.TempDir()
 	if err := os.Chmod(b.Files[0], 0o640); err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestTheScriptTakesTheRunbooksBackup(t *testing.T) {
 
 // A backup of links would be lost with the server.
 func TestTheScriptTakesWhatLinksLeadTo(t *testing.T) {
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	h.Write("etc/chatalot/secrets/jwt", "jw7")
 	h.Write("etc/keys/totp", "t07p")
 	link := func(to, at string) {
@@ -190,7 +190,7 @@ func TestTheScriptPassesOverLinksThatLeadNowhere(t *testing.T) {
 		if tools != "" {
 			cp = "busybox cp"
 		}
-		h, b := shamOp(t)
+		h, b := shimOp(t)
 		for _, name := range []string{"cp", "find", "du", "grep"} {
 			if tools != "" {
 				h.Shim(name, "exec "+tools+" "+name+` "$@"`)
@@ -245,15 +245,15 @@ func TestTheScriptPassesOverLinksThatLeadNowhere(t *testing.T) {
 // R10: a try that fails, wherever, or is ended by its deadline, leaves nothing: neither half
 // a dump on the disk of the live database nor a copy of the secrets. What is not ours stays.
 func TestATryThatFailsLeavesNothing(t *testing.T) {
-	for name, spoil := range map[string]func(h *shamhost.Host, b *plan.Backup){
-		"the dump fails":    func(h *shamhost.Host, _ *plan.Backup) { h.Write("fail.dump", "") },
-		"a file is missing": func(h *shamhost.Host, b *plan.Backup) { b.Files = append(b.Files, h.Path("srv", "gone.yml")) },
-		"ended in mid-dump": func(h *shamhost.Host, _ *plan.Backup) {
+	for name, spoil := range map[string]func(h *shimhost.Host, b *plan.Backup){
+		"the dump fails":    func(h *shimhost.Host, _ *plan.Backup) { h.Write("fail.dump", "") },
+		"a file is missing": func(h *shimhost.Host, b *plan.Backup) { b.Files = append(b.Files, h.Path("srv", "gone.yml")) },
+		"ended in mid-dump": func(h *shimhost.Host, _ *plan.Backup) {
 			h.Shim("docker", `case $* in *"pg_dump -U"*) printf half; kill -TERM "$PPID"; sleep 0; exit 0 ;; esac
 `+docker)
 		},
 	} {
-		h, b := shamOp(t)
+		h, b := shimOp(t)
 		spoil(h, &b)
 		var unproven *UnprovenError
 		if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) {
@@ -264,7 +264,7 @@ func TestATryThatFailsLeavesNothing(t *testing.T) {
 			t.Errorf("%s: left behind: %q", name, left)
 		}
 	}
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	h.Write("var/backups/b1/ran/record.json", "{}")
 	h.Write("fail.dump", "")
 	if _, err := takeFrom(t, h, b, t.TempDir()); err == nil || h.Read("var/backups/b1/ran/record.json") != "{}" || h.Has("var/backups/b1/secrets") {
@@ -292,7 +292,7 @@ func TestATryThatFailsLeavesNothing(t *testing.T) {
 // R12: whatever else the project names is taken where it is there, folders too, and what is
 // not is named in the manifest with the reason.
 func TestTheManifestNamesWhatIsLeftOut(t *testing.T) {
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	h.Write("srv/conf.d/a.conf", "a")
 	h.Write("srv/big.conf", "b")
 	h.Write("srv/many/x", "x")
@@ -325,7 +325,7 @@ func TestTheManifestNamesWhatIsLeftOut(t *testing.T) {
 // What a service's env_file names is copied where it is there, under its own place in
 // the list; Compose takes some that are not.
 func TestTheScriptTakesEnvFilesThatAreThere(t *testing.T) {
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	b.EnvFiles = []string{h.Path("srv", "gone.env"), h.Write("srv/smtp.env", "PASSWORD=p\n")}
 	dir := t.TempDir()
 	m, err := takeFrom(t, h, b, dir)
@@ -339,7 +339,7 @@ func TestTheScriptTakesEnvFilesThatAreThere(t *testing.T) {
 		t.Errorf("%+v", m.Files)
 	}
 	// A compose file that is not there is another matter.
-	h, b = shamOp(t)
+	h, b = shimOp(t)
 	b.Files = append(b.Files, h.Path("srv", "gone.yml"))
 	var unproven *UnprovenError
 	if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) {
@@ -349,7 +349,7 @@ func TestTheScriptTakesEnvFilesThatAreThere(t *testing.T) {
 
 // Trap B1: nothing hides that pg_dump failed, though it had written something.
 func TestB1ADumpThatFailsIsAFailure(t *testing.T) {
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	h.Write("fail.dump", "")
 	var unproven *UnprovenError
 	if _, err := takeFrom(t, h, b, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "connection lost") {
@@ -369,7 +369,7 @@ func TestB1ADumpThatFailsIsAFailure(t *testing.T) {
 
 // Trap B1: a table of contents is no proof; it passes a truncated dump.
 func TestB1ATruncatedArchiveIsFoundByReadingToItsEnd(t *testing.T) {
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	if _, err := takeFrom(t, h, b, t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
@@ -384,7 +384,7 @@ func TestB1ATruncatedArchiveIsFoundByReadingToItsEnd(t *testing.T) {
 
 // A script that ran to its end and whose answer was lost is not a second dump.
 func TestTheScriptAgainGivesTheSameBackup(t *testing.T) {
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	first, err := takeFrom(t, h, b, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -401,7 +401,7 @@ func TestTheScriptAgainGivesTheSameBackup(t *testing.T) {
 }
 
 func TestTheScriptWithoutASecretsFolder(t *testing.T) {
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	b.Secrets = ""
 	if m, err := takeFrom(t, h, b, t.TempDir()); err != nil || len(m.Files) != 5 {
 		t.Errorf("%+v, %v", m, err)
@@ -415,7 +415,7 @@ func TestTheScriptPacksAsTheServerCan(t *testing.T) {
 		major, without string
 		want           int // calls with zstd, and without
 	}{"15": {"15", "", 1}, "16": {"16", "", 10}, "17 without zstd": {"17", "nozstd", 11}} {
-		h, b := shamOp(t)
+		h, b := shimOp(t)
 		h.Write("major", tt.major)
 		if tt.without != "" {
 			h.Write(tt.without, "")
@@ -431,7 +431,7 @@ func TestTheScriptPacksAsTheServerCan(t *testing.T) {
 }
 
 func TestTheScriptSavesTheImageWhereAsked(t *testing.T) {
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	m, err := taker(below{h}).Take(t.Context(), Request{Backup: b, Image: true}, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -443,7 +443,7 @@ func TestTheScriptSavesTheImageWhereAsked(t *testing.T) {
 
 // Where the host lacks the room the dump is sent as it is made.
 func TestTheDumpIsStreamed(t *testing.T) {
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	dir := t.TempDir()
 	m, err := taker(below{h}).Take(t.Context(), Request{Backup: b, Stream: true}, dir)
 	if err != nil {
@@ -455,7 +455,7 @@ func TestTheDumpIsStreamed(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(b.Dir, "db.dump")); err == nil {
 		t.Error("there is a dump on the host")
 	}
-	h, b = shamOp(t)
+	h, b = shimOp(t)
 	h.Write("fail.dump", "")
 	var unproven *UnprovenError
 	if _, err := taker(below{h}).Take(t.Context(), Request{Backup: b, Stream: true}, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "connection lost") {
@@ -489,7 +489,7 @@ func (r running) Run(_ context.Context, cmd remote.Command) (remote.Result, erro
 }
 
 func TestTheScriptMissesAFile(t *testing.T) {
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	b.Files = append(b.Files, h.Path("srv", "gone.yml"))
 	if _, err := takeFrom(t, h, b, t.TempDir()); err == nil {
 		t.Error("a file that could not be copied is no failure")

@@ -20,16 +20,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"liftalot/plan"
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 	"liftalot/remote"
 )
 
 // filesDocker is docker with one server: its mounts are the lines of the file
 // mounts, and a container is this machine's shell.
 const filesDocker = `case $* in
-*"range .Mounts"*) cat "$SHAM/mounts" ;;
+*"range .Mounts"*) cat "$SHIM/mounts" ;;
 inspect*) echo sha256:db ;;
-run*) printf '%s\n' "$*" | head -n 1 >>"$SHAM/runs"; while [ "$1" != -c ]; do shift; done; exec /bin/sh "$@" ;;
+run*) printf '%s\n' "$*" | head -n 1 >>"$SHIM/runs"; while [ "$1" != -c ]; do shift; done; exec /bin/sh "$@" ;;
 *) ` + "\n" + docker + "\n;;\nesac"
 
 // odd are names that a server's users may choose, or its makers.
@@ -40,7 +40,7 @@ var odd = []string{
 
 // A filed is a host whose server keeps files.
 type filed struct {
-	*shamhost.Host
+	*shimhost.Host
 	plan.Backup
 	files string // where the server keeps them
 	list  string // the folder of the backups here
@@ -48,7 +48,7 @@ type filed struct {
 
 func newFiled(t *testing.T) *filed {
 	t.Helper()
-	h, b := shamOp(t)
+	h, b := shimOp(t)
 	h.Shim("docker", filesDocker)
 	f := &filed{Host: h, Backup: b, files: h.Path("app", "data files"), list: t.TempDir()}
 	for k, name := range odd {

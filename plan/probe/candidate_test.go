@@ -10,28 +10,28 @@ import (
 	"testing"
 
 	"liftalot/plan"
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 	"liftalot/remote"
 )
 
-// shamCompose tells what it was asked, and gives back the files it was told to read
+// shimCompose tells what it was asked, and gives back the files it was told to read
 // as the services of a model.
-const shamCompose = `printf '%s\n' "$*" >>"$SHAM/log"
-[ ! -e "$SHAM/refuses" ] || { echo "service chatalot: invalid" >&2; exit 15; }
+const shimCompose = `printf '%s\n' "$*" >>"$SHIM/log"
+[ ! -e "$SHIM/refuses" ] || { echo "service chatalot: invalid" >&2; exit 15; }
 shift
 for a; do
 	if [ "$before" = -f ]; then
-		case $a in -) cat >"$SHAM/got.stdin" ;; *) cp "$a" "$SHAM/got.${a##*/}"; echo "$a" >>"$SHAM/paths" ;; esac
+		case $a in -) cat >"$SHIM/got.stdin" ;; *) cp "$a" "$SHIM/got.${a##*/}"; echo "$a" >>"$SHIM/paths" ;; esac
 	fi
 	before=$a
 done
 echo 'level=warning msg="variable is not set"' >&2
 echo '{"name":"chatalot","services":{"chatalot":{"image":"x"}}}'`
 
-func candidateHost(t *testing.T) (*shamhost.Host, plan.Project) {
+func candidateHost(t *testing.T) (*shimhost.Host, plan.Project) {
 	t.Helper()
-	h := shamhost.New(t)
-	h.Shim("docker", shamCompose)
+	h := shimhost.New(t)
+	h.Shim("docker", shimCompose)
 	return h, plan.Project{Name: "chat", WorkingDir: h.Path("d"), Files: []string{h.Write("d/docker-compose.yml", "old\n"), h.Write("d/override.yml", "over\n")}}
 }
 
@@ -83,7 +83,7 @@ func TestCandidateOfSeveralFilesLeavesNothingBehind(t *testing.T) {
 
 // leftBehind fails the test when a folder that compose was pointed to is still
 // there.
-func leftBehind(t *testing.T, h *shamhost.Host) {
+func leftBehind(t *testing.T, h *shimhost.Host) {
 	t.Helper()
 	folders := regexp.MustCompile(`/dev/shm/liftalot\.[A-Za-z0-9]+`).FindAllString(strings.Join(h.Log(), "\n"), -1)
 	if len(folders) == 0 {
@@ -108,7 +108,7 @@ func TestCandidateIsInterruptedAndLeavesNothingBehind(t *testing.T) {
 	needsMemory(t)
 	h, _ := candidateHost(t)
 	// The sham docker says that it is there and waits to be killed with the rest.
-	h.Shim("docker", `echo "$*" >>"$SHAM/log"; mkfifo "$SHAM/never" && : >"$SHAM/started" && read -r x <"$SHAM/never"`)
+	h.Shim("docker", `echo "$*" >>"$SHIM/log"; mkfifo "$SHIM/never" && : >"$SHIM/started" && read -r x <"$SHIM/never"`)
 	args := []string{"2", "1", "5", "1", "7", "--", "-p", "x", "-f", "@candidate.0", "-f", "@candidate.1", "config"}
 	h.Terminate(t.Context(), remote.Command{Name: "ask", Script: candidateScript, Args: args, Stdin: strings.NewReader("ab")}, "started")
 	leftBehind(t, h)

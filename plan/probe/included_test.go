@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	"liftalot/plan"
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 )
 
 // What compose files include is read in rounds, bounded, and only where there is such.
 func TestLookReadsWhatIsIncluded(t *testing.T) {
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	f := &plan.Facts{}
 	f.Project.WorkingDir = h.Path("srv")
 	main := h.Path("srv", "compose.yml")

@@ -18,14 +18,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"liftalot/plan"
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 )
 
-// docker answers as the recorded host's did, from files in $SHAM/docker. It
+// docker answers as the recorded host's did, from files in $SHIM/docker. It
 // writes its arguments to the log, so it must not be the one that is watched
 // for writing.
-const docker = `[ -z "$SHAM_LOG" ] || printf 'docker %s\n' "$*" >>"$SHAM/log"
-cd "$SHAM/docker"
+const docker = `[ -z "$SHAM_LOG" ] || printf 'docker %s\n' "$*" >>"$SHIM/log"
+cd "$SHIM/docker"
 [ ! -e "fail.$1" ] || { echo "cannot connect to the docker daemon" >&2; exit 1; }
 case $1 in
 version) cat docker ;;
@@ -75,9 +75,9 @@ esac`
 
 // recordedHost is a host in a folder that looks like a recorded one: its docker
 // answers so, its files are there.
-func recordedHost(t testing.TB, name string) (*shamhost.Host, string) {
+func recordedHost(t testing.TB, name string) (*shimhost.Host, string) {
 	t.Helper()
-	h := shamhost.New(t)
+	h := shimhost.New(t)
 	h.Shim("docker", docker)
 	dir := h.Path("srv", "chatalot")
 	text := strings.ReplaceAll(string(recording(t, name)), "/srv/chatalot", dir)
@@ -112,7 +112,7 @@ func recordedHost(t testing.TB, name string) (*shamhost.Host, string) {
 	return h, dir
 }
 
-func inside(t testing.TB, h *shamhost.Host, path, data string) {
+func inside(t testing.TB, h *shimhost.Host, path, data string) {
 	t.Helper()
 	rel, err := filepath.Rel(h.Dir, path)
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"liftalot/plan/release"
-	"liftalot/testenv/fixture"
-	"liftalot/testenv/standin"
+	"liftalot/testenv/fakes"
+	"liftalot/testenv/fakevendor"
 )
 
 // A look is one of several at a vendor's channel, from one workstation.
 type look struct {
-	release fixture.Release
+	release fakevendor.Release
 	source  func(*release.Source)
 	install bool // what was found is installed
 	kind    string
@@ -24,61 +24,61 @@ type look struct {
 // What is remembered is held against what comes, and nothing that was only
 // shown by somebody on the way can block a channel or lower what is asked of it.
 func TestWhatIsRemembered(t *testing.T) {
-	const missing = fixture.Missing
-	unsigned := fixture.Release{ManifestSignature: missing, ImageSignature: missing}
+	const missing = fakevendor.Missing
+	unsigned := fakevendor.Release{ManifestSignature: missing, ImageSignature: missing}
 	named := func(version string) func(*release.Source) {
 		return func(s *release.Source) { s.Version = version }
 	}
 	lost := func(s *release.Source) { s.Accepts.LostSignature = true }
-	of := func(r fixture.Release, change func(*fixture.Release)) fixture.Release {
+	of := func(r fakevendor.Release, change func(*fakevendor.Release)) fakevendor.Release {
 		change(&r)
 		return r
 	}
-	version := func(r fixture.Release, v string) fixture.Release {
-		return of(r, func(r *fixture.Release) { r.Version = v })
+	version := func(r fakevendor.Release, v string) fakevendor.Release {
+		return of(r, func(r *fakevendor.Release) { r.Version = v })
 	}
-	proxy := fixture.Release{UnsignedProxy: true}
-	otherProxy := func(r fixture.Release) fixture.Release {
-		return of(r, func(r *fixture.Release) { r.ProxyBehaviour = standin.Slow })
+	proxy := fakevendor.Release{UnsignedProxy: true}
+	otherProxy := func(r fakevendor.Release) fakevendor.Release {
+		return of(r, func(r *fakevendor.Release) { r.ProxyBehaviour = fakes.Slow })
 	}
-	otherServer := func(r fixture.Release) fixture.Release {
-		return of(r, func(r *fixture.Release) { r.Behaviour = standin.Slow })
+	otherServer := func(r fakevendor.Release) fakevendor.Release {
+		return of(r, func(r *fakevendor.Release) { r.Behaviour = fakes.Slow })
 	}
 	for name, looks := range map[string][]look{
 		"a manifest loses its signature": {
-			{release: fixture.Release{}, kind: "none"},
-			{release: fixture.Release{ManifestSignature: missing}, kind: "trust", text: `the manifest of channel "stable": it has no signature`},
+			{release: fakevendor.Release{}, kind: "none"},
+			{release: fakevendor.Release{ManifestSignature: missing}, kind: "trust", text: `the manifest of channel "stable": it has no signature`},
 		},
 		"so does that of a later release": {
-			{release: fixture.Release{}, kind: "none"},
-			{release: fixture.Release{Version: "0.24.8", ManifestSignature: missing}, kind: "trust", text: "allow: [lost-signature]"},
+			{release: fakevendor.Release{}, kind: "none"},
+			{release: fakevendor.Release{Version: "0.24.8", ManifestSignature: missing}, kind: "trust", text: "allow: [lost-signature]"},
 		},
 		"so does the channel's while a version is asked for": {
-			{release: fixture.Release{}, source: named("0.24.6"), kind: "none"},
-			{release: fixture.Release{ManifestSignature: missing}, source: named("0.24.6"), kind: "trust", text: "it has no signature"},
+			{release: fakevendor.Release{}, source: named("0.24.6"), kind: "none"},
+			{release: fakevendor.Release{ManifestSignature: missing}, source: named("0.24.6"), kind: "trust", text: "it has no signature"},
 		},
 		"it is accepted by name": {
-			{release: fixture.Release{}, kind: "none"},
-			{release: fixture.Release{ManifestSignature: missing}, source: lost, kind: "none", text: "is not signed"},
-			{release: fixture.Release{ManifestSignature: missing}, kind: "trust", text: "it has no signature"},
+			{release: fakevendor.Release{}, kind: "none"},
+			{release: fakevendor.Release{ManifestSignature: missing}, source: lost, kind: "none", text: "is not signed"},
+			{release: fakevendor.Release{ManifestSignature: missing}, kind: "trust", text: "it has no signature"},
 		},
 		"and goes back no further for it": {
-			{release: fixture.Release{}, kind: "none"},
-			{release: fixture.Release{Version: "0.24.6", ManifestSignature: missing}, source: lost, kind: "trust", text: "does not go back"},
+			{release: fakevendor.Release{}, kind: "none"},
+			{release: fakevendor.Release{Version: "0.24.6", ManifestSignature: missing}, source: lost, kind: "trust", text: "does not go back"},
 		},
 		"images lose their signatures": {
-			{release: fixture.Release{}, kind: "none"},
-			{release: fixture.Release{ImageSignature: missing}, kind: "trust", text: "the server image: registry.seglamater.app/seglamater/chatalot:0.24.7 has no signature"},
+			{release: fakevendor.Release{}, kind: "none"},
+			{release: fakevendor.Release{ImageSignature: missing}, kind: "trust", text: "the server image: registry.seglamater.app/seglamater/chatalot:0.24.7 has no signature"},
 		},
 		"so does the socket proxy alone": {
-			{release: fixture.Release{}, kind: "none"},
+			{release: fakevendor.Release{}, kind: "none"},
 			{release: proxy, kind: "trust", text: "docker-socket-proxy:0.3.0 has no signature"},
 			{release: proxy, source: func(s *release.Source) { s.Accepts.UnsignedProxy = true }, kind: "trust", text: "docker-socket-proxy:0.3.0 has no signature"},
 			{release: proxy, source: lost, kind: "none", text: "names the socket proxy image"},
 		},
 		"images of an older release never had one": {
-			{release: fixture.Release{}, kind: "none"},
-			{release: version(fixture.Release{ImageSignature: missing}, "0.24.5"), source: named("0.24.5"), kind: "trust", text: "has no signature"},
+			{release: fakevendor.Release{}, kind: "none"},
+			{release: version(fakevendor.Release{ImageSignature: missing}, "0.24.5"), source: named("0.24.5"), kind: "trust", text: "has no signature"},
 		},
 		"nothing was ever signed": {
 			{release: unsigned, kind: "none", text: "is not signed"},
@@ -88,7 +88,7 @@ func TestWhatIsRemembered(t *testing.T) {
 		},
 		"999.0.0 is shown and not signed": {
 			{release: version(unsigned, "999.0.0"), kind: "none"},
-			{release: fixture.Release{}, kind: "none"},
+			{release: fakevendor.Release{}, kind: "none"},
 		},
 		"999.0.0 is shown on a channel that is never signed": {
 			{release: version(unsigned, "999.0.0"), kind: "none"},
@@ -96,7 +96,7 @@ func TestWhatIsRemembered(t *testing.T) {
 		},
 		"999.0.0 was installed, and signed ones are lower": {
 			{release: version(unsigned, "999.0.0"), install: true, kind: "none"},
-			{release: fixture.Release{}, kind: "none"},
+			{release: fakevendor.Release{}, kind: "none"},
 		},
 		"one that was installed is not gone back behind": {
 			{release: version(unsigned, "0.24.9"), install: true, kind: "none"},
@@ -104,9 +104,9 @@ func TestWhatIsRemembered(t *testing.T) {
 			{release: unsigned, source: named("0.24.7"), kind: "none"},
 		},
 		"999.0.0 is shown where signatures were lost": {
-			{release: fixture.Release{}, kind: "none"},
+			{release: fakevendor.Release{}, kind: "none"},
 			{release: version(unsigned, "999.0.0"), source: lost, kind: "none"},
-			{release: version(fixture.Release{}, "0.24.8"), kind: "none"},
+			{release: version(fakevendor.Release{}, "0.24.8"), kind: "none"},
 		},
 		"a server that was only shown changes": {
 			{release: unsigned, kind: "none"},
@@ -118,23 +118,23 @@ func TestWhatIsRemembered(t *testing.T) {
 		},
 		"a server that was installed changes, and is signed now": {
 			{release: unsigned, install: true, kind: "none"},
-			{release: otherServer(fixture.Release{}), kind: "none", text: "chatalot:0.24.7 is sha256:"},
-			{release: fixture.Release{}, kind: "trust", text: "a release does not change"},
+			{release: otherServer(fakevendor.Release{}), kind: "none", text: "chatalot:0.24.7 is sha256:"},
+			{release: fakevendor.Release{}, kind: "trust", text: "a release does not change"},
 		},
 		"a signed server changes": {
-			{release: fixture.Release{}, kind: "none"},
-			{release: otherServer(fixture.Release{}), kind: "trust", text: "a release does not change"},
-			{release: fixture.Release{}, kind: "none"},
+			{release: fakevendor.Release{}, kind: "none"},
+			{release: otherServer(fakevendor.Release{}), kind: "trust", text: "a release does not change"},
+			{release: fakevendor.Release{}, kind: "none"},
 		},
 		"an updater that no manifest names changes": {
-			{release: fixture.Release{ShortManifest: true}, kind: "none"},
-			{release: fixture.Release{ShortManifest: true, UpdaterBehaviour: standin.Slow}, kind: "trust", text: "the updater image"},
-			{release: fixture.Release{UpdaterBehaviour: standin.Slow}, kind: "none", text: "chatalot-updater:0.24.7 is sha256:"},
-			{release: fixture.Release{}, kind: "trust", text: "the updater image"},
+			{release: fakevendor.Release{ShortManifest: true}, kind: "none"},
+			{release: fakevendor.Release{ShortManifest: true, UpdaterBehaviour: fakes.Slow}, kind: "trust", text: "the updater image"},
+			{release: fakevendor.Release{UpdaterBehaviour: fakes.Slow}, kind: "none", text: "chatalot-updater:0.24.7 is sha256:"},
+			{release: fakevendor.Release{}, kind: "trust", text: "the updater image"},
 		},
 		"a signed proxy changes": {
-			{release: fixture.Release{}, kind: "none"},
-			{release: version(otherProxy(fixture.Release{}), "0.24.8"), kind: "trust", text: "name the new digest in proxy_digests"},
+			{release: fakevendor.Release{}, kind: "none"},
+			{release: version(otherProxy(fakevendor.Release{}), "0.24.8"), kind: "trust", text: "name the new digest in proxy_digests"},
 		},
 		"a proxy that was only shown changes": {
 			{release: proxy, kind: "none"},
@@ -145,7 +145,7 @@ func TestWhatIsRemembered(t *testing.T) {
 			{release: proxy, install: true, kind: "none"},
 			{release: version(otherProxy(proxy), "0.24.8"), kind: "trust", text: "the socket proxy image"},
 			{release: version(otherProxy(proxy), "0.24.8"), source: lost, kind: "trust", text: "the socket proxy image"},
-			{release: version(otherProxy(fixture.Release{}), "0.24.8"), kind: "none", text: "docker-socket-proxy:0.3.0 is sha256:"},
+			{release: version(otherProxy(fakevendor.Release{}), "0.24.8"), kind: "none", text: "docker-socket-proxy:0.3.0 is sha256:"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -213,7 +213,7 @@ func saved(t *testing.T, m *release.Memory) *release.Memory {
 func TestAProxyThatIsKnownByItsDigest(t *testing.T) {
 	f, client, src := vendor(t)
 	src.RequireSignature = true
-	first := publish(t, f, fixture.Release{Version: "0.24.7", UnsignedProxy: true})
+	first := publish(t, f, fakevendor.Release{Version: "0.24.7", UnsignedProxy: true})
 	src.Accepts.ProxyDigests = []string{"sha256:" + strings.Repeat("0", 64), first.ProxyDigest}
 	src.Memory = new(release.Memory)
 	rel, err := client.Resolve(t.Context(), src)
@@ -225,7 +225,7 @@ func TestAProxyThatIsKnownByItsDigest(t *testing.T) {
 	}
 	src.Memory.Install(rel, time.Now())
 
-	second := publish(t, f, fixture.Release{Version: "0.24.7", UnsignedProxy: true, ProxyBehaviour: standin.Slow})
+	second := publish(t, f, fakevendor.Release{Version: "0.24.7", UnsignedProxy: true, ProxyBehaviour: fakes.Slow})
 	_, err = client.Resolve(t.Context(), src)
 	wantError(t, err, "trust", "socket proxy image")
 	src.Accepts.ProxyDigests = []string{second.ProxyDigest}
@@ -234,7 +234,7 @@ func TestAProxyThatIsKnownByItsDigest(t *testing.T) {
 		t.Errorf("the new one is named: %+v, %v", rel, err)
 	}
 
-	third := publish(t, f, fixture.Release{Version: "0.24.8", ShortManifest: true, ImageSignature: fixture.Missing})
+	third := publish(t, f, fakevendor.Release{Version: "0.24.8", ShortManifest: true, ImageSignature: fakevendor.Missing})
 	src.Accepts.ProxyDigests = []string{third.ProxyDigest, third.ImageDigest, third.UpdaterDigest}
 	src.Memory = nil
 	_, err = client.Resolve(t.Context(), src)
@@ -245,13 +245,13 @@ func TestAProxyThatIsKnownByItsDigest(t *testing.T) {
 func TestASignatureThatCameLater(t *testing.T) {
 	f, client, src := vendor(t)
 	src.Memory = new(release.Memory)
-	unsigned := fixture.Release{Version: "0.24.7", ImageSignature: fixture.Missing, ShortManifest: true}
+	unsigned := fakevendor.Release{Version: "0.24.7", ImageSignature: fakevendor.Missing, ShortManifest: true}
 	publish(t, f, unsigned)
 	planned, err := client.Resolve(t.Context(), src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	publish(t, f, fixture.Release{Version: "0.24.7", ShortManifest: true})
+	publish(t, f, fakevendor.Release{Version: "0.24.7", ShortManifest: true})
 	signed, err := client.Resolve(t.Context(), src)
 	if err != nil {
 		t.Fatal(err)
@@ -269,7 +269,7 @@ func TestASignatureThatCameLater(t *testing.T) {
 // The proof that a key gave goes with the key.
 func TestAKeyThatWasRotated(t *testing.T) {
 	f, client, src := vendor(t)
-	publish(t, f, fixture.Release{Version: "0.24.7"})
+	publish(t, f, fakevendor.Release{Version: "0.24.7"})
 	rel, err := client.Resolve(t.Context(), src)
 	if err != nil {
 		t.Fatal(err)
@@ -284,7 +284,7 @@ func TestAKeyThatWasRotated(t *testing.T) {
 	if _, err := rotated.Check(rel, src.Accepts); err != nil {
 		t.Errorf("what the key of before vouched for blocks: %v", err)
 	}
-	publish(t, f, fixture.Release{Version: "0.24.7", ManifestSignature: fixture.Missing})
+	publish(t, f, fakevendor.Release{Version: "0.24.7", ManifestSignature: fakevendor.Missing})
 	src.Memory = rotated
 	_, err = client.Resolve(context.Background(), src)
 	wantError(t, err, "trust", "it has no signature")

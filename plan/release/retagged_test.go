@@ -5,36 +5,36 @@ import (
 	"testing"
 
 	"liftalot/plan/release"
-	"liftalot/testenv/fixture"
-	"liftalot/testenv/standin"
+	"liftalot/testenv/fakes"
+	"liftalot/testenv/fakevendor"
 )
 
 // A tag that moves between a plan and its execution is noticed, whatever the
 // signature on the new image.
 func TestTagsThatMoved(t *testing.T) {
 	for name, c := range map[string]struct {
-		next  func(*testing.T, *fixture.Fixture)
+		next  func(*testing.T, *fakevendor.Vendor)
 		moved int
 		kind  string
 	}{
-		"none":    {func(*testing.T, *fixture.Fixture) {}, 0, "none"},
-		"another": {func(t *testing.T, f *fixture.Fixture) { publish(t, f, fixture.Release{Version: "0.24.7"}) }, 0, "none"},
-		"re-signed": {func(t *testing.T, f *fixture.Fixture) {
-			publish(t, f, fixture.Release{Version: "0.24.6", SignatureForm: fixture.Bundle})
+		"none":    {func(*testing.T, *fakevendor.Vendor) {}, 0, "none"},
+		"another": {func(t *testing.T, f *fakevendor.Vendor) { publish(t, f, fakevendor.Release{Version: "0.24.7"}) }, 0, "none"},
+		"re-signed": {func(t *testing.T, f *fakevendor.Vendor) {
+			publish(t, f, fakevendor.Release{Version: "0.24.6", SignatureForm: fakevendor.Bundle})
 		}, 0, "none"},
-		"moved": {func(t *testing.T, f *fixture.Fixture) {
-			publish(t, f, fixture.Release{Version: "0.24.6", MovedTag: true})
+		"moved": {func(t *testing.T, f *fakevendor.Vendor) {
+			publish(t, f, fakevendor.Release{Version: "0.24.6", MovedTag: true})
 		}, 1, "none"},
-		"signed anew": {func(t *testing.T, f *fixture.Fixture) {
-			publish(t, f, fixture.Release{Version: "0.24.6", Behaviour: standin.Slow, UpdaterBehaviour: standin.Crash})
+		"signed anew": {func(t *testing.T, f *fakevendor.Vendor) {
+			publish(t, f, fakevendor.Release{Version: "0.24.6", Behaviour: fakes.Slow, UpdaterBehaviour: fakes.Crash})
 		}, 2, "none"},
-		"a login now": {func(t *testing.T, f *fixture.Fixture) {
-			if err := f.SetAuth(t.Context(), fixture.Auth{Mode: fixture.Bearer, User: "client-7", Password: "s3cret"}); err != nil {
+		"a login now": {func(t *testing.T, f *fakevendor.Vendor) {
+			if err := f.SetAuth(t.Context(), fakevendor.Auth{Mode: fakevendor.Bearer, User: "client-7", Password: "s3cret"}); err != nil {
 				t.Fatal(err)
 			}
 		}, 0, "auth"},
-		"withdrawn": {func(t *testing.T, f *fixture.Fixture) {
-			gone := fixture.Fault{Kind: fixture.FaultStatus, Status: 404, PathPrefix: "/v2/seglamater/chatalot/manifests/0.24.6"}
+		"withdrawn": {func(t *testing.T, f *fakevendor.Vendor) {
+			gone := fakevendor.Fault{Kind: fakevendor.FaultStatus, Status: 404, PathPrefix: "/v2/seglamater/chatalot/manifests/0.24.6"}
 			if err := f.SetFault(t.Context(), gone); err != nil {
 				t.Fatal(err)
 			}

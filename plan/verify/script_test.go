@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"liftalot/plan"
-	"liftalot/plan/internal/shamhost"
+	"liftalot/plan/internal/shimhost"
 )
 
 // The script asks inside the containers and stops at the first thing that is
@@ -20,9 +20,9 @@ func TestTheScriptAsksInsideTheContainers(t *testing.T) {
 		"2375/_ping":        "does not reach the engine",
 		"nothing like that": "reach each other",
 	} {
-		h := shamhost.New(t)
-		h.Shim("docker", `echo "$*" >>"$SHAM/log"
-bad=$(cat "$SHAM/bad")
+		h := shimhost.New(t)
+		h.Shim("docker", `echo "$*" >>"$SHIM/log"
+bad=$(cat "$SHIM/bad")
 case $* in *"${bad:-no such thing}"*) exit 22 ;; esac`)
 		h.Write("bad", bad)
 		p, f := upgraded(t)

@@ -56,7 +56,7 @@ func rooms() []room {
 		// Where a connection meets an engine, and nowhere else: what comes next for a host,
 		// and how it is carried out.
 		{"plan/run", []string{"plan", "plan/apply", "plan/backup", "plan/journal", "plan/probe", "plan/verify", "remote", "remote/lock"}},
-		{"plan/internal/shamhost", []string{"remote"}},
+		{"plan/internal/shimhost", []string{"remote"}},
 
 		// Where a person meets it.
 		{"cmd/internal/ui", nil},
@@ -70,7 +70,7 @@ func rooms() []room {
 
 // forTests are rooms that only tests import: they would bring testing, or a
 // host that is none, into the binary.
-func forTests() []string { return []string{"remote/remotetest", "plan/internal/shamhost"} }
+func forTests() []string { return []string{"remote/remotetest", "plan/internal/shimhost"} }
 
 func TestWhoImportsWhom(t *testing.T) {
 	may := map[string][]string{}

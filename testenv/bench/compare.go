@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"liftalot/testenv/sim/farm"
+	"liftalot/testenv/sim/simproc"
 )
 
 // bench is one run of the comparison.
@@ -122,8 +122,8 @@ func (b *bench) fanOut(ctx context.Context, n int, away []time.Duration) (map[ce
 
 // atScale connects to simulated hosts all at once.
 func (b *bench) atScale(ctx context.Context, n int) ([]cost, error) {
-	kinds := slices.Repeat([]farm.Kind{farm.Well}, n)
-	hosts, err := farm.Start(ctx, b.server.key, kinds, b.self, "hosts")
+	kinds := slices.Repeat([]simproc.Kind{simproc.Well}, n)
+	hosts, err := simproc.Start(ctx, b.server.key, kinds, b.self, "hosts")
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"liftalot/testenv/sim/farm"
+	"liftalot/testenv/sim/simproc"
 )
 
 func main() {
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string) error {
 		case "measure":
 			return measureChild(args[1:])
 		case "hosts":
-			return farm.Serve(os.Stdin, os.Stdout)
+			return simproc.Serve(os.Stdin, os.Stdout)
 		}
 	}
 	return compare(ctx, args)

@@ -30,8 +30,8 @@ type Programs struct {
 // mainPackages are compiled from this module, so what is tested is what is
 // written.
 const (
-	standinPackage = "liftalot/testenv/standin/cmd/standin"
-	fixturePackage = "liftalot/testenv/fixture/cmd/fixture"
+	standinPackage = "liftalot/testenv/fakes/cmd/fakes"
+	fixturePackage = "liftalot/testenv/fakevendor/cmd/fakevendor"
 )
 
 // compile builds our own programs. Go's cache makes a second time cheap.

@@ -14,11 +14,11 @@ import (
 	"strings"
 	"time"
 
-	"liftalot/testenv/fixture/image"
-	"liftalot/testenv/fixture/pki"
+	"liftalot/testenv/fakes"
+	"liftalot/testenv/fakevendor/image"
+	"liftalot/testenv/fakevendor/pki"
 	"liftalot/testenv/images"
 	"liftalot/testenv/scenarios"
-	"liftalot/testenv/standin"
 	"liftalot/testenv/vps/engine"
 )
 
@@ -196,7 +196,7 @@ func (e *Env) loadPostgres(ctx context.Context, ref, container string) error {
 // sourceTree is the compose folder before anything ran: a build that needs
 // nothing from a network, in place of the real one's twenty minutes of Rust.
 func sourceTree(programs images.Programs, layout scenarios.Layout, ca []byte) ([]images.Entry, error) {
-	config, err := standin.ForVersion(layout.Release)
+	config, err := fakes.ForVersion(layout.Release)
 	if err != nil {
 		return nil, err
 	}

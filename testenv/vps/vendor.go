@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"liftalot/testenv/fixture"
-	"liftalot/testenv/fixture/pki"
+	"liftalot/testenv/fakevendor"
+	"liftalot/testenv/fakevendor/pki"
 	"liftalot/testenv/images"
 	"liftalot/testenv/vps/engine"
 )
@@ -87,8 +87,8 @@ func worldEntries(folder string) ([]images.Entry, error) {
 	return entries, nil
 }
 
-func (e *Env) fixtureClient() *fixture.Client {
-	return fixture.NewClient("http://" + netip.AddrPortFrom(e.fixtureAddr(), adminPort).String())
+func (e *Env) fixtureClient() *fakevendor.Client {
+	return fakevendor.NewClient("http://" + netip.AddrPortFrom(e.fixtureAddr(), adminPort).String())
 }
 
 // waitFixture returns when the vendor's hosts serve.

@@ -47,7 +47,7 @@ import (
 	"sync"
 	"time"
 
-	"liftalot/testenv/fixture"
+	"liftalot/testenv/fakevendor"
 	"liftalot/testenv/images"
 	"liftalot/testenv/vps/engine"
 )
@@ -77,7 +77,7 @@ type Env struct {
 	images  func(context.Context) (images.Set, error)
 	subnet  netip.Prefix
 	keys    keys
-	fixture *fixture.Client
+	fixture *fakevendor.Client
 }
 
 // openWithin bounds Open: a cold machine makes four images first.
@@ -225,7 +225,7 @@ func Remove(ctx context.Context, options Options) error {
 func (e *Env) Owner() string { return e.options.Owner }
 
 // Fixture controls the vendor's hosts: releases, faults, the request log.
-func (e *Env) Fixture() *fixture.Client { return e.fixture }
+func (e *Env) Fixture() *fakevendor.Client { return e.fixture }
 
 // KeyFile is the private key every server lets in.
 func (e *Env) KeyFile() string { return e.keys.file }

@@ -53,9 +53,9 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"liftalot":  func() { os.Exit(Main(os.Args[1:], Process())) },
-		farmProgram: serveFarm,
-		"age":       openAge,
+		"liftalot":   func() { os.Exit(Main(os.Args[1:], Process())) },
+		hostsProgram: serveHosts,
+		"age":        openAge,
 	})
 }
 

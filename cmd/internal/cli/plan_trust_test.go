@@ -9,26 +9,26 @@ import (
 	"liftalot/plan"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
-	"liftalot/testenv/fixture"
+	"liftalot/testenv/fakevendor"
 )
 
 // A saved plan is held against what the inventory asks for when it is carried out,
 // just as a new one would be.
 func TestAPlanWithoutASignatureIsNotCarriedOut(t *testing.T) {
 	for name, c := range map[string]struct {
-		release fixture.Release
+		release fakevendor.Release
 		version string // in the inventory
 		says    string // "" for a plan that is carried out
 	}{
-		"signed":                  {fixture.Release{}, "", ""},
-		"manifest not signed":     {fixture.Release{ManifestSignature: fixture.Missing}, "", "for the manifest\n"},
-		"images in the manifest":  {fixture.Release{ImageSignature: fixture.Missing}, "", "for the socket proxy image\n"},
-		"socket proxy not signed": {fixture.Release{UnsignedProxy: true}, "", "for the socket proxy image\n"},
-		"nothing signed":          {fixture.Release{ManifestSignature: fixture.Missing, ImageSignature: fixture.Missing}, "", "for the manifest and the server image and the updater image and the socket proxy image"},
-		"short, images signed":    {fixture.Release{ShortManifest: true}, "", ""},
-		"short and images not":    {fixture.Release{ShortManifest: true, ImageSignature: fixture.Missing}, "", "for the updater image and the socket proxy image"},
-		"another version, signed": {fixture.Release{Version: "0.24.6"}, "0.24.6", ""},
-		"another version and not": {fixture.Release{Version: "0.24.6", ImageSignature: fixture.Missing}, "0.24.6", "for the server image and the updater image"},
+		"signed":                  {fakevendor.Release{}, "", ""},
+		"manifest not signed":     {fakevendor.Release{ManifestSignature: fakevendor.Missing}, "", "for the manifest\n"},
+		"images in the manifest":  {fakevendor.Release{ImageSignature: fakevendor.Missing}, "", "for the socket proxy image\n"},
+		"socket proxy not signed": {fakevendor.Release{UnsignedProxy: true}, "", "for the socket proxy image\n"},
+		"nothing signed":          {fakevendor.Release{ManifestSignature: fakevendor.Missing, ImageSignature: fakevendor.Missing}, "", "for the manifest and the server image and the updater image and the socket proxy image"},
+		"short, images signed":    {fakevendor.Release{ShortManifest: true}, "", ""},
+		"short and images not":    {fakevendor.Release{ShortManifest: true, ImageSignature: fakevendor.Missing}, "", "for the updater image and the socket proxy image"},
+		"another version, signed": {fakevendor.Release{Version: "0.24.6"}, "0.24.6", ""},
+		"another version and not": {fakevendor.Release{Version: "0.24.6", ImageSignature: fakevendor.Missing}, "0.24.6", "for the server image and the updater image"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -41,7 +41,7 @@ func TestAPlanWithoutASignatureIsNotCarriedOut(t *testing.T) {
 			_, err := d.vendor.SetRelease(t.Context(), c.release)
 			must(t, err)
 			if c.version != "" { // the channel has moved on
-				_, err := d.vendor.SetRelease(t.Context(), fixture.Release{Version: "0.24.8"})
+				_, err := d.vendor.SetRelease(t.Context(), fakevendor.Release{Version: "0.24.8"})
 				must(t, err)
 			}
 			rel, err := d.ask(t)
@@ -74,7 +74,7 @@ func TestAPlanWithoutASignatureIsNotCarriedOut(t *testing.T) {
 // too, or somebody's word for it, in a new plan and in one that was saved.
 func TestR3TheSocketProxyNeedsASignatureToo(t *testing.T) {
 	d := newDesk(t, "    require_signature: true\n")
-	published, err := d.vendor.SetRelease(t.Context(), fixture.Release{Version: "0.24.7", UnsignedProxy: true})
+	published, err := d.vendor.SetRelease(t.Context(), fakevendor.Release{Version: "0.24.7", UnsignedProxy: true})
 	must(t, err)
 	_, err = d.ask(t)
 	if code, said := d.ends(err); code != exitTrust || !strings.Contains(said, "the socket proxy image") || !strings.Contains(said, "allow: [unsigned-proxy]") {

@@ -11,27 +11,27 @@ import (
 	"liftalot/inventory"
 	"liftalot/plan"
 	"liftalot/plan/release"
-	"liftalot/testenv/fixture"
+	"liftalot/testenv/fakes"
+	"liftalot/testenv/fakevendor"
 	"liftalot/testenv/sim/engine"
-	"liftalot/testenv/standin"
 )
 
 // What was signed once stops when it is not, on this machine, for any host, until a
 // person accepts it by name.
 func TestR16WhatWasSignedOnceStopsWithoutIt(t *testing.T) {
 	for name, c := range map[string]struct {
-		next fixture.Release
+		next fakevendor.Release
 		says string
 	}{
-		"the manifest":     {fixture.Release{ManifestSignature: fixture.Missing}, `the manifest of channel "stable": it has no signature`},
-		"of a later one":   {fixture.Release{Version: "0.24.8", ManifestSignature: fixture.Missing}, "it has no signature"},
-		"the images":       {fixture.Release{ImageSignature: fixture.Missing}, "the server image"},
-		"the socket proxy": {fixture.Release{UnsignedProxy: true}, "the socket proxy image"},
+		"the manifest":     {fakevendor.Release{ManifestSignature: fakevendor.Missing}, `the manifest of channel "stable": it has no signature`},
+		"of a later one":   {fakevendor.Release{Version: "0.24.8", ManifestSignature: fakevendor.Missing}, "it has no signature"},
+		"the images":       {fakevendor.Release{ImageSignature: fakevendor.Missing}, "the server image"},
+		"the socket proxy": {fakevendor.Release{UnsignedProxy: true}, "the socket proxy image"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, "  web2: {address: 192.0.2.2}\n")
-			show := func(r fixture.Release) error {
+			show := func(r fakevendor.Release) error {
 				if r.Version == "" {
 					r.Version = "0.24.7"
 				}
@@ -40,7 +40,7 @@ func TestR16WhatWasSignedOnceStopsWithoutIt(t *testing.T) {
 				_, err = d.ask(t)
 				return err
 			}
-			must(t, show(fixture.Release{}))
+			must(t, show(fakevendor.Release{}))
 			code, said := d.ends(show(c.next))
 			if code != exitTrust || !strings.Contains(said, c.says) || !strings.Contains(said, "allow: [lost-signature]") {
 				t.Errorf("status %d:\n%s", code, said)
@@ -51,7 +51,7 @@ func TestR16WhatWasSignedOnceStopsWithoutIt(t *testing.T) {
 			if code, _ := d.ends(show(c.next)); code != exitTrust {
 				t.Errorf("what one host accepts is accepted for another: status %d", code)
 			}
-			must(t, show(fixture.Release{Version: "0.24.9"}))
+			must(t, show(fakevendor.Release{Version: "0.24.9"}))
 		})
 	}
 }
@@ -59,9 +59,9 @@ func TestR16WhatWasSignedOnceStopsWithoutIt(t *testing.T) {
 // What nothing vouches for is not remembered for having been shown.
 func TestR16WhatIsOnlyShownBlocksNothing(t *testing.T) {
 	d := newDesk(t, "")
-	for _, r := range []fixture.Release{
-		{Version: "999.0.0", ManifestSignature: fixture.Missing, ImageSignature: fixture.Missing},
-		{Version: "0.24.7", ManifestSignature: fixture.Missing, ImageSignature: fixture.Missing},
+	for _, r := range []fakevendor.Release{
+		{Version: "999.0.0", ManifestSignature: fakevendor.Missing, ImageSignature: fakevendor.Missing},
+		{Version: "0.24.7", ManifestSignature: fakevendor.Missing, ImageSignature: fakevendor.Missing},
 		{Version: "0.24.6"},
 	} {
 		_, err := d.vendor.SetRelease(t.Context(), r)
@@ -131,14 +131,14 @@ func TestWhatWasInstalledIsRemembered(t *testing.T) {
 // Two hosts of one invocation get the same images, however different what they ask for.
 func TestHostsOfOneInvocationGetTheSameImages(t *testing.T) {
 	d := newDesk(t, "")
-	unsigned := fixture.Release{Version: "0.24.7", UnsignedProxy: true}
+	unsigned := fakevendor.Release{Version: "0.24.7", UnsignedProxy: true}
 	_, err := d.vendor.SetRelease(t.Context(), unsigned)
 	must(t, err)
 	facts := &plan.Facts{}
 	facts.Docker.Arch = "amd64"
 	_, err = d.resolve(t.Context(), facts)
 	must(t, err)
-	unsigned.ProxyBehaviour = standin.Slow
+	unsigned.ProxyBehaviour = fakes.Slow
 	_, err = d.vendor.SetRelease(t.Context(), unsigned)
 	must(t, err)
 	d.host.Allow = []string{"old-migrations"} // another question to the same vendor
@@ -154,13 +154,13 @@ func TestHostsOfOneInvocationGetTheSameImages(t *testing.T) {
 // A plan is held against what other hosts have shown since.
 func TestAPlanIsHeldAgainstWhatWasLearnedSince(t *testing.T) {
 	d := newDesk(t, "")
-	_, err := d.vendor.SetRelease(t.Context(), fixture.Release{Version: "0.24.7", UnsignedProxy: true, ManifestSignature: fixture.Missing})
+	_, err := d.vendor.SetRelease(t.Context(), fakevendor.Release{Version: "0.24.7", UnsignedProxy: true, ManifestSignature: fakevendor.Missing})
 	must(t, err)
 	rel, err := d.ask(t)
 	must(t, err)
 	p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{{ID: "x"}}}
 	must(t, d.server(nil).Trusted(p, nil))
-	_, err = d.vendor.SetRelease(t.Context(), fixture.Release{Version: "0.24.7"})
+	_, err = d.vendor.SetRelease(t.Context(), fakevendor.Release{Version: "0.24.7"})
 	must(t, err)
 	_, err = d.ask(t)
 	must(t, err)
@@ -176,19 +176,19 @@ func TestAPlanIsHeldAgainstWhatWasLearnedSince(t *testing.T) {
 // that a signature is gone.
 func TestTheFileOfWhatIsRemembered(t *testing.T) {
 	const first = `{"https://updates.seglamater.app stable":{"Version":"999.0.0","Digest":"sha256:00"}}`
-	unsigned := fixture.Release{Version: "0.24.7", ManifestSignature: fixture.Missing}
+	unsigned := fakevendor.Release{Version: "0.24.7", ManifestSignature: fakevendor.Missing}
 	for name, c := range map[string]struct {
 		text    string
-		release fixture.Release
+		release fakevendor.Release
 		code    int
 		says    string
 	}{
-		"none":            {"", fixture.Release{Version: "0.24.7"}, exitDone, ""},
-		"of before":       {first, fixture.Release{Version: "0.24.7"}, exitDone, ""},
+		"none":            {"", fakevendor.Release{Version: "0.24.7"}, exitDone, ""},
+		"of before":       {first, fakevendor.Release{Version: "0.24.7"}, exitDone, ""},
 		"of before, held": {first, unsigned, exitTrust, "version: 0.24.7 asks for it by name"},
-		"of later":        {`{"format": 3}`, fixture.Release{Version: "0.24.7"}, exitState, "use a newer liftalot"},
-		"no JSON":         {"{", fixture.Release{Version: "0.24.7"}, exitState, "it is not JSON of its form"},
-		"of another form": {`{"a": 1}`, fixture.Release{Version: "0.24.7"}, exitState, "it is not JSON of its form"},
+		"of later":        {`{"format": 3}`, fakevendor.Release{Version: "0.24.7"}, exitState, "use a newer liftalot"},
+		"no JSON":         {"{", fakevendor.Release{Version: "0.24.7"}, exitState, "it is not JSON of its form"},
+		"of another form": {`{"a": 1}`, fakevendor.Release{Version: "0.24.7"}, exitState, "it is not JSON of its form"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -276,7 +276,7 @@ func TestCase32TheRegistrySendsTheLoginElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, login)
-			must(t, d.vendor.SetAuth(t.Context(), fixture.Auth{Mode: fixture.Bearer, User: "client", Password: registryPassword, Realm: c.realm}))
+			must(t, d.vendor.SetAuth(t.Context(), fakevendor.Auth{Mode: fakevendor.Bearer, User: "client", Password: registryPassword, Realm: c.realm}))
 			d.host.Registry.TokenHost = c.host
 			_, err := d.ask(t)
 			if code, said := d.ends(err); code != c.code || !strings.Contains(said, c.says) {

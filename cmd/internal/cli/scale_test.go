@@ -22,14 +22,14 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"liftalot/plan/release"
-	"liftalot/testenv/sim/farm"
+	"liftalot/testenv/sim/simproc"
 )
 
-// farmProgram is this test program started again as a process full of hosts.
-const farmProgram = "simulated-hosts"
+// hostsProgram is this test program started again as a process full of hosts.
+const hostsProgram = "simulated-hosts"
 
-func serveFarm() {
-	if err := farm.Serve(os.Stdin, os.Stdout); err != nil {
+func serveHosts() {
+	if err := simproc.Serve(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -38,29 +38,29 @@ func serveFarm() {
 // manyHosts is how many hosts the tests of scale have: LIFTALOT_HOSTS, as many as
 // are asked for, of which some then fall silent with a command under way. That
 // takes the half minute that a command has to begin, so it is not the usual run.
-func manyHosts(t *testing.T) []farm.Kind {
+func manyHosts(t *testing.T) []simproc.Kind {
 	t.Helper()
 	n, err := strconv.Atoi(cmp.Or(os.Getenv("LIFTALOT_HOSTS"), "0"))
 	must(t, err)
 	if n > 0 {
-		return farm.Mix(n)
+		return simproc.Mix(n)
 	}
-	kinds := farm.Mix(60)
+	kinds := simproc.Mix(60)
 	for i, k := range kinds {
-		if k == farm.Stuck {
-			kinds[i] = farm.Mute
+		if k == simproc.Stuck {
+			kinds[i] = simproc.Mute
 		}
 	}
 	return kinds
 }
 
-// newFarm is a workstation with an inventory of hosts in another process.
-func newFarm(t *testing.T, kinds []farm.Kind) (*simFleet, []farm.Place) {
+// newRemoteFleet is a workstation with an inventory of hosts in another process.
+func newRemoteFleet(t *testing.T, kinds []simproc.Kind) (*simFleet, []simproc.Place) {
 	t.Helper()
 	f := newSimFleet(t)
 	key, err := ssh.ParsePublicKey(f.key)
 	must(t, err)
-	hosts, err := farm.Start(context.Background(), key, kinds, farmProgram)
+	hosts, err := simproc.Start(context.Background(), key, kinds, hostsProgram)
 	must(t, err)
 	t.Cleanup(func() { must(t, hosts.Close()) })
 	var known strings.Builder
@@ -128,7 +128,7 @@ func (f *simFleet) checkAll(begun int32) (code int, hosts map[string]int, ended 
 // result, what is lost is lost within its deadline, and nothing stays behind.
 func TestManyHosts(t *testing.T) {
 	kinds := manyHosts(t)
-	f, places := newFarm(t, kinds)
+	f, places := newRemoteFleet(t, kinds)
 	f.checkAll(1) // what is made once and kept is no leak
 	before := usage(t)
 	began := time.Now()
@@ -139,7 +139,7 @@ func TestManyHosts(t *testing.T) {
 	}
 	for _, p := range places {
 		want := exitDone
-		if p.Kind != farm.Well {
+		if p.Kind != simproc.Well {
 			want = exitUnreachable
 		}
 		if got, ok := hosts[p.Name]; !ok || got != want {
@@ -156,7 +156,7 @@ const silence = 20 * time.Second
 // for. Those that hang are not waited for.
 func TestManyHostsAreLeft(t *testing.T) {
 	kinds := manyHosts(t)
-	f, places := newFarm(t, kinds)
+	f, places := newRemoteFleet(t, kinds)
 	f.checkAll(1)
 	before := usage(t)
 	for _, begun := range []int{1, 2, len(kinds) / 3, len(kinds) / 2, len(kinds)} {

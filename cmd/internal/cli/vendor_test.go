@@ -13,15 +13,15 @@ import (
 	"liftalot/inventory"
 	"liftalot/plan"
 	"liftalot/plan/release"
-	"liftalot/testenv/fixture"
-	"liftalot/testenv/standin"
+	"liftalot/testenv/fakes"
+	"liftalot/testenv/fakevendor"
 )
 
 // A desk is a workstation with one host in its inventory, which nobody asks, and
 // with the vendor as a fixture.
 type desk struct {
 	*target
-	vendor      *fixture.Fixture
+	vendor      *fakevendor.Vendor
 	out, stderr bytes.Buffer
 }
 
@@ -29,7 +29,7 @@ const registryPassword = "Kanarienvogel-4711/+&"
 
 func newDesk(t *testing.T, more string) *desk {
 	t.Helper()
-	vendor, err := fixture.Start(t.Context(), fixture.Options{})
+	vendor, err := fakevendor.Start(t.Context(), fakevendor.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,8 +85,8 @@ func TestTheVendorsTroubles(t *testing.T) {
 		strict   = "    require_signature: true\n"
 		registry = "registry.seglamater.app"
 	)
-	publish := func(r fixture.Release) func(*testing.T, *fixture.Fixture) {
-		return func(t *testing.T, f *fixture.Fixture) {
+	publish := func(r fakevendor.Release) func(*testing.T, *fakevendor.Vendor) {
+		return func(t *testing.T, f *fakevendor.Vendor) {
 			if r.Version == "" {
 				r.Version = "0.24.7"
 			}
@@ -95,54 +95,54 @@ func TestTheVendorsTroubles(t *testing.T) {
 			}
 		}
 	}
-	fault := func(fault fixture.Fault) func(*testing.T, *fixture.Fixture) {
-		return func(t *testing.T, f *fixture.Fixture) {
+	fault := func(fault fakevendor.Fault) func(*testing.T, *fakevendor.Vendor) {
+		return func(t *testing.T, f *fakevendor.Vendor) {
 			if err := f.SetFault(t.Context(), fault); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	status := func(code int) func(*testing.T, *fixture.Fixture) {
-		return fault(fixture.Fault{Kind: fixture.FaultStatus, Host: registry, Status: code})
+	status := func(code int) func(*testing.T, *fakevendor.Vendor) {
+		return fault(fakevendor.Fault{Kind: fakevendor.FaultStatus, Host: registry, Status: code})
 	}
-	locked := func(mode fixture.AuthMode, password string) func(*testing.T, *fixture.Fixture) {
-		return func(t *testing.T, f *fixture.Fixture) {
-			if err := f.SetAuth(t.Context(), fixture.Auth{Mode: mode, User: "client", Password: password}); err != nil {
+	locked := func(mode fakevendor.AuthMode, password string) func(*testing.T, *fakevendor.Vendor) {
+		return func(t *testing.T, f *fakevendor.Vendor) {
+			if err := f.SetAuth(t.Context(), fakevendor.Auth{Mode: mode, User: "client", Password: password}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	for name, c := range map[string]struct {
-		vendor func(*testing.T, *fixture.Fixture)
+		vendor func(*testing.T, *fakevendor.Vendor)
 		more   string // in the inventory
 		code   int
 		says   string
 	}{
-		"signed":                   {publish(fixture.Release{}), strict, exitDone, ""},
-		"signed in a bundle":       {publish(fixture.Release{SignatureForm: fixture.Bundle}), strict, exitDone, ""},
-		"not signed":               {publish(fixture.Release{ManifestSignature: fixture.Missing}), "", exitDone, ""},
-		"not signed, and must be":  {publish(fixture.Release{ManifestSignature: fixture.Missing}), strict, exitTrust, "it is not signed, and signatures are required"},
-		"tampered with":            {publish(fixture.Release{ManifestSignature: fixture.Tampered}), "", exitTrust, "the signature is not one of the pinned key over these bytes"},
-		"image tampered with":      {publish(fixture.Release{ImageSignature: fixture.Tampered, SignatureForm: fixture.Bundle}), "", exitTrust, "check the signature of the server image"},
-		"another key":              {publish(fixture.Release{ManifestSignature: fixture.OtherKey}), "", exitTrust, "not one of the pinned key"},
-		"tag moved":                {publish(fixture.Release{MovedTag: true}), "", exitTrust, "the tag was moved"},
-		"another channel's":        {publish(fixture.Release{ManifestChannel: "canary"}), "", exitTrust, `it says that it is of channel "canary"`},
-		"too old":                  {publish(fixture.Release{Version: "0.24.4"}), "", exitTrust, "managed updates need at least 0.24.5"},
-		"another architecture":     {publish(fixture.Release{Architectures: []string{"arm64"}}), "", exitCheck, `for linux/amd64, only for "linux/arm64"`},
-		"nothing on the channel":   {publish(fixture.Release{}), "    channel: beta\n", exitCheck, `there is no release on channel "beta"`},
-		"the right login":          {locked(fixture.Basic, registryPassword), login, exitDone, ""},
-		"the right login, bearer":  {locked(fixture.Bearer, registryPassword), login, exitDone, ""},
-		"an expired login":         {locked(fixture.Basic, "another since"), login, exitAuth, "it does not accept the configured login"},
-		"an expired login, bearer": {locked(fixture.Bearer, "another since"), login, exitAuth, "it does not accept the configured login"},
-		"no login":                 {locked(fixture.Bearer, "any"), "", exitAuth, "it wants a login and none is configured"},
+		"signed":                   {publish(fakevendor.Release{}), strict, exitDone, ""},
+		"signed in a bundle":       {publish(fakevendor.Release{SignatureForm: fakevendor.Bundle}), strict, exitDone, ""},
+		"not signed":               {publish(fakevendor.Release{ManifestSignature: fakevendor.Missing}), "", exitDone, ""},
+		"not signed, and must be":  {publish(fakevendor.Release{ManifestSignature: fakevendor.Missing}), strict, exitTrust, "it is not signed, and signatures are required"},
+		"tampered with":            {publish(fakevendor.Release{ManifestSignature: fakevendor.Tampered}), "", exitTrust, "the signature is not one of the pinned key over these bytes"},
+		"image tampered with":      {publish(fakevendor.Release{ImageSignature: fakevendor.Tampered, SignatureForm: fakevendor.Bundle}), "", exitTrust, "check the signature of the server image"},
+		"another key":              {publish(fakevendor.Release{ManifestSignature: fakevendor.OtherKey}), "", exitTrust, "not one of the pinned key"},
+		"tag moved":                {publish(fakevendor.Release{MovedTag: true}), "", exitTrust, "the tag was moved"},
+		"another channel's":        {publish(fakevendor.Release{ManifestChannel: "canary"}), "", exitTrust, `it says that it is of channel "canary"`},
+		"too old":                  {publish(fakevendor.Release{Version: "0.24.4"}), "", exitTrust, "managed updates need at least 0.24.5"},
+		"another architecture":     {publish(fakevendor.Release{Architectures: []string{"arm64"}}), "", exitCheck, `for linux/amd64, only for "linux/arm64"`},
+		"nothing on the channel":   {publish(fakevendor.Release{}), "    channel: beta\n", exitCheck, `there is no release on channel "beta"`},
+		"the right login":          {locked(fakevendor.Basic, registryPassword), login, exitDone, ""},
+		"the right login, bearer":  {locked(fakevendor.Bearer, registryPassword), login, exitDone, ""},
+		"an expired login":         {locked(fakevendor.Basic, "another since"), login, exitAuth, "it does not accept the configured login"},
+		"an expired login, bearer": {locked(fakevendor.Bearer, "another since"), login, exitAuth, "it does not accept the configured login"},
+		"no login":                 {locked(fakevendor.Bearer, "any"), "", exitAuth, "it wants a login and none is configured"},
 		"401":                      {status(401), login, exitAuth, "status 401"},
 		"403":                      {status(403), login, exitAuth, "may not read this"},
 		"404":                      {status(404), "", exitCheck, "ask registry.seglamater.app: there is no"},
 		"429":                      {status(429), "", exitUnreachable, "it wants fewer requests"},
 		"500":                      {status(500), "", exitUnreachable, "it has trouble of its own (status 500)"},
-		"a hotel's login page":     {fault(fixture.Fault{Kind: fixture.FaultPortal}), "", exitUnreachable, "a login page of the network"},
-		"the same at the registry": {fault(fixture.Fault{Kind: fixture.FaultPortal, Host: registry}), "", exitUnreachable, "a login page of the network"},
-		"a manifest without end":   {fault(fixture.Fault{Kind: fixture.FaultEndless, Host: "updates.seglamater.app"}), "", exitUnreachable, "longer than"},
+		"a hotel's login page":     {fault(fakevendor.Fault{Kind: fakevendor.FaultPortal}), "", exitUnreachable, "a login page of the network"},
+		"the same at the registry": {fault(fakevendor.Fault{Kind: fakevendor.FaultPortal, Host: registry}), "", exitUnreachable, "a login page of the network"},
+		"a manifest without end":   {fault(fakevendor.Fault{Kind: fakevendor.FaultEndless, Host: "updates.seglamater.app"}), "", exitUnreachable, "longer than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -179,14 +179,14 @@ func TestTheVendorsTroubles(t *testing.T) {
 func TestAChannelGoesBack(t *testing.T) {
 	d := newDesk(t, "")
 	for _, c := range []struct {
-		release fixture.Release
+		release fakevendor.Release
 		code    int
 		says    string
 	}{
-		{fixture.Release{Version: "0.24.7"}, exitDone, ""},
-		{fixture.Release{Version: "0.24.6"}, exitTrust, "a channel does not go back by itself"},
-		{fixture.Release{Version: "0.24.7", Behaviour: standin.Slow}, exitTrust, "a release does not change"},
-		{fixture.Release{Version: "0.24.8"}, exitDone, ""},
+		{fakevendor.Release{Version: "0.24.7"}, exitDone, ""},
+		{fakevendor.Release{Version: "0.24.6"}, exitTrust, "a channel does not go back by itself"},
+		{fakevendor.Release{Version: "0.24.7", Behaviour: fakes.Slow}, exitTrust, "a release does not change"},
+		{fakevendor.Release{Version: "0.24.8"}, exitDone, ""},
 	} {
 		if _, err := d.vendor.SetRelease(t.Context(), c.release); err != nil {
 			t.Fatal(err)
@@ -209,7 +209,7 @@ func TestATagMovesAfterThePlan(t *testing.T) {
 	if err := d.server(nil).Unchanged(t.Context(), p, nil); err != nil {
 		t.Errorf("nothing moved: %v", err)
 	}
-	if _, err := d.vendor.SetRelease(t.Context(), fixture.Release{Version: "0.24.6", MovedTag: true}); err != nil {
+	if _, err := d.vendor.SetRelease(t.Context(), fakevendor.Release{Version: "0.24.6", MovedTag: true}); err != nil {
 		t.Fatal(err)
 	}
 	err = d.server(nil).Unchanged(t.Context(), p, nil)

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"liftalot/plan/journal"
-	"liftalot/testenv/fixture"
+	"liftalot/testenv/fakevendor"
 )
 
 // words are the commands that only stories on servers know.
@@ -101,7 +101,7 @@ func breakHost(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// setRelease is: release KEY=VALUE..., the keys being those of fixture.Release;
+// setRelease is: release KEY=VALUE..., the keys being those of fakevendor.Release;
 // "signature" stands for both of its signatures.
 func setRelease(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
@@ -124,7 +124,7 @@ func setRelease(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	data, err := json.Marshal(fields)
 	ts.Check(err)
-	var r fixture.Release
+	var r fakevendor.Release
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	ts.Check(dec.Decode(&r))
@@ -138,7 +138,7 @@ func setRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 && len(args) != 3 && len(args) != 4 {
 		ts.Fatalf("usage: registry MODE [USER PASSWORD [REALM]]")
 	}
-	auth := fixture.Auth{Mode: fixture.AuthMode(args[0])}
+	auth := fakevendor.Auth{Mode: fakevendor.AuthMode(args[0])}
 	w := of(ts)
 	if len(args) == 4 {
 		auth.Realm = args[3]
@@ -174,8 +174,8 @@ func breakVendor(ts *testscript.TestScript, neg bool, args []string) {
 	case !neg && len(args) == 1 && args[0] == "well":
 		ts.Check(w.env.Fixture().ClearFaults(w.tb.Context()))
 	case !neg && len(args) == 2:
-		ts.Check(w.env.Fixture().SetFault(w.tb.Context(), fixture.Fault{
-			Kind: fixture.FaultStatus, Status: number(ts, args[0]), PathPrefix: args[1],
+		ts.Check(w.env.Fixture().SetFault(w.tb.Context(), fakevendor.Fault{
+			Kind: fakevendor.FaultStatus, Status: number(ts, args[0]), PathPrefix: args[1],
 		}))
 	default:
 		ts.Fatalf("usage: vendor STATUS PATH-PREFIX, or: vendor well")

@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"liftalot/testenv/fixture"
+	"liftalot/testenv/fakevendor"
 	"liftalot/testenv/sim"
 	"liftalot/testenv/sim/dash"
 	"liftalot/testenv/sim/engine"
@@ -31,7 +31,7 @@ const simulated = "SIMULATED: no Docker engine answers here. The servers are mod
 // them. Only the images are of the model: a simulated engine runs no programs.
 type simStage struct {
 	folder  string
-	vendor  *fixture.Fixture
+	vendor  *fakevendor.Vendor
 	shell   *dash.Parser
 	login   ssh.PublicKey
 	servers []*sim.Server
@@ -39,7 +39,7 @@ type simStage struct {
 
 func openSimulated(ctx context.Context, folder string) (_ stage, err error) {
 	s := &simStage{folder: folder, shell: new(dash.Parser)}
-	if s.vendor, err = fixture.Start(ctx, fixture.Options{}); err != nil {
+	if s.vendor, err = fakevendor.Start(ctx, fakevendor.Options{}); err != nil {
 		return nil, err
 	}
 	if err := s.prepare(); err != nil {
@@ -73,7 +73,7 @@ func (s *simStage) prepare() error {
 }
 
 func (s *simStage) boot(ctx context.Context) ([]server, error) {
-	offer, err := s.vendor.SetRelease(ctx, fixture.Release{Version: "0.24.6"})
+	offer, err := s.vendor.SetRelease(ctx, fakevendor.Release{Version: "0.24.6"})
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (s *simStage) unapplied(context.Context) error {
 
 // stock gives the model's registry the images under the digests that the vendor
 // has signed.
-func stock(h *sim.Server, offer fixture.Published) error {
+func stock(h *sim.Server, offer fakevendor.Published) error {
 	recorded, err := sim.ReleaseImages()
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"liftalot/testenv/fixture"
+	"liftalot/testenv/fakevendor"
 	"liftalot/testenv/vps"
 )
 
@@ -32,22 +32,22 @@ An inventory written afterwards holds the login.`, registryUser, registryPasswor
 			if err != nil {
 				return err
 			}
-			return setRegistry(cmd.Context(), env, fixture.AuthMode(args[0]))
+			return setRegistry(cmd.Context(), env, fakevendor.AuthMode(args[0]))
 		},
 	}
 }
 
 // setRegistry opens or closes the registry. The password's file is there while
 // it is closed: an inventory only ever refers to it.
-func setRegistry(ctx context.Context, env *vps.Env, mode fixture.AuthMode) error {
-	auth := fixture.Auth{Mode: mode}
-	if mode != fixture.Anonymous {
+func setRegistry(ctx context.Context, env *vps.Env, mode fakevendor.AuthMode) error {
+	auth := fakevendor.Auth{Mode: mode}
+	if mode != fakevendor.Anonymous {
 		auth.User, auth.Password = registryUser, registryPassword
 	}
 	if err := env.Fixture().SetAuth(ctx, auth); err != nil {
 		return err
 	}
-	if mode != fixture.Anonymous {
+	if mode != fakevendor.Anonymous {
 		return os.WriteFile(registryPasswordFile(env), []byte(registryPassword), 0o600)
 	}
 	if err := os.Remove(registryPasswordFile(env)); !errors.Is(err, fs.ErrNotExist) {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"liftalot/testenv/fixture"
-	"liftalot/testenv/standin"
+	"liftalot/testenv/fakes"
+	"liftalot/testenv/fakevendor"
 	"liftalot/testenv/vps"
 )
 
@@ -32,7 +32,7 @@ func (a *app) releaseCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.version, "version", "", "the release")
 	f.StringVar(&o.channel, "channel", "stable", "stable, beta or canary")
-	f.StringVar(&o.behaviour, "behaviour", string(standin.Healthy), "how the new server goes: "+behaviours())
+	f.StringVar(&o.behaviour, "behaviour", string(fakes.Healthy), "how the new server goes: "+behaviours())
 	f.BoolVar(&o.unsigned, "unsigned", false, "sign neither manifest nor images")
 	f.BoolVar(&o.tampered, "tampered", false, "change manifest and images after they were signed")
 	if err := cmd.MarkFlagRequired("version"); err != nil {
@@ -43,7 +43,7 @@ func (a *app) releaseCommand() *cobra.Command {
 
 func behaviours() string {
 	var names []string
-	for _, b := range standin.Behaviours() {
+	for _, b := range fakes.Behaviours() {
 		names = append(names, string(b))
 	}
 	return strings.Join(names, ", ")
@@ -53,19 +53,19 @@ func (a *app) release(ctx context.Context, o releaseOptions) error {
 	if o.unsigned && o.tampered {
 		return errors.New("release: --unsigned and --tampered exclude each other")
 	}
-	signature := fixture.Good
+	signature := fakevendor.Good
 	switch {
 	case o.unsigned:
-		signature = fixture.Missing
+		signature = fakevendor.Missing
 	case o.tampered:
-		signature = fixture.Tampered
+		signature = fakevendor.Tampered
 	}
 	env, err := vps.Attach(ctx, a.options())
 	if err != nil {
 		return err
 	}
-	published, err := env.Fixture().SetRelease(ctx, fixture.Release{
-		Channel: o.channel, Version: o.version, Behaviour: standin.Behaviour(o.behaviour),
+	published, err := env.Fixture().SetRelease(ctx, fakevendor.Release{
+		Channel: o.channel, Version: o.version, Behaviour: fakes.Behaviour(o.behaviour),
 		ManifestSignature: signature, ImageSignature: signature,
 	})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"liftalot/testenv/fixture"
+	"liftalot/testenv/fakevendor"
 	"liftalot/testenv/scenarios"
 	"liftalot/testenv/vps"
 )
@@ -73,7 +73,7 @@ func (a *app) up(ctx context.Context, o upOptions) error {
 		return err
 	}
 	if o.registry != "" {
-		if err := setRegistry(ctx, env, fixture.AuthMode(o.registry)); err != nil {
+		if err := setRegistry(ctx, env, fakevendor.AuthMode(o.registry)); err != nil {
 			return err
 		}
 	}

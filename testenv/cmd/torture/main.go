@@ -3,7 +3,7 @@
 // with 1 when a promise was broken.
 //
 //	torture             what fits into a quarter of an hour, see torture.Thin
-//	torture -seed 2     other points, other pairs of kills, other duels
+//	torture -seed 2     other points, other pairs of kills, other contentions
 //	torture -all        every point of every fault, for a night
 //	torture -case NAME  one case, as a failure names it
 package main
@@ -28,8 +28,8 @@ import (
 
 // Sizes of what is drawn.
 const (
-	doubles = 300
-	duels   = 1000
+	doubles     = 300
+	contentions = 1000
 )
 
 func main() {
@@ -155,12 +155,12 @@ func choose(ctx context.Context, o options, b *torture.Bench) ([]torture.Case, e
 func fight(ctx context.Context, benches []*torture.Bench, seed uint64) (failed int) {
 	began := time.Now()
 	var mu sync.Mutex
-	torture.Duels(ctx, benches, seed, duels, func(d torture.Duel) {
+	torture.Contend(ctx, benches, seed, contentions, func(d torture.Contention) {
 		mu.Lock()
 		defer mu.Unlock()
 		failed++
 		fmt.Printf("FAILED two operators, seed %d:\n\t%s\n", d.Seed, strings.Join(d.Broken, "\n\t"))
 	})
-	fmt.Printf("%d meetings of two operators, %d failed, %.0f seconds\n", duels, failed, time.Since(began).Seconds())
+	fmt.Printf("%d meetings of two operators, %d failed, %.0f seconds\n", contentions, failed, time.Since(began).Seconds())
 	return failed
 }

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"liftalot/testenv/fakes/migration"
 	"liftalot/testenv/sim/machine"
-	"liftalot/testenv/standin/migration"
 )
 
 // A Migrated is a row of _sqlx_migrations.

@@ -107,7 +107,7 @@ func TestTwoOperators(t *testing.T) {
 	if testing.Short() {
 		n = 10
 	}
-	held := torture.Duels(t.Context(), benches(t, 2), *seed, n, func(d torture.Duel) {
+	held := torture.Contend(t.Context(), benches(t, 2), *seed, n, func(d torture.Contention) {
 		t.Errorf("seed %d:\n\t%s", d.Seed, strings.Join(d.Broken, "\n\t"))
 	})
 	if held == 0 {
