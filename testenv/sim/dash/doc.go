@@ -29,7 +29,8 @@ import (
 	"liftalot/testenv/sim/machine"
 )
 
-// A Parser reads scripts, each only once. It may be shared by machines.
+// A Parser reads scripts and keeps the newest, so that most are read only once. It
+// may be shared by machines.
 type Parser struct {
 	mu   sync.Mutex
 	read map[string]parsed
@@ -53,10 +54,13 @@ func (c *Parser) parse(script string) (*syntax.File, error) {
 	if c.read == nil {
 		c.read = map[string]parsed{}
 	}
-	const most = 512 // what tests generate is not worth keeping
-	if len(c.read) < most {
-		c.read[script] = parsed{file, err}
+	// Ours are some forty; those that a run writes with its own values in them would
+	// fill the memory of whoever tries thousands of runs.
+	const most = 96
+	if len(c.read) == most {
+		clear(c.read)
 	}
+	c.read[script] = parsed{file, err}
 	return file, err
 }
 
