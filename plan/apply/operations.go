@@ -132,7 +132,7 @@ func (e *Engine) settled(ctx context.Context, p plan.Project, services []string,
 		back = "back"
 	}
 	res, err := e.runRoot(ctx, remote.Command{
-		Name: "ask compose what it would recreate", Script: settledScript, Timeout: upTimeout,
+		Name: "ask compose what it would recreate", Script: dependenciesScript, Timeout: upTimeout,
 		Args: append([]string{p.Name, strings.Join(services, " "), back}, p.Args()...),
 	})
 	return strings.TrimSpace(string(res.Stdout)) == "drift", err

@@ -30,7 +30,7 @@ func (e *Engine) restore(ctx context.Context, id string, op plan.Restore) error 
 func (e *Engine) undoRestore(ctx context.Context, id string, op plan.UndoRestore) error {
 	again := e.again
 	err := e.runJob(ctx, id, "give the former database its name back", job.Spec{
-		Script: returnScript, Timeout: upTimeout,
+		Script: undoRestoreScript, Timeout: upTimeout,
 		Args: []string{op.Container, op.User, op.Database, op.Keep, op.Aside, op.Server},
 	})
 	if err != nil {

@@ -256,7 +256,7 @@ func TestReturnEndsWellWhereverItWasCutOff(t *testing.T) {
 			h.Shim("docker", fmt.Sprintf(`echo >>"$SHIM/calls"; if [ "$(wc -l <"$SHIM/calls")" -eq %d ]; then %s; fi; exec sh "$SHIM/docker" "$@"`, n, how))
 			run := func() error {
 				_, err := h.Run(t.Context(), remote.Command{
-					Script: "echo $$ >\"$SHIM/script\"\n" + returnScript,
+					Script: "echo $$ >\"$SHIM/script\"\n" + undoRestoreScript,
 					Args:   []string{op.Container, op.User, op.Database, op.Keep, "chat_restored", op.Server},
 				})
 				return err

@@ -15,16 +15,16 @@ var (
 	containerScript string
 	//go:embed scripts/watchdog.sh
 	watchdogSteps string
-	//go:embed scripts/settled.sh
-	settledSteps string
+	//go:embed scripts/dependencies.sh
+	dependenciesSteps string
 	//go:embed scripts/swap.sh
 	swapSteps string
 	//go:embed scripts/gate.sh
 	gateScript string
 	//go:embed scripts/restore.sh
 	restoreSteps string
-	//go:embed scripts/return.sh
-	returnSteps string
+	//go:embed scripts/undo_restore.sh
+	undoRestoreSteps string
 	//go:embed scripts/start.sh
 	startScript string
 	//go:embed scripts/pull.sh
@@ -32,10 +32,10 @@ var (
 	//go:embed scripts/names.sh
 	namesScript string
 
-	settledScript = projectScript + settledSteps
-	swapScript    = projectScript + containerScript + watchdogFunction + swapSteps
-	restoreScript = postgres.Functions + restoreSteps
-	returnScript  = postgres.Functions + returnSteps
+	dependenciesScript = projectScript + dependenciesSteps
+	swapScript         = projectScript + containerScript + watchdogFunction + swapSteps
+	restoreScript      = postgres.Functions + restoreSteps
+	undoRestoreScript  = postgres.Functions + undoRestoreSteps
 
 	// watchdogFunction prints the script of the watchdog, which the swap's job puts into
 	// its folder.

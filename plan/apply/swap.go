@@ -113,7 +113,7 @@ func swapArgs(op plan.Swap, dir, run string) []string {
 		noDeps = "--no-deps"
 	}
 	args := []string{
-		"project=" + op.Project.Name, "settled=" + strings.Join(op.Settled, " "), "container=" + op.Container, "service=" + op.Project.Service, "port=" + strconv.Itoa(op.Port), "version=" + op.Version,
+		"project=" + op.Project.Name, "dependencies=" + strings.Join(op.Settled, " "), "container=" + op.Container, "service=" + op.Project.Service, "port=" + strconv.Itoa(op.Port), "version=" + op.Version,
 		"image=" + op.ImageRef, "oldimage=" + op.OldImage, "oldref=" + op.OldRef,
 		"limit=" + strconv.Itoa(op.Limit), "soak=" + strconv.Itoa(op.Soak),
 		"db=" + op.Database.Container, "dbuser=" + op.Database.User, "dbname=" + op.Database.Database,

@@ -1,4 +1,4 @@
-# What restore.sh, return.sh and drill.sh have in common, and what stands before each of
+# What restore.sh, undo_restore.sh and drill.sh have in common, and what stands before each of
 # them: the databases of one PostgreSQL in a container, by their names.
 #   $1 container  $2 user  $3 database
 set -eu

@@ -1,24 +1,25 @@
-# What swap.sh and settled.sh have in common, and what stands before each of them: one
-# compose project. Each sets PROJECT, and the arguments that address it once with
-# "addressed".
+# Functions for one compose project, which stand before swap.sh and dependencies.sh. Both
+# set PROJECT, and call "set_project_args" once.
 
-# Quoted and kept: a trap strikes inside functions, which have arguments of their own.
-addressed() {
+# set_project_args ARG… keeps the compose arguments that address the project, quoted: "$@"
+# would not do, since a trap runs inside functions, which have arguments of their own.
+set_project_args() {
 	ARGS=
 	for _v; do ARGS="$ARGS '$(printf %s "$_v" | sed "s/'/'\\\\''/g")'"; done
 }
 compose() { eval "docker compose $ARGS \"\$@\"" </dev/null; }
 label() { docker inspect -f "{{index .Config.Labels \"com.docker.compose.$2\"}}" "$1" </dev/null; }
 
-# running SERVICE: its container, if one runs.
+# running SERVICE prints the id of its container, if one runs.
 running() {
 	docker ps -q --filter "label=com.docker.compose.project=$PROJECT" --filter "label=com.docker.compose.service=$1" \
 		--filter label=com.docker.compose.oneoff=False 2>/dev/null </dev/null | head -n 1
 }
 
-# recreates SERVICE CONTAINER: whether compose would put another container in its place,
-# for another definition, or for a reference that names another image by now than the one
-# it noted, as after a pull. What cannot be told counts as that. It says why in WHY.
+# recreates SERVICE CONTAINER: whether compose would replace the container, because its
+# definition changed, or because its reference names another image by now than the one that
+# compose noted, as after a pull. Where that cannot be told, it counts as a change. The
+# reason is in WHY.
 recreates() {
 	WHY=": it does not say"
 	_want=$(compose --profile '*' config --hash "$1" 2>/dev/null) || return 0

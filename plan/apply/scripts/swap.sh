@@ -1,26 +1,26 @@
-# Replaces the server's container and goes back by itself if that does not end
-# well. Runs detached on the host, as root, with no one watching.
+# Replaces the server's container, and rolls back by itself where the new one does not
+# become healthy. Runs detached on the host, as root, with no one watching.
 #
-#   KEY=VALUE …   settings, see the case below. NODEPS is --no-deps or nothing, SETTLED
-#                 the services that the server depends on
+#   KEY=VALUE …   settings, see the case below. NODEPS is --no-deps or nothing,
+#                 DEPENDENCIES the services that the server depends on
 #   -- COPY PATH BEFORE AFTER …   edited files: the copy as it was, and the
 #                 SHA-256 of PATH without and with the edit
 #   -- ARG …      compose arguments that address the project
 #
 # Every line on standard output is one fact: "stage NAME", "probe …",
-# "downtime …", "end RESULT". Results: healthy, kept (nothing was changed),
-# back (the old server serves again), migrated (the database moved on, code
-# alone cannot go back), unsure (it does not say whether it did), gone (the old
-# image is not there, nothing was touched), lost (the old server does not come up
-# either).
+# "downtime …", "end RESULT". Results: healthy, kept (nothing was changed), back (rolled
+# back, the old server serves), migrated (the new version changed the database: a
+# rollback of the code alone is not possible), unsure (whether it did is not known),
+# gone (the old image is not there, nothing was touched), lost (the old server does not
+# start either).
 set -u
 while [ "$1" != -- ]; do
 	v=${1#*=}
 	case ${1%%=*} in
 	container) CONTAINER=$v ;; service) SERVICE=$v ;; port) PORT=$v ;; version) VERSION=$v ;;
 	image) IMAGE=$v ;; oldimage) OLDIMAGE=$v ;; oldref) OLDREF=$v ;; limit) LIMIT=$v ;; soak) SOAK=$v ;;
-	db) DB=$v ;; dbuser) DBUSER=$v ;; dbname) DBNAME=$v ;; dump) DUMP=$v ;; prober) PROBER=$v ;; back) BACK=$v ;;
-	dumptime) DUMPTIME=$v ;; work) WORK=$v ;; nodeps) NODEPS=$v ;; project) PROJECT=$v ;; settled) SETTLED=$v ;; migration) MIGRATION=$v ;; temp) TEMP=$v ;;
+	db) DB=$v ;; dbuser) DBUSER=$v ;; dbname) DBNAME=$v ;; dump) DUMP=$v ;; prober) PROBER=$v ;; back) ROLLBACK=$v ;;
+	dumptime) DUMPTIME=$v ;; work) WORK=$v ;; nodeps) NODEPS=$v ;; project) PROJECT=$v ;; dependencies) DEPENDENCIES=$v ;; migration) MIGRATION=$v ;; temp) TEMP=$v ;;
 	oldid) OLDID=$v ;; record) RECORD=$v ;; dependents) DEPENDENTS=$v ;; dependentrecord) DEPENDENTRECORD=$v ;; run) RUN=$v ;;
 	esac
 	shift
@@ -33,11 +33,11 @@ while [ "$1" != -- ]; do
 	shift 4
 done
 shift
-addressed "$@"
+set_project_args "$@"
 umask 077
 WATCHDOG=liftalot-watchdog-$RUN
 
-# Time since boot in hundredths of a second: the shell's own read, no process.
+# now prints the time since boot in hundredths of a second; it starts no process.
 now() {
 	read -r _u _ </proc/uptime
 	echo "${_u%.*}${_u#*.}"
@@ -45,8 +45,8 @@ now() {
 
 state() { docker inspect -f "$2" "$1" 2>/dev/null </dev/null; }
 
-# engine_answers waits for an engine that is being restarted: what fails meanwhile says
-# nothing of the servers.
+# engine_answers waits for an engine that is being restarted: a failure meanwhile says
+# nothing about the servers.
 engine_answers() {
 	_end=$(($(now) + 12000))
 	until docker version --format '{{json .Server}}' >/dev/null 2>&1 </dev/null; do
@@ -55,10 +55,10 @@ engine_answers() {
 	done
 }
 
-# watchdog_on starts what brings a server back where this job is ended by a power cut: a
-# container, since the engine starts those again. It has the engine's socket, as the
-# updater's proxy has, and is gone with this job. An image that compose has built would
-# give it the labels of its service.
+# watchdog_on starts the watchdog, which brings a server back after a power cut: a container,
+# since the engine starts those again after a boot. It has the engine's socket, as the
+# updater's proxy has, and is removed at the end of this job. Its compose labels are empty:
+# an image that compose has built would give it those of its service.
 watchdog_on() {
 	[ -n "$RECORD" ] || return 0
 	watchdog_script >"$WORK/watchdog" || return 1
@@ -72,9 +72,9 @@ watchdog_on() {
 }
 watchdog_off() { [ -z "$RECORD" ] || docker rm -f "$WATCHDOG" >/dev/null 2>&1 </dev/null; }
 
-# attend brings back what shares a namespace with the server: after a start of the same
-# container it is restarted, after another container took its place it is made anew.
-attend() {
+# revive_dependents brings back the containers that share a namespace with the server: after
+# a start of the same container they are restarted, after it was replaced they are recreated.
+revive_dependents() {
 	for _d in $DEPENDENTS; do
 		_name=${_d%%:*} _rest=${_d#*:}
 		_id=$(state "${_rest%%:*}" '{{.Id}}')
@@ -93,8 +93,8 @@ attend() {
 	done
 }
 
-# well: healthy by its own word, not by a status code: degraded is 200 too.
-well() {
+# healthy [VERSION] reads the server's health answer; its status code is 200 for "degraded" too.
+healthy() {
 	_h=$(docker exec "$CONTAINER" curl -s -m 4 "http://127.0.0.1:$PORT/api/health" 2>/dev/null </dev/null | tr -d ' \t\r\n')
 	case $_h in *'"status":"ok"'*) ;; *) return 1 ;; esac
 	case $_h in *'"db_healthy":true'*) ;; *) return 1 ;; esac
@@ -103,12 +103,12 @@ well() {
 	return 1
 }
 
-# await VERSION SECONDS: healthy within the time. A container that keeps
-# restarting will not be: that is the answer, early.
+# await VERSION SECONDS waits until the server is healthy. One that keeps restarting is not
+# waited for.
 await() {
 	_end=$(($(now) + $2 * 100))
 	while [ "$(now)" -lt "$_end" ]; do
-		well "$1" && return 0
+		healthy "$1" && return 0
 		_r=$(state "$CONTAINER" '{{.RestartCount}}')
 		if [ "${_r:-0}" -ge 3 ]; then
 			echo "note the container was restarted $_r times"
@@ -124,8 +124,8 @@ ask() { docker exec "$DB" psql -X -q -A -t -U "$DBUSER" -d "$DBNAME" -c "$1" 2>/
 migrations() { ask "select count(*), max(version), md5(string_agg(version || ' ' || success, ',' order by version)) from _sqlx_migrations"; }
 newest() { ask "select max(version) from _sqlx_migrations"; }
 
-# retry asks the database, which may take a while to answer: after a power cut,
-# or when it was what made the server fail. No answer says nothing.
+# retry FUNCTION asks the database for a minute: it may be starting after a power cut, or be
+# what made the server fail.
 retry() {
 	_end=$(($(now) + 6000))
 	while :; do
@@ -135,18 +135,18 @@ retry() {
 	done
 }
 
-# halt stops a new server before the database is asked what it did: one that is still
-# at it would commit after the answer. PostgreSQL notices that a client is gone only
-# when the statement ends, and until then a migration keeps its locks, for which the
-# old server would wait: what the container had open there is ended, and what was not
-# committed is rolled back. A container that never was replaced is left alone.
-halt() {
+# stop_new stops the new server, before the database is asked what it did: a server that
+# still runs could commit after the answer. PostgreSQL notices that a client has gone only
+# when the statement ends, and until then a migration keeps its locks, for which the old
+# server would wait. So the connections of the container are ended, and what was not
+# committed is rolled back. A container that was never replaced is left alone.
+stop_new() {
 	[ "$(state "$CONTAINER" '{{.Image}}')" != "$OLDIMAGE" ] || return 0
 	_at=
 	for _a in $(state "$CONTAINER" '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}'); do
 		case $_a in *[!0-9a-f.:]*) ;; *) _at=$_at${_at:+,}$_a ;; esac # for none docker 29 says "invalid IP"
 	done
-	[ "$(state "$CONTAINER" '{{.State.Running}}')" != true ] || HALTED=1
+	[ "$(state "$CONTAINER" '{{.State.Running}}')" != true ] || STOPPED_NEW=1
 	docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
 	[ -n "$_at" ] || return 0
 	_end=$(($(now) + 1500))
@@ -156,8 +156,9 @@ halt() {
 	done
 }
 
-# The probe runs inside the network, in a container that has curl: one exec, one
-# loop, a path the server's rate limit does not count.
+# probe_begin starts the probe that measures the downtime. It runs inside the network, in a
+# container that has curl: one exec, one loop, a path that the server's rate limit does not
+# count.
 probe_begin() {
 	[ -n "$PROBER" ] || return 0
 	docker exec "$PROBER" sh -c '
@@ -173,8 +174,8 @@ probe_begin() {
 	sleep 1
 }
 
-# probe_end prints where the answer changed: the last probe before the change,
-# the first after it, and what it said from then on.
+# probe_end ends the probe and prints each change: the last probe before it, the first after
+# it, and whether the server answered from then on.
 probe_end() {
 	[ -n "${PROBE:-}" ] || return 0
 	docker exec "$PROBER" sh -c 'kill "$(cat /tmp/liftalot-probe.pid)"; rm -f /tmp/liftalot-probe.pid' >/dev/null 2>&1 </dev/null
@@ -194,16 +195,16 @@ finish() {
 	trap : TERM
 	probe_end
 	watchdog_off
-	[ -z "${GONE:-}" ] || echo "away $GONE ${HERE:-$(now)}"
+	[ -z "${STOPPED_AT:-}" ] || echo "away $STOPPED_AT ${SERVING_AT:-$(now)}"
 	echo "end $1"
 	case $1 in healthy) exit 0 ;; kept) exit 11 ;; back) exit 10 ;; migrated | unsure) exit 12 ;; gone) exit 14 ;; *) exit 13 ;; esac
 }
 
 hash_of() { sha256sum "$1" 2>/dev/null | cut -d' ' -f1; }
 
-# unedit puts the client's files back as they were, unless somebody has changed
-# them since: then they are not ours to touch.
-unedit() {
+# revert_edits puts the client's files back as they were. One that somebody else has
+# changed since stays as it is.
+revert_edits() {
 	_bad=0
 	while IFS='	' read -r _copy _path _before _after; do
 		_real=$(readlink -f "$_path")
@@ -228,24 +229,24 @@ unedit() {
 	return $_bad
 }
 
-# spare is how many seconds the final dump has left, of those that the server may
-# be away: the new one needs the others.
-spare() { echo $((DUMPTIME - ($(now) - GONE) / 100)); }
+# dump_budget prints how many seconds the final dump has left: it may take a part of the
+# limit, and the new server needs the rest to start.
+dump_budget() { echo $((DUMPTIME - ($(now) - STOPPED_AT) / 100)); }
 
-# bounded SECONDS COMMAND … in the database's container. TERM makes pg_dump take its
-# question back; ending the client out here would end nothing in there. A container
-# without that program has the time measured afterwards only.
-bounded() {
+# with_timeout SECONDS COMMAND … runs a command in the database's container, with a limit.
+# The limit is set in there: ending "docker exec" out here would end nothing in there. In a
+# container without "timeout" the time is only measured afterwards.
+with_timeout() {
 	_for=$1
 	shift
 	[ "$_for" -gt 0 ] || return 1
-	if [ -n "$BOUND" ]; then docker exec -i "$DB" timeout "$_for" "$@"; else docker exec -i "$DB" "$@"; fi
+	if [ -n "$HAS_TIMEOUT" ]; then docker exec -i "$DB" timeout "$_for" "$@"; else docker exec -i "$DB" "$@"; fi
 }
 
-dump() { bounded "$(spare)" pg_dump -U "$DBUSER" -Fc "$@" --lock-wait-timeout=30000 "$DBNAME" </dev/null >"$DUMP.part" 2>"$WORK/dump"; }
+dump() { with_timeout "$(dump_budget)" pg_dump -U "$DBUSER" -Fc "$@" --lock-wait-timeout=30000 "$DBNAME" </dev/null >"$DUMP.part" 2>"$WORK/dump"; }
 
-# packed: zstd from PostgreSQL 16 on, where it is built in, as the backup has it.
-packed() {
+# dump_compressed dumps with zstd from PostgreSQL 16 on, where it is built in, as the backup does.
+dump_compressed() {
 	if [ "${PGDUMP:-0}" -ge 16 ]; then
 		dump --compress=zstd:3 && return
 		grep -q 'support compression with' "$WORK/dump" || return 1
@@ -254,34 +255,34 @@ packed() {
 }
 
 final_dump() {
-	packed && bounded "$(spare)" pg_restore -f /dev/null <"$DUMP.part" 2>>"$WORK/dump" && mv "$DUMP.part" "$DUMP" && sync
+	dump_compressed && with_timeout "$(dump_budget)" pg_restore -f /dev/null <"$DUMP.part" 2>>"$WORK/dump" && mv "$DUMP.part" "$DUMP" && sync
 }
 
-# stay starts the old server again, of which nothing was replaced yet. A dump that
-# it has written after is not the final one.
-stay() {
+# keep_old starts the old server again, before anything was replaced. The dump is removed:
+# the server writes again, so it is not the final one.
+keep_old() {
 	echo "stage stay"
 	rm -f "$DUMP.part" "$DUMP"
 	engine_answers
 	docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
-	attend
+	revive_dependents
 	await "" 120 || finish lost
-	HERE=$(now)
+	SERVING_AT=$(now)
 	finish kept
 }
 
-# lost: a server that was stopped only to be asked about runs again where nothing
-# has taken its place. It may be the only one that comes up at all.
-lost() {
-	[ -z "${HALTED:-}" ] || [ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
+# give_up ends a rollback that did not bring the old server up. A new server that was only
+# stopped, not replaced, is started again: it may be the only one that comes up at all.
+give_up() {
+	[ -z "${STOPPED_NEW:-}" ] || [ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
 	finish lost
 }
 
-# depends prints --no-deps where compose would recreate what the server depends on by now:
-# a rollback leaves that alone, and is not held up by it. On the way there it was asked
-# before this job was started.
-depends() {
-	for _s in $SETTLED; do
+# deps_flag prints --no-deps where compose would by now recreate a service that the server
+# depends on: a rollback leaves that alone, and does not fail over it. For an upgrade it was
+# asked before this job was started.
+deps_flag() {
+	for _s in $DEPENDENCIES; do
 		_c=$(running "$_s")
 		if [ -n "$_c" ] && recreates "$_s" "$_c"; then
 			echo --no-deps
@@ -291,26 +292,27 @@ depends() {
 	echo "$NODEPS"
 }
 
-# strays removes containers that compose had made for the service and not started when it
-# was ended: its next "up" would count them.
-strays() {
+# remove_strays removes containers that compose had created for the service and not started
+# when it was ended: its next "up" would count them.
+remove_strays() {
 	for _c in $(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT" --filter "label=com.docker.compose.service=$SERVICE" \
 		--filter label=com.docker.compose.oneoff=False --filter status=created </dev/null); do
 		[ "$(state "$_c" '{{.Name}}')" = "/$CONTAINER" ] || docker rm -f "$_c" >/dev/null 2>&1 </dev/null
 	done
 }
 
-# old_there: the container that ran is still there, or was made again from its record.
-old_there() {
+# old_exists: the old container is still there, or was recreated from its record.
+old_exists() {
 	[ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || return 1
 	[ "$(state "$CONTAINER" '{{.Id}}')" = "$OLDID" ] || same "$RECORD" "$CONTAINER" >/dev/null 2>&1
 }
 
-# from_record brings back the container that ran, whatever the files say by now.
+# from_record starts the old container, recreated from its record where it is gone, whatever
+# the compose files say by now.
 from_record() {
 	[ -n "$RECORD" ] || return 1
-	strays
-	if ! old_there; then
+	remove_strays
+	if ! old_exists; then
 		docker rm -f "$CONTAINER" >/dev/null 2>&1 </dev/null
 		if ! recreate "$RECORD" "$CONTAINER" >"$WORK/recreate" 2>&1; then
 			echo "note the container that ran cannot be made from its record: $(tail -n 1 "$WORK/recreate" | cut -c1-300)"
@@ -322,43 +324,44 @@ from_record() {
 	return 1
 }
 
-# from_files has compose make the server from the client's files as they were.
+# from_files has compose create the old server from the client's reverted files.
 from_files() {
 	if [ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ]; then
 		# The old container is still there: it only has to run.
 		docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
 	fi
-	compose up -d $(depends) --no-build --pull never "$SERVICE" >"$WORK/up-back" 2>&1 && return
+	compose up -d $(deps_flag) --no-build --pull never "$SERVICE" >"$WORK/up-back" 2>&1 && return
 	echo "note $(tail -n 1 "$WORK/up-back" | cut -c1-300)"
 	return 1
 }
 
-# go_back: the files, the image under the name it had, and the old server up again.
-# Nothing is built and nothing pulled.
-go_back() {
+# restore_old reverts the files, gives the old image its name again and starts the old
+# server. Nothing is built and nothing pulled.
+restore_old() {
 	echo "stage back"
 	engine_answers
-	unedit || lost
-	case $OLDREF in *@sha256:*) ;; *) docker tag "$OLDIMAGE" "$OLDREF" </dev/null || lost ;; esac
-	from_record || from_files || lost
-	attend
-	await "" 120 || lost
-	[ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || { echo "note another image runs than the one that was kept" && lost; }
+	revert_edits || give_up
+	case $OLDREF in *@sha256:*) ;; *) docker tag "$OLDIMAGE" "$OLDREF" </dev/null || give_up ;; esac
+	from_record || from_files || give_up
+	revive_dependents
+	await "" 120 || give_up
+	[ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || { echo "note another image runs than the one that was kept" && give_up; }
 	if [ -n "$RECORD" ] && ! _differs=$(same "$RECORD" "$CONTAINER" 2>/dev/null); then
 		echo "note the server differs from the one that ran in: $(printf %s "$_differs" | tr '\n' ' ' | cut -c1-200)"
 	fi
-	HERE=$(now)
+	SERVING_AT=$(now)
 }
 
-# gone: no container keeps the old image since the swap, and a prune may have taken
-# it. Only an engine that answers says so.
-gone() {
+# image_missing: the old image is not on the host. No container keeps it since the swap, so
+# "docker prune" removes it. An engine that does not answer is no proof.
+image_missing() {
 	docker image inspect "$OLDIMAGE" >/dev/null 2>&1 </dev/null && return 1
 	docker version --format '{{json .Server}}' >/dev/null 2>&1 </dev/null
 }
 
-way_back() {
-	if gone; then
+# roll_back brings the old server back, unless the new version has changed the database.
+roll_back() {
+	if image_missing; then
 		echo "note the image that ran before is not on the host any more: the server is left as it is"
 		finish gone
 	fi
@@ -367,9 +370,9 @@ way_back() {
 		RECORD=
 	fi
 	watchdog_on || echo "note no watchdog: a power cut before this ends may leave the server down"
-	[ -n "${GONE:-}" ] || probe_begin
-	[ -n "${GONE:-}" ] || { GONE=$(now) && echo "gone $GONE"; }
-	halt
+	[ -n "${STOPPED_AT:-}" ] || probe_begin
+	[ -n "${STOPPED_AT:-}" ] || { STOPPED_AT=$(now) && echo "gone $STOPPED_AT"; }
+	stop_new
 	# A job that was killed, as by a power cut, told nobody what the new version
 	# had done. What the database holds decides, not what was seen.
 	if [ "$MIGRATION" -gt 0 ] && ! _newest=$(retry newest) && [ "$(state "$CONTAINER" '{{.Image}}')" != "$OLDIMAGE" ]; then
@@ -382,28 +385,29 @@ way_back() {
 		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
 		finish migrated
 	fi
-	go_back
+	restore_old
 	finish healthy
 }
 
-# soak: healthy is not enough, it must stay so.
+# soak waits and looks again: the server must stay healthy.
 soak() {
-	AT=soak HERE=${HERE:-$(now)}
+	STAGE=soak SERVING_AT=${SERVING_AT:-$(now)}
 	echo "stage soak"
 	_id=$(state "$CONTAINER" '{{.Id}} {{.RestartCount}} {{.State.StartedAt}}')
 	sleep "$SOAK"
-	if well "$VERSION" && [ "$(state "$CONTAINER" '{{.Id}} {{.RestartCount}} {{.State.StartedAt}}')" = "$_id" ]; then
+	if healthy "$VERSION" && [ "$(state "$CONTAINER" '{{.Id}} {{.RestartCount}} {{.State.StartedAt}}')" = "$_id" ]; then
 		finish healthy
 	fi
 	echo "note healthy at first, but not after $SOAK seconds"
-	AT=start HERE=
+	STAGE=start SERVING_AT=
 }
 
-# decide what becomes of a new server that did not end well.
+# decide is what follows where the new server is not healthy: a rollback, unless the
+# database was migrated.
 decide() {
 	engine_answers
 	docker logs --tail 5 "$CONTAINER" 2>&1 </dev/null | cut -c1-200 | sed 's/^/log /'
-	halt
+	stop_new
 	if ! _now=$(retry migrations); then
 		echo "note the database does not answer any more"
 		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
@@ -416,27 +420,27 @@ decide() {
 		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
 		finish migrated
 	fi
-	go_back
+	restore_old
 	finish back
 }
 
-# over: TERM comes when the time of this job is over, or from whoever shuts the host
-# down, and ends what the shell waits for too: what came of that says nothing. What
-# is half done is ended here as it would have been, and there are minutes for it.
-over() {
+# on_term handles TERM, which comes when the time of this job is over or when the host is
+# shut down. It ends the command the shell waits for too, so that its result says nothing.
+# What was begun is completed or rolled back here; there are minutes for it.
+on_term() {
 	trap : TERM
 	probe_end >/dev/null # it was ended too, and has not seen the rest
 	if [ -e "$WORK/overdue" ]; then echo "note the time of this job is over"; else echo "note this job was told to end"; fi
-	case $AT in
+	case $STAGE in
 	nothing) finish kept ;;
 	dump)
 		leave_to_watchdog
 		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null # the first may still be at it
-		stay
+		keep_old
 		;;
 	back)
 		leave_to_watchdog
-		way_back
+		roll_back
 		;;
 	soak) soak ;;
 	esac
@@ -444,19 +448,19 @@ over() {
 	decide
 }
 
-# leave_to_watchdog ends a job that was told to end before its time. Whoever shuts the host
-# down ends the engine and the database too, and no verdict can be had of them: the
-# watchdog has one server run after the boot.
+# leave_to_watchdog exits where the host is being shut down, rather than the time be over:
+# engine and database end too, and can tell nothing. After the boot the watchdog starts one
+# server.
 leave_to_watchdog() {
 	[ -z "${WATCHED:-}" ] || [ -e "$WORK/overdue" ] || exit 15
 }
-AT=nothing
+STAGE=nothing
 exec 3>&1
-trap 'over >&3' TERM
+trap 'on_term >&3' TERM
 
-if [ "$BACK" = 1 ]; then
-	AT=back
-	way_back
+if [ "$ROLLBACK" = 1 ]; then
+	STAGE=back
+	roll_back
 fi
 
 case $(state "$CONTAINER" '{{.Image}}') in
@@ -477,37 +481,37 @@ if ! MIGRATED=$(retry migrations); then
 	echo "note the database does not say which migrations it has"
 	finish kept
 fi
-BOUND= PGDUMP=
+HAS_TIMEOUT= PGDUMP=
 if [ -n "$DUMP" ]; then
-	if docker exec "$DB" timeout 1 true >/dev/null 2>&1 </dev/null; then BOUND=1; fi
+	if docker exec "$DB" timeout 1 true >/dev/null 2>&1 </dev/null; then HAS_TIMEOUT=1; fi
 	PGDUMP=$(docker exec "$DB" pg_dump --version 2>/dev/null </dev/null | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
 fi
 echo "stage stop"
-GONE=$(now)
-echo "gone $GONE"
+STOPPED_AT=$(now)
+echo "gone $STOPPED_AT"
 if [ -n "$DUMP" ]; then
 	# With the server stopped nothing is written after the dump, and none of the
 	# files uploaded since the first one is an orphan after a restore.
-	AT=dump
+	STAGE=dump
 	docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null || true
 	echo "stage dump"
-	if ! final_dump || [ "$(spare)" -lt 0 ]; then
-		if [ "$(spare)" -le 0 ]; then
+	if ! final_dump || [ "$(dump_budget)" -lt 0 ]; then
+		if [ "$(dump_budget)" -le 0 ]; then
 			# A new server without time to start is one that migrates and is then
 			# stopped for being late.
-			echo "note the stop and the final dump took $((($(now) - GONE) / 100)) of the $LIMIT seconds that the server may be away, which leaves the new one too few (raise max_downtime, or allow: [no-final-dump])"
+			echo "note the stop and the final dump took $((($(now) - STOPPED_AT) / 100)) of the $LIMIT seconds that the server may be away, which leaves the new one too few (raise max_downtime, or allow: [no-final-dump])"
 		else
 			echo "note final dump: $(tail -n 1 "$WORK/dump" | cut -c1-300)"
 		fi
-		stay
+		keep_old
 	fi
 fi
 
-AT=start
+STAGE=start
 echo "stage start"
 if ! compose up -d $NODEPS --no-build --pull never "$SERVICE" >"$WORK/up" 2>&1; then
 	echo "note $(tail -n 1 "$WORK/up" | cut -c1-300)"
-elif attend; await "$VERSION" $((LIMIT - ($(now) - GONE) / 100)); then
+elif revive_dependents; await "$VERSION" $((LIMIT - ($(now) - STOPPED_AT) / 100)); then
 	if [ "$(state "$CONTAINER" '{{.Image}}')" = "$WANT" ]; then
 		soak
 	else

@@ -1,4 +1,4 @@
-# Takes restore.sh back: the database that was kept gets its name again, the
+# Undoes restore.sh: the former database, which was kept, gets its name again, and the
 # restored one another. Safe to run again at any point.
 #   $1 container  $2 user  $3 database  $4 name of the kept one  $5 name for the
 #   restored one  $6 the server's container
