@@ -1,15 +1,15 @@
 # Looks at a host and changes nothing. POSIX sh; needs docker and its compose
 # plugin, and no jq, curl, git or python.
 #   $1  random marker, stands at the start of each line that is ours
-#   $2  compose folder wanted, or empty: find it by the labels of containers
+#   $2  compose folder, or empty: find it by the labels of containers
 #   $3  service name of the chat server
 #   $4  folders whose free space matters, separated by colons
 M=$1 WANT=$2 SVC=$3 PLACES=$4
 exec 3>&1
 
-# part NAME COMMAND...: its output between two marked lines, the second with its
-# status and the first bytes of what it said on stderr (a warning is no failure): more
-# than are shown, since a secret that is cut in two is not recognised.
+# part NAME COMMAND... prints the command's output between two marked lines. The second has
+# its status and the first bytes of its standard error (a warning is no failure): more than
+# are shown, since a secret that is cut in two is not recognised.
 part() {
 	_n=$1
 	shift
@@ -36,8 +36,8 @@ machine() {
 	:
 }
 
-# where FILE...: path, real path, size, mode in hex, uid and gid, one file a line.
-where() {
+# stat_files FILE... prints path, real path, size, mode in hex, uid and gid, one file a line.
+stat_files() {
 	for _f; do
 		if [ -e "$_f" ]; then
 			printf '%s\t%s\t%s\n' "$_f" "$(readlink -f "$_f")" "$(stat -L -c '%s %f %u %g' "$_f")"
@@ -47,9 +47,9 @@ where() {
 	done
 }
 
-# secret FILE: what may be known of a secret without reading it out. A link is marked,
-# and described by what it leads to; one that leads nowhere has nothing in it.
-secret() {
+# describe_secret FILE prints what may be known of a secret without its content. A link is
+# marked, and described by what it leads to; one that leads nowhere counts as empty.
+describe_secret() {
 	_k=-
 	[ ! -L "$1" ] || _k=-l
 	if [ ! -e "$1" ]; then
@@ -70,18 +70,18 @@ secret() {
 part machine machine
 part docker docker version --format '{{json .Server}}'
 
-# again COMMAND… prints what it said the last time, which is in SAID; one that failed is
-# asked once more, for what it says of that. A host takes a second for some of these.
-again() { if [ -n "$SAID" ]; then printf '%s\n' "$SAID"; else "$@"; fi; }
+# print_or_run COMMAND… prints the command's output, which is in OUTPUT already: some of these
+# take a host a second. One that failed is run again, for its error.
+print_or_run() { if [ -n "$OUTPUT" ]; then printf '%s\n' "$OUTPUT"; else "$@"; fi; }
 
 info() { docker info --format '{"root":{{json .DockerRootDir}},"security":{{json .SecurityOptions}}}'; }
-SAID=$(info 2>/dev/null </dev/null) || SAID=
-ROOT=$(printf '%s\n' "$SAID" | sed -n 's/^{"root":"\([^"]*\)".*/\1/p')
-part info again info
+OUTPUT=$(info 2>/dev/null </dev/null) || OUTPUT=
+ROOT=$(printf '%s\n' "$OUTPUT" | sed -n 's/^{"root":"\([^"]*\)".*/\1/p')
+part info print_or_run info
 part compose docker compose version --short
 
-# Every container with the labels that compose left on it, the newest first. A label is
-# behind "=", since read takes tabs without anything between them for one.
+# labelled prints every container with its compose labels, the newest first. Each label has
+# "=" before it, since "read" takes two tabs with nothing between them for one.
 T=$(printf '\t')
 labelled() {
 	_l=com.docker.compose
@@ -89,15 +89,15 @@ labelled() {
 }
 LABELLED=$(labelled 2>/dev/null </dev/null) || LABELLED=
 
-# containers_where EXPRESSION: the ids of those for which it is true.
+# containers_where EXPRESSION prints the ids of the containers for which it is true.
 containers_where() {
 	printf '%s\n' "$LABELLED" | while IFS=$T read -r _id _service _oneoff _project _dir _files _env _status _names; do
 		[ -z "$_id" ] || ! eval "$1" || printf '%s\n' "$_id"
 	done
 }
 
-# The stacks that have such a service.
-stacks() {
+# find_projects prints the compose projects that have a service of that name.
+find_projects() {
 	if [ -z "$LABELLED" ]; then # none, or they cannot be listed: then it says why
 		labelled
 		return
@@ -107,28 +107,29 @@ stacks() {
 			printf '%s\t%s\t%s\t%s\t%s\n' "$_id" "${_project#=}" "${_dir#=}" "${_files#=}" "${_env#=}"
 	done
 }
-STACKS=$(stacks 2>/dev/null </dev/null)
-part stacks stacks
+PROJECTS=$(find_projects 2>/dev/null </dev/null)
+part stacks find_projects
 
 ALL=$(containers_where true)
 
-# Every container of the host, one JSON document a line: who shares what with the server,
-# and who has which name and port.
-everyone() {
+# all_containers prints every container of the host, one JSON document a line: what it shares
+# with the server, and which names and ports it has.
+all_containers() {
 	if [ -z "$ALL" ]; then # none, or they cannot be listed: then it says why
 		labelled
 		return
 	fi
 	docker inspect --format '{"id":{{json .Id}},"name":{{json .Name}},"state":{{json .State.Status}},"project":{{json (index .Config.Labels "com.docker.compose.project")}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"user":{{json .Config.User}},"image":{{json .Config.Image}},"network_mode":{{json .HostConfig.NetworkMode}},"pid_mode":{{json .HostConfig.PidMode}},"ipc_mode":{{json .HostConfig.IpcMode}},"volumes_from":{{json .HostConfig.VolumesFrom}},"links":{{json .HostConfig.Links}},"ports":{{json .HostConfig.PortBindings}},"mounts":{{json .Mounts}}}' $ALL
 }
-part everyone everyone
+part everyone all_containers
 
 # Compose itself speaks to the engine only now: a newer one refuses an old plugin.
 part compose-engine docker compose ls -q
 
-# As whom the main process of each container runs, since a user may be a name of the image
-# and an entrypoint gives root up; and what the paths that it mounts are behind their links.
-inside() {
+# processes prints the user that each container's main process runs as: the configured user
+# may be a name of the image, and an entrypoint may drop root. It also prints the real paths
+# of bind mounts that are links.
+processes() {
 	[ -n "$ALL" ] || return 0
 	docker inspect --format '{{println "pid" .Id .State.Pid}}{{range .Mounts}}{{if eq .Type "bind"}}{{println "bind" .Source}}{{end}}{{end}}' $ALL |
 		sort -u | while IFS= read -r _l; do
@@ -141,13 +142,13 @@ inside() {
 	done
 	:
 }
-part inside inside
+part inside processes
 volumes() { docker volume ls --format '{"name":{{json .Name}},"project":{{json (.Label "com.docker.compose.project")}},"key":{{json (.Label "com.docker.compose.volume")}}}'; }
-SAID=$(volumes 2>/dev/null </dev/null) || SAID=
-VOLUMES=$SAID
-part host-volumes again volumes
+OUTPUT=$(volumes 2>/dev/null </dev/null) || OUTPUT=
+VOLUMES=$OUTPUT
+part host-volumes print_or_run volumes
 
-# The ports on which something of the host listens, in the kernel's own writing.
+# listening prints the ports on which something of the host listens, as the kernel writes them.
 listening() {
 	for _f in tcp tcp6 udp udp6; do
 		case $_f in tcp*) _t=0A ;; *) _t=07 ;; esac
@@ -158,12 +159,12 @@ listening() {
 part listening listening
 
 WANT_REAL=$(readlink -f "$WANT" 2>/dev/null)
-CHOSEN=$(printf '%s\n' "$STACKS" | while IFS='	' read -r _c _p _w _f _e; do
+CHOSEN=$(printf '%s\n' "$PROJECTS" | while IFS='	' read -r _c _p _w _f _e; do
 	[ -n "$_c" ] || continue
 	[ -z "$WANT" ] || [ "$_w" = "$WANT" ] || [ "$(readlink -f "$_w" 2>/dev/null)" = "$WANT_REAL" ] || continue
 	printf '%s\t%s\t%s\t%s\t%s\n' "$_c" "$_p" "$_w" "$_f" "$_e"
 done)
-# Without exactly one stack there is nothing more that could be asked.
+# Without exactly one project there is nothing more to ask.
 [ -n "$CHOSEN" ] && [ "$(printf '%s\n' "$CHOSEN" | cut -f2,3 | sort -u | wc -l)" -eq 1 ] || {
 	part done true
 	exit 0
@@ -184,7 +185,7 @@ IFS=,
 for _f in $ENVF; do [ "$_f" = "<no value>" ] || set -- "$@" --env-file "$_f"; done
 for _f in $FILES; do set -- "$@" -f "$_f"; done
 set -f
-where_args=$FILES
+file_args=$FILES
 IFS=$_ifs
 
 OURS=$(containers_where '[ "$_project" = "=$PROJECT" ]')
@@ -201,14 +202,14 @@ project_volumes() {
 }
 part volumes project_volumes
 
-# From which image each of them runs, by its id and by the reference it was made with.
+# The image of each container, by its id and by the reference it was created with.
 USED=$(docker inspect --format '{{.Image}} {{.Config.Image}}' $OURS 2>/dev/null </dev/null)
 images() { docker image inspect $(printf '%s\n' "$USED" | cut -d' ' -f1 | sort -u); }
 part images images
 
-# The image that each reference names by now: compose looks it up anew. All are asked in
-# one go, and one by one where not all of them are there.
-named() {
+# image_refs prints the image that each reference names by now, which is how compose looks
+# it up. All are asked in one go, and one by one where not all of them are there.
+image_refs() {
 	_refs=$(printf '%s\n' "$USED" | cut -d' ' -f2 | sort -u)
 	if _ids=$(docker image inspect --format '{{.Id}}' $_refs 2>/dev/null); then
 		for _r in $_refs; do
@@ -221,22 +222,25 @@ named() {
 		printf '%s\t%s\n' "$_r" "$(docker image inspect --format '{{.Id}}' "$_r" 2>/dev/null)"
 	done
 }
-part named named
+part named image_refs
 
-SAID=$(docker compose "$@" --profile '*' config --format json 2>/dev/null </dev/null) || SAID=
-MODEL=$SAID
-part model again docker compose "$@" --profile '*' config --format json
+OUTPUT=$(docker compose "$@" --profile '*' config --format json 2>/dev/null </dev/null) || OUTPUT=
+MODEL=$OUTPUT
+part model print_or_run docker compose "$@" --profile '*' config --format json
 part hashes docker compose "$@" --profile '*' config --hash '*'
 
 IFS=,
-part files where $where_args "$DIR/.env"
+part files stat_files $file_args "$DIR/.env"
 n=0
-for _f in $where_args "$DIR/.env"; do
+for _f in $file_args "$DIR/.env"; do
 	[ -f "$_f" ] && [ "$(wc -c <"$_f")" -le 1048576 ] && part "file.$n" cat "$_f"
 	n=$((n + 1))
 done
 IFS=$_ifs
-loose() {
+
+# unlisted_overrides prints override files in the folder that compose is not given, a git
+# checkout, and where the folder of secrets really is.
+unlisted_overrides() {
 	for _f in docker-compose.override.yml docker-compose.override.yaml compose.override.yml compose.override.yaml; do
 		[ -e "$DIR/$_f" ] || continue
 		case ",$FILES," in *",$DIR/$_f,"*) ;; *) echo "loose=$_f" ;; esac
@@ -245,10 +249,10 @@ loose() {
 	_f=$(readlink -f "$DIR/secrets") && [ "$_f" != "$DIR/secrets" ] && echo "secrets=$_f"
 	:
 }
-part folder loose
+part folder unlisted_overrides
 
-# secret_dir_access FILE: whether everybody on the host can enter the folder the file is in, or that
-# it is not there.
+# secret_dir_access FILE prints whether everybody on the host can enter the folder the file is
+# in, or that the folder is missing.
 secret_dir_access() {
 	_d=${1%/*}
 	[ -d "${_d:-/}" ] || {
@@ -262,7 +266,7 @@ secret_dir_access() {
 	printf '%s\t%s\n' "$1" "$_o"
 }
 
-# Secrets: the project's folder, and every file the merged model names.
+# secrets describes the project's folder of secrets, and every file that the merged model names.
 secrets() {
 	set +f
 	{
@@ -280,13 +284,13 @@ secrets() {
 			sed -n 's/^ *"file": "\([^"\\]*\)",\{0,1\}$/\1/p'
 	} | sort -u | head -n 200 | while IFS= read -r _f; do
 		case $_f in "$DIR/secrets" | "$DIR"/secrets/*) ;; *) secret_dir_access "$_f" ;; esac
-		{ [ -e "$_f" ] || [ -L "$_f" ]; } && secret "$_f"
+		{ [ -e "$_f" ] || [ -L "$_f" ]; } && describe_secret "$_f"
 	done
 	set -f
 }
 part secrets secrets "$@"
 
-# The server, asked from inside its container: the port need not be published.
+# The server is asked from inside its container: its port may not be published.
 ENVIRON=$(docker inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "$SERVER" 2>/dev/null </dev/null)
 PORT=$(printf '%s\n' "$ENVIRON" | sed -n 's/^LISTEN_ADDR=.*:\([0-9]*\)$/\1/p' | tail -n 1)
 : "${PORT:=8080}"
@@ -304,7 +308,7 @@ DBNAME=${_h#*/}
 DBNAME=${DBNAME%%\?*}
 _h=${_h%%/*}
 DBHOST=${_h%%:*}
-# up: whether the container at hand runs, or is to run again in a moment.
+# up: the container at hand runs, or is being restarted.
 up() { case $_status in Up* | Restarting*) [ "$_project" = "=$PROJECT" ] ;; *) false ;; esac }
 DB=$(containers_where 'up && [ "$_service" = "=$DBHOST" ]' | head -n 1)
 [ -n "$DB" ] || DB=$(containers_where 'up && case ",$_names," in *",$DBHOST,"*) ;; *) false ;; esac' | head -n 1)
