@@ -152,6 +152,23 @@ func TestAnEditExplainsExactlyItsOwnBytes(t *testing.T) {
 	}
 }
 
+// After the edits, what compose makes of the project is what the plan was shown to make of
+// it: an env_file that is changed between the edit and the swap is noticed.
+func TestAnEnvFileChangedAfterTheEdit(t *testing.T) {
+	p, edited := build(t, inputFor(t, recorded(t, "public")))
+	now := recorded(t, "public")
+	remodel(t, now, "public", "as the edit leaves it", "services", "chatalot", "environment", "RUST_LOG")
+	p.Rests.Edited = ConfigDigests(now.Model, p.ID)
+	now.Files[0].setData(string(edited[0].Result.After))
+	if moved := Moved(p, now, begun("edit", "sidecar")); len(moved) > 0 {
+		t.Errorf("nothing was changed: %q", moved)
+	}
+	remodel(t, now, "public", "changed since", "services", "chatalot", "environment", "RUST_LOG")
+	if moved := Moved(p, now, begun("edit", "sidecar")); len(moved) != 1 || !strings.Contains(moved[0], "service chatalot changed") {
+		t.Errorf("an env_file was changed: %q", moved)
+	}
+}
+
 // A sidecar that ran before and is recreated by the plan's own step is explained
 // by that step.
 func TestTheSidecarIsExplainedByItsStep(t *testing.T) {

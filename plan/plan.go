@@ -84,8 +84,10 @@ type Rests struct {
 
 	// Config is a digest of what compose makes of each service, variables resolved: with
 	// it an env_file, or a file that is included, counts as well, whatever compose's own
-	// hash leaves out. It is keyed with the plan's ID; see configDigests.
+	// hash leaves out. It is keyed with the plan's ID; see [ConfigDigests].
 	Config map[string]string `json:"config,omitempty"`
+	// Edited is the same of the files as the plan's edits leave them.
+	Edited map[string]string `json:"edited,omitempty"`
 }
 
 // FileMark is a client's file as it was.

@@ -11,7 +11,7 @@ import (
 
 // restsOn takes the marks of what a plan is about to rest on.
 func restsOn(f *Facts, id string) Rests {
-	r := Rests{Docker: f.Docker.Version, Compose: f.Compose, Migrations: migrationsHash(f.Database.Migrated), Migration: f.Database.Latest(), Config: configDigests(f, id)}
+	r := Rests{Docker: f.Docker.Version, Compose: f.Compose, Migrations: migrationsHash(f.Database.Migrated), Migration: f.Database.Latest(), Config: ConfigDigests(f.Model, id)}
 	for _, x := range f.Files {
 		r.Files = append(r.Files, FileMark{Path: x.Path, SHA256: x.SHA256, Mode: x.Mode, UID: x.UID, GID: x.GID})
 	}
@@ -60,9 +60,7 @@ func Moved(p *Plan, f *Facts, done func(step string) bool) []string {
 	}
 	out = append(out, movedFiles(p, f, done)...)
 	out = append(out, movedContainers(p, f, done)...)
-	if !anyDone(p, done, PartFiles) {
-		out = append(out, movedConfig(p, f)...)
-	}
+	out = append(out, movedConfig(p, f, done)...)
 	if !anyDone(p, done, PartServer) && migrationsHash(f.Database.Migrated) != p.Rests.Migrations {
 		say("the database's migrations changed (at %d, was %d)", f.Database.Latest(), p.Rests.Migration)
 	}
@@ -120,6 +118,12 @@ func leftBy(p *Plan, now File, done func(string) bool) bool {
 	})
 }
 
+// leftAsPlanned reports whether the file of an edit is as the edit leaves it.
+func leftAsPlanned(f *Facts, s Step) bool {
+	e, ok := s.Op.(Edit)
+	return ok && slices.ContainsFunc(f.Files, func(x File) bool { return x.Path == e.Path && x.SHA256 == e.After })
+}
+
 func movedContainers(p *Plan, f *Facts, done func(string) bool) []string {
 	var out []string
 	for _, was := range p.Rests.Containers {
@@ -140,16 +144,23 @@ func movedContainers(p *Plan, f *Facts, done func(string) bool) []string {
 	return out
 }
 
-// movedConfig compares what compose makes of the project, as long as no edit of the plan
-// has changed that. What the marks of files tell is not told twice.
-func movedConfig(p *Plan, f *Facts) []string {
-	if len(movedFiles(p, f, func(string) bool { return false })) > 0 {
+// movedConfig compares what compose makes of the project with what it made of it before
+// the plan's edits or, once all are done, of the edited files. What the marks of files
+// tell is not told twice.
+func movedConfig(p *Plan, f *Facts, done func(string) bool) []string {
+	config := p.Rests.Config
+	if anyDone(p, done, PartFiles) {
+		config = p.Rests.Edited
+		if slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Op.Describe().Part == PartFiles && !leftAsPlanned(f, s) }) {
+			return nil
+		}
+	} else if len(movedFiles(p, f, done)) > 0 {
 		return nil
 	}
 	var out []string
-	now := configDigests(f, p.ID)
-	for _, service := range slices.Sorted(maps.Keys(p.Rests.Config)) {
-		was := p.Rests.Config[service]
+	now := ConfigDigests(f.Model, p.ID)
+	for _, service := range slices.Sorted(maps.Keys(config)) {
+		was := config[service]
 		if !strings.HasPrefix(was, digestPrefix) { // a plan of before: Compose's own hash
 			now[service] = f.Hashes[service]
 		}

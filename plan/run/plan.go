@@ -78,6 +78,7 @@ func (h *Host) guard(ctx context.Context, f *plan.Facts, p *plan.Plan, edited []
 	if words != "" {
 		p.Model = []string{words}
 	}
+	p.Rests.Edited = plan.ConfigDigests(after, p.ID)
 	return nil
 }
 
