@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"liftalot/plan"
+	"liftalot/plan/journal"
 	"liftalot/remote"
 )
 
@@ -54,6 +55,8 @@ type Workstation struct {
 	Credentials func(ctx context.Context) (user string, password []byte, err error)
 	// Verify looks at the finished host and says what is wrong with it.
 	Verify func(ctx context.Context, op plan.Verify) error
+	// Redact takes the secrets of the run out of a text that is to be kept; nil leaves it.
+	Redact func(string) string
 	// Tell is told what happens, for the screen. It must not block.
 	Tell func(Event)
 	// Now is the clock.
@@ -86,8 +89,9 @@ type Result struct {
 	Swapped  bool // the server was touched
 	Downtime *Downtime
 	Backup   *BackupNote
-	Failed   string // the step that failed
-	Undo     error  // why not everything went back
+	Failed   string           // the step that failed
+	Failure  *journal.Failure // what was seen of it, by this start
+	Undo     error            // why not everything went back
 }
 
 // Event is something to show while a run is under way.

@@ -45,10 +45,11 @@ type Engine struct {
 	away          outages
 	state         journal.RunState
 	result        Result
-	again         bool     // the operation under way was tried before and seen to fail
-	open          bool     // it was tried before, and nobody saw how that ended
-	planLeft      bool     // for another machine, by this start
-	revertedEdits []string // edits that are gone, by a swap whose end nobody saw, or by others
+	again         bool      // the operation under way was tried before and seen to fail
+	open          bool      // it was tried before, and nobody saw how that ended
+	planLeft      bool      // for another machine, by this start
+	lastWords     lastWords // of the containers that made the operation under way fail
+	revertedEdits []string  // edits that are gone, by a swap whose end nobody saw, or by others
 }
 
 // Run carries the plan out, or carries on with it.
@@ -229,7 +230,8 @@ func (e *Engine) step(ctx context.Context, s plan.Step) error {
 			kind = journal.Unknown
 		}
 		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepFailed, Err: err, Took: e.Workstation.Now().Sub(began)})
-		return errors.Join(&StepError{Host: e.Plan.Host, Step: s, Err: err}, e.write(journal.Record{Kind: kind, Step: s.ID}))
+		e.result.Failure = e.failure(ctx, s.Op, err)
+		return errors.Join(&StepError{Host: e.Plan.Host, Step: s, Err: err}, e.write(journal.Record{Kind: kind, Step: s.ID, Data: failureData(e.result.Failure)}))
 	}
 	if err := e.write(journal.Record{Kind: journal.Done, Step: s.ID, Data: data}); err != nil {
 		return err
@@ -291,6 +293,7 @@ const (
 // of it; where that cannot be done a new change is not made, but a rollback goes
 // on.
 func (e *Engine) withHandover(ctx context.Context, id string, op plan.Op, forward bool) (data json.RawMessage, err error) {
+	e.lastWords = nil
 	err = e.overBreaks(ctx, id, func() (err error) {
 		if !op.Describe().ReadOnly {
 			switch err := e.handOver(ctx); {

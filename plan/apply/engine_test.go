@@ -36,6 +36,7 @@ type bench struct {
 	stop    chan struct{}
 	look    func() (*plan.Facts, error)
 	verify  error
+	redact  func(string) string
 	handOff string // folder on the host for another machine
 }
 
@@ -75,8 +76,9 @@ func (b *bench) desk() Workstation {
 		Verify: func(context.Context, plan.Verify) error {
 			return b.host.act("verify", func() error { return b.verify })
 		},
-		Tell: b.tell,
-		Now:  time.Now,
+		Redact: b.redact,
+		Tell:   b.tell,
+		Now:    time.Now,
 	}
 }
 

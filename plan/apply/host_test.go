@@ -36,6 +36,8 @@ type fakeHost struct {
 	fault func(what string, after bool) error
 	log   string // what the swap job says
 	back  string // of a job that goes back; "" ends well
+
+	ailing string // what is told of containers that are not well
 }
 
 var errExit = &remote.ExitError{Name: "command", Code: 1, Stderr: []byte("it does not want to\n")}
@@ -141,6 +143,8 @@ func (h *fakeHost) run(cmd remote.Command) ([]byte, error) {
 		for _, s := range strings.Split(rest, " and ") {
 			delete(w, "up "+s)
 		}
+	case cmd.Name == "ask what the containers said last":
+		return []byte(h.ailing), nil
 	case cmd.Name == "put the database back":
 		w["database"] = "restored"
 	case verb == "leave":

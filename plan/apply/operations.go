@@ -93,7 +93,7 @@ func complaint(stderr []byte) string {
 	var last string
 	for l := range strings.SplitSeq(string(stderr), "\n") {
 		l = strings.TrimSpace(l)
-		if l == "" || strings.HasPrefix(l, "log ") {
+		if l == "" || strings.HasPrefix(l, "log ") || strings.HasPrefix(l, "state ") {
 			continue
 		}
 		last = l
@@ -199,11 +199,14 @@ func (e *Engine) down(ctx context.Context, id string, op plan.Down) error {
 
 func (e *Engine) gate(ctx context.Context, op plan.Gate) error {
 	_, err := e.runRoot(ctx, remote.Command{
-		Name: "hold the updater against all it needs", Script: gateScript, Timeout: 3 * time.Minute, MaxStderr: 16 << 10,
+		Name: "hold the updater against all it needs", Script: gateScript, Timeout: 3 * time.Minute, MaxStderr: 64 << 10,
 		Args: []string{op.Project.Name, op.Updater, op.Proxy, op.Server, strings.Join(op.Secrets, " "), op.Images[op.Updater], op.Images[op.Proxy]},
 	})
 	var bad *HostError
 	if errors.As(err, &bad) {
+		if exit, ok := errors.AsType[*remote.ExitError](err); ok {
+			e.lastWords.read(string(exit.Stderr))
+		}
 		return diagnose(bad, err)
 	}
 	return err

@@ -17,10 +17,14 @@ var (
 	watchdogSteps string
 	//go:embed scripts/dependencies.sh
 	dependenciesSteps string
+	//go:embed scripts/evidence.sh
+	evidenceFunction string
+	//go:embed scripts/unhealthy.sh
+	unhealthySteps string
 	//go:embed scripts/swap.sh
 	swapSteps string
 	//go:embed scripts/gate.sh
-	gateScript string
+	gateSteps string
 	//go:embed scripts/restore.sh
 	restoreSteps string
 	//go:embed scripts/undo_restore.sh
@@ -33,7 +37,9 @@ var (
 	namesScript string
 
 	dependenciesScript = projectScript + dependenciesSteps
-	swapScript         = projectScript + containerScript + watchdogFunction + swapSteps
+	swapScript         = projectScript + containerScript + watchdogFunction + evidenceFunction + swapSteps
+	gateScript         = evidenceFunction + gateSteps
+	unhealthyScript    = evidenceFunction + unhealthySteps
 	restoreScript      = postgres.Functions + restoreSteps
 	undoRestoreScript  = postgres.Functions + undoRestoreSteps
 

@@ -168,6 +168,7 @@ ps*service=chatalot-socket-proxy*) cat proxy ;;
 *"8081/health"*) [ ! -e sick ] ;;
 *_ping*) [ ! -e cut ] ;;
 *run/secrets*) case $(cat unreadable 2>/dev/null) in "${6##*/}"|"$7") exit 1 ;; esac ;;
+inspect*OOMKilled*) echo "state restarting 1 false 7 /$4" ;;
 inspect*Config.Env*) echo "CHATALOT_UPDATER_SERVER_CONTAINER=$(cat aim)" ;;
 inspect*RestartCount*) n=$(cat "restarts.$4" "restarts.$5" 2>/dev/null); echo "$n"; [ ! -e unstable ] || echo "$((n + 1))" >"restarts.$4" ;;
 "inspect -f {{.Name}}"*) echo "/$4" ;;
@@ -229,7 +230,11 @@ func TestF1GateNamesTheCauseFromTheLog(t *testing.T) {
 		for name, data := range map[string]string{"updater": "u\n", "proxy": "p\n", "sick": "", "restarts.p": "7\n", "restarts.u": "0\n", "says": log + "\n"} {
 			h.Write(name, data)
 		}
-		err := onHost(h).gate(t.Context(), plan.Gate{Updater: plan.UpdaterService, Proxy: plan.ProxyService})
+		e := onHost(h)
+		err := e.gate(t.Context(), plan.Gate{Updater: plan.UpdaterService, Proxy: plan.ProxyService})
+		if len(e.lastWords) != 1 || e.lastWords[0].Restarts != 7 || e.lastWords[0].Log[0] != log {
+			t.Errorf("%q: kept %+v", log, e.lastWords)
+		}
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "keeps restarting") {
 			t.Errorf("%q: %v; want %q", log, err, want)
 		}

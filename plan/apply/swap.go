@@ -74,6 +74,7 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 		return nil, err
 	}
 	log.close()
+	e.lastWords = log.lastWords
 	e.swapSeen(ctx, id, st, &log)
 	if st.State != job.Ended {
 		return nil, &SwapError{Result: "died", Notes: log.notes}
@@ -144,6 +145,7 @@ func dependentArgs(all []plan.Dependent) string {
 // swapLog reads what the job says, line by line.
 type swapLog struct {
 	lines
+	lastWords
 	notes []string
 	end   string
 
@@ -197,7 +199,10 @@ func (l *swapLog) line(line string) string {
 			l.notes = append(l.notes, complaint([]byte(rest)))
 		}
 		return rest
+	case "state":
+		l.lastWords.line(word, rest)
 	case "log":
+		l.lastWords.line(word, rest)
 		return rest
 	case "end":
 		l.end = rest

@@ -22,6 +22,7 @@ printf '%s\n' "$*" >>log
 has() { [ -e "$1" ]; }
 ends() { if grep -q new image && has commits; then echo 52 >migrations; fi; }
 case $* in
+inspect*OOMKilled*) echo "state restarting 101 false $(cat restarts) /talk" ;;
 inspect*RestartCount*StartedAt*) cat id restarts 2>/dev/null | tr '\n' ' ' ;;
 inspect*RestartCount*) cat restarts ;;
 inspect*State.Running*) has stopped && echo false || echo true ;;
@@ -63,7 +64,7 @@ version*) ! has deaf.engine ;;
 stop*) sleep "$(cat slow.stop 2>/dev/null || echo 0)"; : >stopped; ends ;;
 start*) rm -f stopped ;;
 tag*) has fail.tag && exit 1; : >tagged ;;
-logs*) echo 'panic: of the new server' ;;
+logs*) if grep -q new image; then cat words 2>/dev/null || echo 'panic: of the new server'; else echo 'the old one'; fi ;;
 compose*)
 	if grep -q new compose.yml; then
 		has fail.up && { echo 'no such network' >&2; exit 1; }
@@ -487,5 +488,29 @@ func TestSwapPutsTheFileBehindALinkBack(t *testing.T) {
 	info, err := os.Lstat(h.Path("compose.yml"))
 	if log.end != "back" || err != nil || info.Mode()&os.ModeSymlink == 0 || h.Read("real.yml") != oldFile {
 		t.Errorf("%q; %v; %q", log.end, info.Mode(), h.Read("real.yml"))
+	}
+}
+
+// P3: the job says how the new server ended before that is gone, and of an old one that
+// does not come up too.
+func TestP3SwapSaysHowAServerEnded(t *testing.T) {
+	t.Parallel()
+	h := swapHost(t)
+	h.Write("health.sha256:new", "")
+	h.Write("loops", "")
+	h.Write("words", strings.Repeat("another line\n", 2)+"panicked at "+strings.Repeat("x", 1000)+"\n")
+	h.Write("health.sha256:old", "")
+	log, _ := runSwap(t, h, swapOp(h))
+	if log.end != "lost" || len(log.lastWords) != 2 {
+		t.Fatalf("end %q, %+v", log.end, log.lastWords)
+	}
+	for i, want := range []string{"panicked at xxx", "the old one"} {
+		c := log.lastWords[i]
+		if c.Name != "talk" || c.Exit != 101 || !strings.HasPrefix(c.Log[len(c.Log)-1], want) {
+			t.Errorf("%+v, want the last words %q", c, want)
+		}
+	}
+	if n := len(log.lastWords[0].Log[2]); n != cutLine {
+		t.Errorf("a line of %d bytes, want it cut at %d", n, cutLine)
 	}
 }

@@ -137,7 +137,8 @@ func (e *Engine) undo(ctx context.Context, s plan.Step) error {
 		if e.outcomeUnknown(err) {
 			kind = journal.UndoUnknown
 		}
-		return errors.Join(fmt.Errorf("revert %q: %w", s.Title, err), e.write(journal.Record{Kind: kind, Step: s.ID}))
+		data := failureData(e.failure(ctx, s.Undo, err))
+		return errors.Join(fmt.Errorf("revert %q: %w", s.Title, err), e.write(journal.Record{Kind: kind, Step: s.ID, Data: data}))
 	}
 	e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoDone, Took: e.Workstation.Now().Sub(began)})
 	return e.write(journal.Record{Kind: journal.UndoDone, Step: s.ID})

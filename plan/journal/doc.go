@@ -28,8 +28,8 @@
 // # Secrets
 //
 // Records hold names of steps, hashes, times and a small structure of the
-// caller's, at most [MaxData] bytes. Remote output does not belong here, and
-// nothing that would have to be redacted.
+// caller's, at most [MaxData] bytes. Remote output does not belong here but for
+// the last words of what failed, see [Failure]: who writes them has redacted them.
 //
 // # Format
 //
@@ -56,7 +56,8 @@
 //	outcome in run-ended: how the run ended, see [Outcome]
 //	time    RFC 3339, UTC
 //	plan    SHA-256 of the plan file being carried out
-//	data    what the caller adds, an object of at most [MaxData] bytes
+//	data    what the caller adds, an object of at most [MaxData] bytes; of a
+//	        failed or unknown step, or undoing, with a member "failure", see [Failure]
 //
 // The first line has the kind "opened" and is written together with the file,
 // by temporary file and rename, so a journal is never empty. Since each line

@@ -25,6 +25,9 @@ type StepState struct {
 	Tries int       // intents to do it
 	Begun time.Time // of the first intent since it was last taken back
 	Time  time.Time // of the last record
+
+	Failure *Failure // of the last try, where it failed and that was kept
+	Revert  *Failure // the same of its inverse
 }
 
 // InEffect reports whether the step was done and not taken back, as far as
@@ -119,10 +122,11 @@ func (s *StepState) add(r Record) {
 			s.Begun = r.Time
 		}
 		s.Do, s.Undo = r.Kind, "" // done again after it was taken back
+		s.Failure, s.Revert = nil, nil
 		s.Tries++
 	case Done, Failed, Unknown:
-		s.Do = r.Kind
+		s.Do, s.Failure = r.Kind, failureOf(r)
 	default:
-		s.Undo = r.Kind
+		s.Undo, s.Revert = r.Kind, failureOf(r)
 	}
 }

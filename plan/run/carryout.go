@@ -155,8 +155,9 @@ func (h *Host) desk(host *lock.Host, job Job) apply.Workstation {
 			}
 			return h.Credentials(ctx)
 		},
-		Tell: h.Teller.Event,
-		Now:  h.Clock.Now,
+		Redact: h.Teller.Redact,
+		Tell:   h.Teller.Event,
+		Now:    h.Clock.Now,
 	}
 }
 

@@ -98,6 +98,8 @@ type Teller interface {
 	Say(string)
 	// Secrets are words that must not be shown from here on.
 	Secrets([]string)
+	// Redact takes them, and all other secrets of the run, out of a text that is to be kept.
+	Redact(string) string
 }
 
 // NewID names a plan and its run: sortable, in UTC, and unlike any other even when two

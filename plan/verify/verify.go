@@ -311,3 +311,6 @@ type Error struct {
 func (e *Error) Error() string {
 	return fmt.Sprintf("%s: verification: %s", e.Host, strings.Join(e.Failed, "; "))
 }
+
+// Findings are the checks that did not pass, each in a sentence.
+func (e *Error) Findings() []string { return e.Failed }

@@ -64,6 +64,8 @@ func (s screen) Secrets(words []string) {
 	}
 }
 
+func (s screen) Redact(text string) string { return s.secret.String(text) }
+
 // vendorRelease is what the vendor offers and the inventory trusts.
 type vendorRelease struct{ *target }
 

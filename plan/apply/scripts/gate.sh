@@ -5,7 +5,7 @@ set -u
 fail() {
 	echo "$1" >&2
 	shift
-	for c; do docker logs --tail 15 "$c" 2>&1 </dev/null | cut -c1-300 | sed 's/^/log /' >&2; done
+	for c; do evidence "$c" >&2; done
 	exit 1
 }
 find_one() {

@@ -8,7 +8,8 @@
 #   -- ARG …      compose arguments that address the project
 #
 # Every line on standard output is one fact: "stage NAME", "probe …",
-# "downtime …", "end RESULT". Results: healthy, kept (nothing was changed), back (rolled
+# "downtime …", "state …" and "log …" of a container that failed, "end RESULT".
+# Results: healthy, kept (nothing was changed), back (rolled
 # back, the old server serves), migrated (the new version changed the database: a
 # rollback of the code alone is not possible), unsure (whether it did is not known),
 # gone (the old image is not there, nothing was touched), lost (the old server does not
@@ -266,7 +267,7 @@ keep_old() {
 	engine_answers
 	docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
 	revive_dependents
-	await "" 120 || finish lost
+	await "" 120 || { evidence "$CONTAINER" && finish lost; }
 	SERVING_AT=$(now)
 	finish kept
 }
@@ -274,6 +275,7 @@ keep_old() {
 # give_up ends a rollback that did not bring the old server up. A new server that was only
 # stopped, not replaced, is started again: it may be the only one that comes up at all.
 give_up() {
+	evidence "$CONTAINER"
 	[ -z "${STOPPED_NEW:-}" ] || [ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
 	finish lost
 }
@@ -406,7 +408,7 @@ soak() {
 # database was migrated.
 decide() {
 	engine_answers
-	docker logs --tail 5 "$CONTAINER" 2>&1 </dev/null | cut -c1-200 | sed 's/^/log /'
+	evidence "$CONTAINER"
 	stop_new
 	if ! _now=$(retry migrations); then
 		echo "note the database does not answer any more"

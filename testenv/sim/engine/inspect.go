@@ -28,6 +28,7 @@ type containerDoc struct {
 type stateDoc struct {
 	Status                string
 	Running, Restarting   bool
+	OOMKilled             bool
 	Pid, ExitCode         int // no process of the machine stands for a container
 	StartedAt, FinishedAt string
 	Health                *healthDoc `json:",omitempty"`
@@ -76,6 +77,9 @@ func (e *Engine) inspect(c *Container) containerDoc {
 	}
 	for key, v := range map[string]any{"Hostname": c.ID[:12], "Env": c.Env, "Image": c.Image, "Labels": c.Labels} {
 		d.Config[key] = v
+	}
+	if d.State.Restarting {
+		d.State.ExitCode = 1
 	}
 	if image := e.Image(c.ImageID); image != nil {
 		if now.status == "running" && image.App.Kind != Proxy {
