@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// hosts reads "name:kind:client"; kind and client may be missing.
+// hosts reads "name:kind:client:release"; all but the name may be missing.
 func hosts(text string) (list []Host) {
 	for _, word := range strings.Fields(text) {
-		parts := append(strings.Split(word, ":"), "", "")
-		list = append(list, Host{Name: parts[0], Kind: parts[1], Client: parts[2]})
+		parts := append(strings.Split(word, ":"), "", "", "")
+		list = append(list, Host{Name: parts[0], Kind: parts[1], Client: parts[2], Release: parts[3]})
 	}
 	return list
 }
@@ -59,46 +59,46 @@ func TestWaves(t *testing.T) {
 		{"nobody", "", Policy{Canary: true}, nil, nil, nil},
 		{"one", "a:full", Policy{Canary: true}, nil, []string{"a"}, nil},
 		{"no canary, no waves", six, Policy{}, nil, []string{"f1 f2 f3 s1 s2 s3"}, nil},
-		{"canaries, then all", six, Policy{Canary: true}, nil, []string{"f1 s1", "f2 f3 s2 s3"}, nil},
-		{"waves of three", six, Policy{Canary: true, Wave: share(t, "3")}, nil, []string{"f1 s1", "f2 f3 s2", "s3"}, nil},
-		{"a part is rounded down", six, Policy{Canary: true, Wave: share(t, "49%")}, nil, []string{"f1 s1", "f2 f3", "s2 s3"}, nil},
-		{"and is at least one", six, Policy{Canary: true, Wave: share(t, "1%")}, nil, []string{"f1 s1", "f2", "f3", "s2", "s3"}, nil},
+		{"canaries, then all", six, Policy{Canary: true}, nil, []string{"f1", "s1", "f2 f3 s2 s3"}, nil},
+		{"waves of three", six, Policy{Canary: true, Wave: share(t, "3")}, nil, []string{"f1", "s1", "f2 f3 s2", "s3"}, nil},
+		{"a part is rounded down", six, Policy{Canary: true, Wave: share(t, "49%")}, nil, []string{"f1", "s1", "f2 f3", "s2 s3"}, nil},
+		{"and is at least one", six, Policy{Canary: true, Wave: share(t, "1%")}, nil, []string{"f1", "s1", "f2", "f3", "s2", "s3"}, nil},
 		{
 			"a canary fails", six, Policy{Canary: true}, map[string]Result{"f1": Failed},
-			[]string{"f1 s1", "s2 s3"},
-			[]string{"f2: the canary of its kind, f1, failed", "f3: the canary of its kind, f1, failed"},
+			[]string{"f1", "s1", "s2 s3"},
+			[]string{"f2: the canary of its variant, f1, failed", "f3: the canary of its variant, f1, failed"},
 		},
 		{
 			"a canary fails and stops all", six, Policy{Canary: true, StopAll: true}, map[string]Result{"f1": Failed},
-			[]string{"f1 s1"},
+			[]string{"f1"},
 			[]string{
-				"f2: the canary of its kind, f1, failed", "f3: the canary of its kind, f1, failed",
-				"s2: f1 failed, and a failure stops all", "s3: f1 failed, and a failure stops all",
+				"f2: the canary of its variant, f1, failed", "f3: the canary of its variant, f1, failed",
+				"s1: f1 failed, and a failure stops all", "s2: f1 failed, and a failure stops all", "s3: f1 failed, and a failure stops all",
 			},
 		},
 		{
 			"a canary cannot be tried", six, Policy{Canary: true}, map[string]Result{"f1": Skipped, "f2": Skipped},
-			[]string{"f1 s1", "f2", "f3", "s2 s3"}, nil,
+			[]string{"f1", "f2", "f3", "s1", "s2 s3"}, nil,
 		},
 		{
 			"no ceiling: the first failure holds its kind back", six, Policy{Canary: true, Wave: share(t, "1")}, map[string]Result{"f2": Failed},
-			[]string{"f1 s1", "f2", "s2", "s3"}, []string{"f3: 1 of its kind failed, the last one was f2"},
+			[]string{"f1", "s1", "f2", "s2", "s3"}, []string{"f3: 1 of its variant failed, the last one was f2"},
 		},
 		{
 			"a ceiling of one", "a b c d e", Policy{Canary: true, Wave: share(t, "1"), MaxFailures: share(t, "1")}, map[string]Result{"b": Failed, "d": Failed},
-			[]string{"a", "b", "c", "d"}, []string{"e: 2 of its kind failed, the last one was d"},
+			[]string{"a", "b", "c", "d"}, []string{"e: 2 of its variant failed, the last one was d"},
 		},
 		{
 			"a ceiling in parts, of the kind's hosts", six, Policy{Canary: true, Wave: share(t, "1"), MaxFailures: share(t, "34%")}, map[string]Result{"f2": Failed, "f3": Failed},
-			[]string{"f1 s1", "f2", "f3", "s2", "s3"}, nil,
+			[]string{"f1", "s1", "f2", "f3", "s2", "s3"}, nil,
 		},
 		{
 			"a ceiling of all", six, Policy{Canary: true, Wave: share(t, "1"), MaxFailures: share(t, "1"), StopAll: true}, map[string]Result{"f2": Failed, "s2": Failed},
-			[]string{"f1 s1", "f2", "f3", "s2"}, []string{"s3: 2 of all failed, the last one was s2"},
+			[]string{"f1", "s1", "f2", "f3", "s2"}, []string{"s3: 2 of all failed, the last one was s2"},
 		},
 		{
 			"a canary's failure is above every ceiling", "a b", Policy{Canary: true, MaxFailures: share(t, "100%")}, map[string]Result{"a": Failed},
-			[]string{"a"}, []string{"b: the canary of its kind, a, failed"},
+			[]string{"a"}, []string{"b: the canary of its variant, a, failed"},
 		},
 		{
 			"one client's hosts never meet", "a::acme b::acme c::globex d e", Policy{}, nil,
@@ -110,7 +110,7 @@ func TestWaves(t *testing.T) {
 		},
 		{
 			"another host of the kind is the canary then", "a:full:acme b:staged:acme c:staged:globex", Policy{Canary: true}, nil,
-			[]string{"a c", "b"}, nil,
+			[]string{"a", "b", "c"}, nil,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -122,6 +122,91 @@ func TestWaves(t *testing.T) {
 				t.Errorf("held back %q, want %q", held, c.held)
 			}
 		})
+	}
+}
+
+// P4: one host goes first of all, and a release that fails there takes no second one down.
+func TestP4OneHostGoesFirst(t *testing.T) {
+	const three = "a:full::1 b:staged::1 c:drifted::1"
+	waves, held := play(t, hosts(three), Policy{Canary: true, Wave: share(t, "1")}, map[string]Result{"a": Failed})
+	if !slices.Equal(waves, []string{"a"}) || !slices.Equal(held, []string{"b: 1 failed on a", "c: 1 failed on a"}) {
+		t.Errorf("waves %q, held back %q", waves, held)
+	}
+	waves, held = play(t, hosts(three), Policy{Canary: true, Wave: share(t, "1")}, map[string]Result{"a": Skipped, "b": Failed})
+	if !slices.Equal(waves, []string{"a", "b"}) || !slices.Equal(held, []string{"c: 1 failed on b"}) {
+		t.Errorf("waves %q, held back %q", waves, held)
+	}
+	if waves, _ = play(t, hosts(three), Policy{Canary: true, Wave: share(t, "1")}, nil); !slices.Equal(waves, []string{"a", "b", "c"}) {
+		t.Errorf("waves %q", waves)
+	}
+}
+
+// P4: what has failed anywhere is begun nowhere without a decision; another release is.
+func TestP4AReleaseThatFailedIsInDoubt(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		hosts   string
+		policy  Policy
+		results map[string]Result
+		accept  int // how often it is accepted
+		waves   []string
+		held    []string
+	}{
+		{"another release goes on", "a:full::1 b:staged::2 c:staged::1 d:staged::2", Policy{Canary: true}, map[string]Result{"a": Failed}, 0, []string{"a", "b", "d"}, []string{"c: 1 failed on a"}},
+		{"it is accepted", "a:full::1 a2:full::1 b:staged::1", Policy{Canary: true}, map[string]Result{"a": Failed}, 1, []string{"a", "b"}, []string{"a2: the canary of its variant, a, failed"}},
+		{"the next failure asks again", "a:full::1 b:staged::1 c:other::1", Policy{Canary: true}, map[string]Result{"a": Failed, "b": Failed}, 1, []string{"a", "b"}, []string{"c: 1 failed on b"}},
+		{"in a wave, beyond the ceiling", "a:full::1 b:staged::1 a2:full::1 b2:staged::1", Policy{Canary: true, Wave: share(t, "1")}, map[string]Result{"a2": Failed}, 0, []string{"a", "b", "a2"}, []string{"b2: 1 failed on a2"}},
+		{"a failure that was allowed is a decision", "a:full::1 b:staged::1 a2:full::1 b2:staged::1", Policy{Canary: true, Wave: share(t, "1"), MaxFailures: share(t, "1")}, map[string]Result{"a2": Failed}, 0, []string{"a", "b", "a2", "b2"}, nil},
+		{"without a release nothing is in doubt", "a:full b:staged", Policy{Canary: true}, map[string]Result{"a": Failed}, 0, []string{"a", "b"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := New(hosts(c.hosts), c.policy)
+			var waves, held []string
+			for {
+				for _, d := range b.Doubts() {
+					if c.accept--; c.accept >= 0 {
+						b.Accept(d.Release)
+					}
+				}
+				wave := b.Next()
+				if len(wave) == 0 {
+					break
+				}
+				for _, h := range wave {
+					waves = append(waves, h.Name)
+					b.Ended(h, c.results[h.Name])
+				}
+			}
+			for _, h := range b.Held() {
+				held = append(held, h.Host+": "+h.Why)
+			}
+			if !slices.Equal(waves, c.waves) || !slices.Equal(held, c.held) {
+				t.Errorf("order %q, held back %q; want %q, %q", waves, held, c.waves, c.held)
+			}
+		})
+	}
+}
+
+// P4: a host that waited for its turn in a wave is given back where the release failed
+// meanwhile.
+func TestP4AHostThatWaitedIsGivenBack(t *testing.T) {
+	b := New(hosts("a:full::1 b:full::1 c:full::1"), Policy{Canary: true})
+	b.Ended(b.Next()[0], Done)
+	wave := b.Next()
+	b.Ended(wave[0], Failed)
+	if why := b.Why(wave[1]); why != "1 of its variant failed, the last one was b" {
+		t.Errorf("it may begin: %q", why)
+	}
+	b.Return(wave[1])
+	if held := b.Held(); len(held) != 1 || held[0].Host != "c" {
+		t.Errorf("held back %+v", held)
+	}
+}
+
+func TestP4CanariesAreNamedBefore(t *testing.T) {
+	b := New(hosts("a:full b:full c:staged d:full"), Policy{Canary: true})
+	if got := b.Canaries(); len(got) != 2 || got[0].Name != "a" || got[1].Name != "c" {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -168,20 +253,20 @@ func FuzzBatch(f *testing.F) {
 		}
 		var list []Host
 		for i, c := range data {
-			list = append(list, Host{Name: fmt.Sprint(i), Kind: fmt.Sprint(c & 3), Client: strings.Repeat("x", int(c>>2&3))})
+			list = append(list, Host{Name: fmt.Sprint(i), Kind: fmt.Sprint(c & 3), Release: fmt.Sprint(c >> 4 & 1), Client: strings.Repeat("x", int(c>>2&3))})
 		}
 		b := New(list, Policy{Canary: canary, StopAll: stopAll, Wave: Share{wave, percent}, MaxFailures: Share{wave / 2, percent}})
 		seen := map[string]bool{}
 		for next := b.Next(); len(next) > 0; next = b.Next() {
-			clients, kinds := map[string]bool{}, map[string]bool{}
+			clients := map[string]bool{}
 			for _, h := range next {
 				if seen[h.Name] || h.Client != "" && clients[h.Client] {
 					t.Fatalf("%v again, or its client's, in %v", h, next)
 				}
-				seen[h.Name], clients[h.Client], kinds[h.Kind] = true, true, true
+				seen[h.Name], clients[h.Client] = true, true
 				b.Ended(h, Result(data[0]>>4)%3)
 			}
-			if len(next) > max(b.WaveSize(), len(kinds)) {
+			if len(next) > b.WaveSize() {
 				t.Fatalf("%d in a wave of %d", len(next), b.WaveSize())
 			}
 		}

@@ -74,7 +74,7 @@ func records(p *plan.Plan, failed string) (list []journal.Record) {
 }
 
 func aPage() Page {
-	page := Page{Title: "Managed updates for acme", Made: began.Add(time.Hour), Tool: "v0.4.0", Rest: []Rest{{"web9", "held back: the canary of its kind, web2, failed"}}}
+	page := Page{Title: "Managed updates for acme", Made: began.Add(time.Hour), Tool: "v0.4.0", Rest: []Rest{{"web9", "held back: the canary of its variant, web2, failed"}}}
 	for i, failed := range []string{"", "swap"} {
 		p := aPlan(fmt.Sprintf("web%d", i+1))
 		r := Tell(p, records(p, failed))

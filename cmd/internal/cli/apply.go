@@ -20,8 +20,9 @@ was interrupted is resumed. A step that fails is taken back with all before it.
 The first interrupt (Ctrl-C) ends after the step under way, the second at once;
 both can be resumed.
 
-With several hosts the first of each variant goes ahead as a canary; the others
-follow when it is through. A variant that fails is held back, the others go on.
+With several hosts one goes first, alone; then one of each variant, one after the
+other; the rest follows when these are through. When one fails, nothing more is
+begun with its release until you say so, or with --keep-going, other variants only.
 Two hosts with the same label "client" are never changed at once. --retry-failed
 and --pending resume the last batch; a host that was rolled back needs a new plan
 first: liftalot plan --retry-failed.`,
@@ -54,7 +55,7 @@ func (s *session) apply(ctx context.Context, how rolloutOptions) error {
 }
 
 // agree shows what would be done and asks for it, if there is anything.
-func (s *session) agree(ctx context.Context, jobs []run.Job, errs []error, verb string, how rolloutOptions) error {
+func (s *session) agree(ctx context.Context, jobs []run.Job, errs []error, verb, order string) error {
 	changes, what := 0, ""
 	for i, j := range jobs {
 		if errs[i] != nil || j.Nothing != "" {
@@ -73,5 +74,5 @@ func (s *session) agree(ctx context.Context, jobs []run.Job, errs []error, verb 
 	if changes > 1 {
 		what = ui.Count(changes, "host", "hosts")
 	}
-	return s.confirm(ctx, ui.Textf("\nContinue with the %s of %s%s?", verb, what, how.words(changes)))
+	return s.confirm(ctx, ui.Textf("\n%sContinue with the %s of %s?", order, verb, what))
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -225,19 +224,4 @@ func gather(hosts []inventory.Host, errs []error) error {
 		return nil
 	}
 	return &out
-}
-
-// words tells the operator who agrees how the batch will go.
-func (c rolloutOptions) words(hosts int) string {
-	if hosts < 2 {
-		return ""
-	}
-	text := ""
-	if c.policy.Canary {
-		text = ", one of each variant first"
-	}
-	if !c.policy.Wave.IsZero() {
-		text += fmt.Sprintf(", waves of %s", c.policy.Wave)
-	}
-	return text
 }

@@ -69,9 +69,9 @@ func TestABatchStopsSpreadingAFailure(t *testing.T) {
 	f.does(exitDone, "plan", "done")
 	f.does(exitDone, "apply", "--yes", "done")
 	f.does(exitDone, "plan")
-	got := f.summary(exitRolledBack, "apply")
-	wantResults(t, got, "full1 failed(1,21); full2 held back(0,0); full3 held back(0,0); staged1 done(1,0); staged2 done(2,0); done nothing to do(0,0)")
-	if why := got.Hosts[1].Held; why != "the canary of its kind, full1, failed" {
+	got := f.summary(exitRolledBack, "apply", "--keep-going")
+	wantResults(t, got, "full1 failed(1,21); full2 held back(0,0); full3 held back(0,0); staged1 done(2,0); staged2 done(3,0); done nothing to do(0,0)")
+	if why := got.Hosts[1].Held; why != "the canary of its variant, full1, failed" {
 		t.Errorf("full2 is held back because of %q", why)
 	}
 
@@ -87,6 +87,51 @@ func TestABatchStopsSpreadingAFailure(t *testing.T) {
 		t.Errorf("said %q", r.stderr)
 	}
 }
+
+// P4: three hosts, each its own variant to the tool: the release that takes the first one
+// down is begun on no other without a word, whatever --wave says.
+func TestP4OneHostGoesFirstAndAFailureAsks(t *testing.T) {
+	boot := func() *simFleet {
+		f := newSimFleet(t, simHost{name: "a", next: engine.App{Mode: engine.Crash}}, simHost{name: "b", staged: true}, simHost{name: "c", staged: true})
+		f.does(exitDone, "plan")
+		return f
+	}
+	f := boot()
+	got := f.summary(exitRolledBack, "apply", "--wave", "1")
+	wantResults(t, got, "a failed(1,21); b held back(0,0); c held back(0,0)")
+	if why := got.Hosts[1].Held; why != "0.24.6 failed on a" {
+		t.Errorf("b is held back because of %q", why)
+	}
+	if r := f.does(exitDone, "apply", "--pending", "--yes"); !strings.Contains(r.stderr, "0.24.6 failed on a in the batch that this one resumes") {
+		t.Errorf("said %q", r.stderr)
+	}
+
+	f = boot()
+	f.stdin = "y\nn\n"
+	r := f.does(exitRolledBack, "apply")
+	for _, want := range []string{
+		"a goes first, alone; then b, one of each variant, one after the other; then c. If one fails, nothing more is begun with its release until you say so.",
+		"0.24.6 failed on a: ", "restarted 3 times", "Begin it on 2 hosts of other variants all the same (b, c)?",
+	} {
+		if !strings.Contains(unwrapped(r.stderr), want) {
+			t.Errorf("it does not say %q:\n%s", want, r.stderr)
+		}
+	}
+	if !matches("b +held back: 0.24.6 failed on a", r.out) {
+		t.Errorf("the summary says\n%s", r.out)
+	}
+	f.stdin = "y\n"
+	f.does(exitDone, "apply", "--pending")
+
+	f = boot()
+	f.stdin = "y\ny\n"
+	if r := f.does(exitRolledBack, "apply"); !matches("b +upgraded", r.out) || !matches("c +upgraded", r.out) {
+		t.Errorf("it was accepted, and the summary says\n%s", r.out)
+	}
+}
+
+// unwrapped is a text as it was before it was wrapped.
+func unwrapped(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // mend makes the release behave on a server.
 func (f *simFleet) mend(name string) {

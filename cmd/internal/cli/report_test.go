@@ -21,7 +21,7 @@ func TestTheReportTellsABatch(t *testing.T) {
 		t.Errorf("said %q", r.stderr)
 	}
 	f.does(exitDone, "plan")
-	f.does(exitRolledBack, "apply", "--yes")
+	f.does(exitRolledBack, "apply", "--yes", "--keep-going")
 	page := filepath.Join(f.dir, "report.html")
 	f.does(exitDone, "report", "last", "--html", page)
 	data, err := os.ReadFile(page)
@@ -29,7 +29,7 @@ func TestTheReportTellsABatch(t *testing.T) {
 	text := string(data)
 	for _, want := range []string{
 		"full1: upgrade from 0.23.0 to 0.24.6", "failed and rolled back", "the container was restarted 3 times",
-		"<strong>full2</strong>: held back: the canary of its kind, full1, failed",
+		"<strong>full2</strong>: held back: the canary of its variant, full1, failed",
 		"staged1: upgrade from 0.24.4 to 0.24.6", "Proven</span> before the first change", "The server was <strong>", "<svg ",
 		"Where it differs from the runbook", "What is left to do", "registry.seglamater.app/seglamater/chatalot@sha256:", "verified</td>",
 	} {

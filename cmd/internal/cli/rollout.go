@@ -26,6 +26,7 @@ type rollout struct {
 	pause       string
 	stopAll     bool
 	canary      bool
+	keepGoing   bool
 	notify      string
 }
 
@@ -35,7 +36,10 @@ func (r *rollout) addFlags(cmd *cobra.Command, canary bool) {
 	f.StringVar(&r.maxFailures, "max-failures", "0", "failures of a variant after its canary that do not stop it: 2, or 10% of its hosts")
 	f.StringVar(&r.pause, "pause", "", `between waves: a time such as 30s, or "ask"`)
 	f.BoolVar(&r.stopAll, "stop-all", false, "what stops one variant stops all; --max-failures counts all hosts then")
-	f.BoolVar(&r.canary, "canary", canary, "one host of each variant first, alone")
+	f.BoolVar(&r.canary, "canary", canary, "one host first, alone, then one of each variant, one after the other")
+	if canary {
+		f.BoolVar(&r.keepGoing, "keep-going", false, "begin other variants with a release that has failed on one, without asking")
+	}
 	f.StringVar(&r.notify, "notify", "", "run this command with a JSON document on its standard input when a host or the batch has ended")
 }
 
@@ -47,10 +51,12 @@ type rolloutOptions struct {
 	pause  time.Duration
 	ask    bool // between waves
 	hook   *hook
+
+	keepGoing bool // with a release that has failed
 }
 
 func (r rollout) read(command string) (rolloutOptions, error) {
-	c := rolloutOptions{policy: batch.Policy{Canary: r.canary, StopAll: r.stopAll}}
+	c := rolloutOptions{policy: batch.Policy{Canary: r.canary, StopAll: r.stopAll}, keepGoing: r.keepGoing}
 	wrong := func(flag string, err error) (rolloutOptions, error) {
 		return c, &usageError{fmt.Errorf("--%s: %w", flag, err), command}
 	}
@@ -93,9 +99,12 @@ type batchRun struct {
 	errs   map[string]error
 	hosts  map[string]inventory.Host
 	record *batchRecord
+	asked  map[string]bool // doubts that somebody has decided about
 
-	mu      sync.Mutex
-	results map[string]hostResult
+	mu       sync.Mutex
+	work     *batch.Batch
+	results  map[string]hostResult
+	returned map[string]bool // hosts of the wave that were not begun after all
 }
 
 // runAll asks once and carries the jobs out, wave by wave. A host for which there
@@ -103,19 +112,22 @@ type batchRun struct {
 func (s *session) runAll(ctx context.Context, jobs []run.Job, errs []error, verb string, how rolloutOptions) error {
 	b := &batchRun{
 		session: s, how: how, jobs: map[string]run.Job{}, errs: map[string]error{},
-		hosts: map[string]inventory.Host{}, results: map[string]hostResult{},
+		hosts: map[string]inventory.Host{}, results: map[string]hostResult{}, asked: map[string]bool{},
 	}
 	var members []batch.Host
 	for i, h := range s.hosts {
 		b.jobs[h.Name], b.errs[h.Name], b.hosts[h.Name] = jobs[i], errs[i], h
 		if errs[i] == nil && jobs[i].Nothing == "" {
-			members = append(members, batch.Host{Name: h.Name, Kind: string(jobs[i].Plan.Variant), Client: h.Labels[clientLabel]})
+			members = append(members, batch.Host{Name: h.Name, Kind: string(jobs[i].Plan.Variant), Client: h.Labels[clientLabel], Release: installs(jobs[i].Plan)})
 		}
 	}
 	if !slices.Contains(errs, nil) {
 		return b.nobody(ctx)
 	}
-	if err := s.agree(ctx, jobs, errs, verb, how); err != nil {
+	if len(members) > 0 {
+		s.warnOfFailed(members)
+	}
+	if err := s.agree(ctx, jobs, errs, verb, how.order(members)); err != nil {
 		return err
 	}
 	s.drainOnInterrupt.Store(true)
@@ -142,29 +154,27 @@ func (b *batchRun) run(ctx context.Context, verb string, members []batch.Host) e
 	}
 	b.settle(ctx)
 	progress := b.progress()
-	work := batch.New(members, b.how.policy)
+	b.work = batch.New(members, b.how.policy)
 	for n := 1; ; n++ {
 		if why := b.interrupted(ctx); why != "" {
-			work.Stop(why)
+			b.work.Stop(why)
 		}
-		wave := work.Next()
+		b.decideDoubts(ctx)
+		wave := b.work.Next()
 		if len(wave) == 0 {
 			break
 		}
 		if n > 1 {
 			if why := b.between(ctx, n, wave); why != "" {
-				work.Stop(why)
+				b.work.Stop(why)
 				b.hold(wave, why)
 				break
 			}
 		}
 		b.wave(ctx, progress, n, wave)
-		for _, h := range wave {
-			work.Ended(h, b.resultOf(h.Name))
-		}
 	}
 	progress.Close()
-	for _, h := range work.Held() {
+	for _, h := range b.work.Held() {
 		b.results[h.Host] = b.heldBack(h.Host, h.Why)
 	}
 	return b.close()
@@ -196,15 +206,21 @@ func (b *batchRun) settle(ctx context.Context) {
 // wave carries the jobs of some hosts out.
 func (b *batchRun) wave(ctx context.Context, progress *ui.Progress, number int, wave []batch.Host) {
 	hosts := make([]inventory.Host, len(wave))
+	members := map[string]batch.Host{}
 	for i, h := range wave {
-		hosts[i] = b.hosts[h.Name]
+		hosts[i], members[h.Name] = b.hosts[h.Name], h
 	}
+	b.returned = map[string]bool{}
 	b.eachOf(ctx, hosts, b.changingAtOnce(), func(ctx context.Context, t *target) error {
 		name := t.host.Name
 		if why := b.interrupted(ctx); why != "" {
 			b.keep(b.heldBack(name, why), nil)
 			return nil
 		}
+		if !b.mayBegin(members[name]) {
+			return nil
+		}
+		defer b.judge(members[name])
 		if err := b.record.begun(name, b.jobs[name].Plan.ID, number); err != nil {
 			b.ended(number, hostResult{Host: name, Outcome: apply.NotBegun}.failed(name, err), err)
 			return err
@@ -222,7 +238,7 @@ func (b *batchRun) wave(ctx context.Context, progress *ui.Progress, number int, 
 		return err
 	})
 	for _, h := range wave {
-		if _, told := b.results[h.Name]; !told {
+		if _, told := b.results[h.Name]; !told && !b.returned[h.Name] {
 			// The second interrupt came while it waited for its turn.
 			b.results[h.Name] = b.heldBack(h.Name, b.interrupted(ctx))
 		}

@@ -12,28 +12,30 @@ import (
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
 	"liftalot/plan/apply"
+	"liftalot/plan/journal"
 	"liftalot/plan/run"
 )
 
 // hostResult is a host after a run.
 type hostResult struct {
-	Host     string          `json:"host"`
-	Result   result          `json:"result"`
-	Wave     int             `json:"wave,omitempty"`      // counts from 1; the canaries are the first
-	Held     string          `json:"held_back,omitempty"` // why it was not begun
-	Run      string          `json:"run,omitempty"`
-	Kind     plan.RunKind    `json:"kind,omitempty"`
-	Outcome  apply.Outcome   `json:"outcome"`
-	From     string          `json:"from,omitempty"`
-	To       string          `json:"to,omitempty"`
-	Downtime *apply.Downtime `json:"downtime,omitempty"`
-	Backup   *backupSummary  `json:"backup,omitempty"`
-	Took     time.Duration   `json:"took_ns"`
-	Error    string          `json:"error,omitempty"`
-	Exit     int             `json:"exit"`
-	Next     string          `json:"next,omitempty"` // what to do about the error
-	Follow   []string        `json:"follow_ups,omitempty"`
-	Nothing  string          `json:"nothing,omitempty"` // why there was nothing to do
+	Host     string           `json:"host"`
+	Result   result           `json:"result"`
+	Wave     int              `json:"wave,omitempty"`      // counts from 1; the canaries are the first
+	Held     string           `json:"held_back,omitempty"` // why it was not begun
+	Run      string           `json:"run,omitempty"`
+	Kind     plan.RunKind     `json:"kind,omitempty"`
+	Outcome  apply.Outcome    `json:"outcome"`
+	From     string           `json:"from,omitempty"`
+	To       string           `json:"to,omitempty"`
+	Downtime *apply.Downtime  `json:"downtime,omitempty"`
+	Backup   *backupSummary   `json:"backup,omitempty"`
+	Took     time.Duration    `json:"took_ns"`
+	Error    string           `json:"error,omitempty"`
+	Failure  *journal.Failure `json:"failure,omitempty"` // what was seen of the step that failed
+	Exit     int              `json:"exit"`
+	Next     string           `json:"next,omitempty"` // what to do about the error
+	Follow   []string         `json:"follow_ups,omitempty"`
+	Nothing  string           `json:"nothing,omitempty"` // why there was nothing to do
 }
 
 type backupSummary struct {
@@ -52,6 +54,7 @@ func (t *target) carryOut(ctx context.Context, todo run.Job, track *ui.Track) (h
 		return done, err
 	}
 	done.Outcome, done.Downtime, done.Took, done.Follow = res.Outcome, res.Downtime, t.env.Now().Sub(began), res.FollowUp
+	done.Failure = res.Failure
 	if res.Backup != nil {
 		done.Backup = &backupSummary{ID: res.Backup.ID, Dir: t.backupFolder(res.Backup.ID), Bytes: res.Backup.Bytes}
 	}
