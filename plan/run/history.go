@@ -67,8 +67,8 @@ func (h *Host) Last() (was *plan.Plan, last journal.RunState, takenBack bool, er
 }
 
 // NeededBackups are those of runs that can still be resumed or taken back, each with why.
-func (h *Host) NeededBackups() (map[string]string, error) {
-	runs, err := h.State.Runs()
+func NeededBackups(state State) (map[string]string, error) {
+	runs, err := state.Runs()
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (h *Host) NeededBackups() (map[string]string, error) {
 		}
 		needed[r.Run] = "a run that was interrupted needs it"
 		if r.Action == journal.Restore {
-			p, _, err := h.State.Plan(r.Run)
+			p, _, err := state.Plan(r.Run)
 			if err != nil {
 				return nil, err
 			}

@@ -12,7 +12,7 @@ import (
 	"liftalot/plan/run"
 )
 
-func (a *app) adoptCommand() *cobra.Command {
+func adoptCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "adopt HOST", Short: "Take over a run that another machine began",
 		Long: `Fetches the plan and the journal of the last run on a host, which the run has left
@@ -39,13 +39,13 @@ func (t *target) adopt(ctx context.Context) error {
 	name := t.host.Name
 	taken, err := t.server(nil).Adopt(ctx, func(r journal.RunState, by apply.Operator, since time.Time) error {
 		says, _ := run.Describe(name, r)
-		t.out.Printf("%s  run %s of %s on %s since %s: %s\n", ui.Bold(name), r.Run, by.User, by.Machine, shortTime(since), says)
-		return t.confirm(ctx, ui.Textf("Take it over? The other machine can then not resume it."))
+		t.term.out.Printf("%s  run %s of %s on %s since %s: %s\n", ui.Bold(name), r.Run, by.User, by.Machine, shortTime(since), says)
+		return t.dialog.confirm(ctx, ui.Textf("Take it over? The other machine can then not resume it."))
 	})
 	if err != nil {
 		return err
 	}
 	_, next := run.Describe(name, taken)
-	t.out.Printf("%s  run %s is this machine's now\n  %s %s\n", name, taken.Run, ui.Dim("next:"), next)
+	t.term.out.Printf("%s  run %s is this machine's now\n  %s %s\n", name, taken.Run, ui.Dim("next:"), next)
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"liftalot/plan/run"
 )
 
-func (a *app) applyCommand() *cobra.Command {
+func applyCommand(a *app) *cobra.Command {
 	var r rollout
 	cmd := &cobra.Command{
 		Use: "apply [PATTERN...]", Short: "Carry out the saved plans",
@@ -64,8 +64,8 @@ func (s *session) agree(ctx context.Context, jobs []run.Job, errs []error, verb,
 		changes++
 		what = fmt.Sprintf("%s, %s → %s", s.hosts[i].Name, j.Plan.From, j.Plan.To)
 		// A restore that goes on shows once more which backup it puts back.
-		if !s.flags.json && !s.flags.yes && (!j.Resumes || j.Plan.Kind == plan.Restoration) {
-			s.printPlan(j.Plan)
+		if !s.app.flags.json && !s.app.flags.yes && (!j.Resumes || j.Plan.Kind == plan.Restoration) {
+			s.term.printPlan(j.Plan)
 		}
 	}
 	if changes == 0 {
@@ -74,5 +74,5 @@ func (s *session) agree(ctx context.Context, jobs []run.Job, errs []error, verb,
 	if changes > 1 {
 		what = ui.Count(changes, "host", "hosts")
 	}
-	return s.confirm(ctx, ui.Textf("\n%sContinue with the %s of %s?", order, verb, what))
+	return s.dialog.confirm(ctx, ui.Textf("\n%sContinue with the %s of %s?", order, verb, what))
 }

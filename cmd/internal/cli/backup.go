@@ -27,7 +27,7 @@ type backupOptions struct {
 	keep  bool // the copy on the host
 }
 
-func (a *app) backupCommand() *cobra.Command {
+func backupCommand(a *app) *cobra.Command {
 	var o backupOptions
 	var connections int
 	cmd := &cobra.Command{
@@ -85,13 +85,13 @@ type backedUp struct {
 }
 
 func (s *session) backup(ctx context.Context, o backupOptions) error {
-	if _, err := s.identity(ctx); err != nil {
+	if _, err := s.keyring.identity(ctx); err != nil {
 		return err
 	}
 	got := tracked(ctx, s, "look at the host", func(ctx context.Context, t *target, track *ui.Track) (*backedUp, error) {
 		return t.backup(ctx, o, track)
 	})
-	if s.flags.json {
+	if s.app.flags.json {
 		return present(s, "backups", got, func(*backedUp) {})
 	}
 	table := &ui.Table{Columns: []ui.Column{
@@ -101,54 +101,54 @@ func (s *session) backup(ctx context.Context, o backupOptions) error {
 		table.Add(b.Host, b.ID, ui.Bytes(b.Bytes), ui.Bytes(b.Dump), b.Tables, ui.Duration(b.Took))
 	}
 	if len(got.found) > 0 {
-		s.out.Table(table)
+		s.term.out.Table(table)
 	}
 	for _, b := range got.found {
-		s.sayFiles(b)
+		s.term.sayFiles(b)
 		if b.Bucket != "" {
-			s.out.Printf("%s  a copy is in %s\n", ui.Bold(b.Host), b.Bucket)
+			s.term.out.Printf("%s  a copy is in %s\n", ui.Bold(b.Host), b.Bucket)
 		}
 	}
 	return gather(s.hosts, got.errs)
 }
 
 // sayFiles tells what a backup has of the uploaded files, and what it has not.
-func (s *session) sayFiles(b *backedUp) {
+func (t *terminal) sayFiles(b *backedUp) {
 	f := b.Files
 	if f == nil {
 		return
 	}
-	s.out.Printf("%s  %s of %s, %s of it new", ui.Bold(b.Host), ui.Count(f.Files, "uploaded file", "uploaded files"), ui.Bytes(f.Bytes), ui.Bytes(f.Pulled))
+	t.out.Printf("%s  %s of %s, %s of it new", ui.Bold(b.Host), ui.Count(f.Files, "uploaded file", "uploaded files"), ui.Bytes(f.Bytes), ui.Bytes(f.Pulled))
 	if f.Others > 0 {
-		s.out.Printf("; links and the like, not followed: %d", f.Others)
+		t.out.Printf("; links and the like, not followed: %d", f.Others)
 	}
-	s.out.Printf("\n")
+	t.out.Printf("\n")
 	if f.Lost > 0 {
-		s.warnOnce(fmt.Sprintf("%s: %s changed or went while they were copied and are not in the backup; the next one takes them", b.Host, ui.Count(f.Lost, "file", "files")))
+		t.warnOnce(fmt.Sprintf("%s: %s changed or went while they were copied and are not in the backup; the next one takes them", b.Host, ui.Count(f.Lost, "file", "files")))
 	}
 	if f.Note != "" {
-		s.warnOnce(fmt.Sprintf("%s: the uploaded files: %s", b.Host, f.Note))
+		t.warnOnce(fmt.Sprintf("%s: the uploaded files: %s", b.Host, f.Note))
 	}
 }
 
 // backup takes one host's backup, and copies it to the bucket once the host is free
 // for others.
 func (t *target) backup(ctx context.Context, o backupOptions, track *ui.Track) (*backedUp, error) {
-	local, err := journal.TakeLock(t.folder(), journal.Holder{PID: os.Getpid(), Purpose: "backup", Since: t.env.Now()})
+	local, err := journal.TakeLock(t.folder.dir, journal.Holder{PID: os.Getpid(), Purpose: "backup", Since: t.now()})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = local.Release() }()
 	b, err := t.take(ctx, o, track)
-	if err != nil || !t.hasBucket() {
+	if err != nil || !t.backups.hasBucket() {
 		return b, err
 	}
 	track.Begin("copy to the bucket")
-	_, err = t.push(ctx, track, func(e backup.Entry, newest time.Time) bool {
+	_, err = t.backups.push(ctx, track, func(e backup.Entry, newest time.Time) bool {
 		return e.ID == b.ID || !newest.IsZero() && e.Taken.After(newest)
 	})
 	if err == nil {
-		b.Bucket = t.address(b.ID)
+		b.Bucket = t.backups.address(b.ID)
 	}
 	return b, err
 }
@@ -156,7 +156,7 @@ func (t *target) backup(ctx context.Context, o backupOptions, track *ui.Track) (
 // take takes one host's backup under both locks, of which the caller holds that of
 // the folder: an upgrade and a nightly backup never meet.
 func (t *target) take(ctx context.Context, o backupOptions, track *ui.Track) (*backedUp, error) {
-	began := t.env.Now()
+	began := t.now()
 	facts, err := t.server(nil).Look(ctx)
 	if err != nil {
 		return nil, err
@@ -191,20 +191,20 @@ func (t *target) take(ctx context.Context, o backupOptions, track *ui.Track) (*b
 	}
 	if !o.keep {
 		if err := t.removeOnHost(ctx, host, p); err != nil {
-			t.warnOnce(fmt.Sprintf("%s: the copy on the host stays in %s: %v", t.host.Name, p.Backup.Dir, err))
+			t.term.warnOnce(fmt.Sprintf("%s: the copy on the host stays in %s: %v", t.host.Name, p.Backup.Dir, err))
 		}
 	}
 	for _, secret := range facts.Secrets {
 		if secret.Broken {
-			t.warnOnce(fmt.Sprintf("%s: %s is a link that leads nowhere: whatever it stood for is not in the backup", t.host.Name, secret.Path))
+			t.term.warnOnce(fmt.Sprintf("%s: %s is a link that leads nowhere: whatever it stood for is not in the backup", t.host.Name, secret.Path))
 		}
 	}
 	for _, left := range m.Left {
-		t.warnOnce(fmt.Sprintf("%s: the backup is without %s: %s", t.host.Name, left.Name, left.Why))
+		t.term.warnOnce(fmt.Sprintf("%s: the backup is without %s: %s", t.host.Name, left.Name, left.Why))
 	}
 	dump, _ := m.File(backup.Dump)
 	return &backedUp{
-		Host: t.host.Name, ID: m.ID, Dir: p.Dir, Bytes: m.Size(), Dump: dump.Size, Tables: m.Tables, Took: t.env.Now().Sub(began), Streamed: p.Stream,
+		Host: t.host.Name, ID: m.ID, Dir: p.Dir, Bytes: m.Size(), Dump: dump.Size, Tables: m.Tables, Took: t.now().Sub(began), Streamed: p.Stream,
 		Files: m.Uploads, Left: m.Left,
 	}, p.End()
 }
@@ -219,7 +219,7 @@ func (t *target) locked(id, reason string, tell func(string)) *lock.Host {
 }
 
 func (t *target) takeBackup(ctx context.Context, host *lock.Host, p *backup.Pending, track *ui.Track) (*backup.Manifest, error) {
-	taker, err := t.taker(ctx, host, track)
+	taker, err := t.backups.taker(ctx, host, track)
 	if err != nil {
 		return nil, err
 	}
@@ -232,13 +232,13 @@ const staleAfter = 24 * time.Hour
 // pending is the backup to take: the one that an earlier start did not finish,
 // or a new one. What is too old to resume is returned apart.
 func (t *target) pending(f *plan.Facts, o backupOptions) (p *backup.Pending, stale []backup.Pending, err error) {
-	old, err := backup.Unfinished(t.backups())
+	old, err := backup.Unfinished(t.backups.dir())
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, u := range old {
 		now := plan.BackupOf(f, u.ID, u.Backup.Dir, 0)
-		if p == nil && t.env.Now().Sub(u.Begun) < staleAfter && u.Image == o.image && u.Uploads == o.files && u.Migration == now.Migration && u.Tables == now.Tables {
+		if p == nil && t.now().Sub(u.Begun) < staleAfter && u.Image == o.image && u.Uploads == o.files && u.Migration == now.Migration && u.Tables == now.Tables {
 			p = &u
 			continue
 		}
@@ -247,7 +247,7 @@ func (t *target) pending(f *plan.Facts, o backupOptions) (p *backup.Pending, sta
 	if p != nil {
 		return p, stale, nil
 	}
-	id, err := run.NewID(t.env.Now())
+	id, err := run.NewID(t.now())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -259,7 +259,7 @@ func (t *target) pending(f *plan.Facts, o backupOptions) (p *backup.Pending, sta
 	}
 	version, _ := plan.RunningVersion(f)
 	return &backup.Pending{
-		Begun: t.env.Now().UTC(), Dir: t.backupFolder(id),
+		Begun: t.now().UTC(), Dir: t.backups.folder(id),
 		Request: backup.Request{Backup: plan.BackupOf(f, id, workRoot+id, t.host.Backup.DumpTimeout), Version: version, Image: o.image, Stream: t.mustStream(f), Uploads: o.files, Server: server},
 	}, stale, nil
 }
@@ -279,7 +279,7 @@ func (t *target) mustStream(f *plan.Facts) bool {
 	if !known || d.Free >= need {
 		return false
 	}
-	t.warnOnce(fmt.Sprintf("%s: a dump may need %s and %s has %s free: it is streamed, over one connection, and a break begins it anew",
+	t.term.warnOnce(fmt.Sprintf("%s: a dump may need %s and %s has %s free: it is streamed, over one connection, and a break begins it anew",
 		t.host.Name, ui.Bytes(need), d.Mount, ui.Bytes(d.Free)))
 	return true
 }
@@ -292,7 +292,7 @@ func (t *target) notTaken(ctx context.Context, host *lock.Host, p *backup.Pendin
 		tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
 		defer cancel()
 		if derr := t.discard(tidy, host, *p); derr != nil {
-			t.warnOnce(fmt.Sprintf("%s: what was made of the backup stays in %s on the host until the next backup: %v", t.host.Name, p.Backup.Dir, derr))
+			t.term.warnOnce(fmt.Sprintf("%s: what was made of the backup stays in %s on the host until the next backup: %v", t.host.Name, p.Backup.Dir, derr))
 		}
 		return err
 	}
@@ -331,19 +331,19 @@ func (t *target) removeOnHost(ctx context.Context, host *lock.Host, p *backup.Pe
 func tracked[T any](ctx context.Context, s *session, doing string, do func(context.Context, *target, *ui.Track) (*T, error)) look[T] {
 	found := make([]*T, len(s.hosts))
 	number := s.numbers()
-	progress := s.progress()
+	progress := s.term.progress()
 	defer progress.Close()
 	errs := s.eachOf(ctx, s.hosts, s.changingAtOnce(), func(ctx context.Context, t *target) error {
 		track := progress.Host(t.host.Name)
 		track.Begin(doing)
-		s.log(logLine{Host: t.host.Name, Event: "step-begun", Step: doing})
+		s.term.log(logLine{Host: t.host.Name, Event: "step-begun", Step: doing})
 		got, err := do(ctx, t, track)
 		outcome, line := ui.Done, logLine{Host: t.host.Name, Event: "step-done", Step: doing}
 		if err != nil {
 			outcome, line.Event, line.Text = ui.Failed, "step-failed", err.Error()
 		}
 		track.End(outcome, "")
-		s.log(line)
+		s.term.log(line)
 		found[number[t.host.Name]] = got
 		return err
 	})

@@ -14,9 +14,10 @@ import (
 	"liftalot/inventory"
 	"liftalot/plan/backup"
 	"liftalot/plan/journal"
+	"liftalot/plan/run"
 )
 
-func (a *app) backupsCommand() *cobra.Command {
+func backupsCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "backups [PATTERN...]", Short: "List the backups on this machine and in the bucket",
 		Long: `Lists the backups of each host that lie on this machine, with age, size, version and
@@ -32,7 +33,7 @@ machine's key.`,
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.listBackups(ctx) })
 		},
 	}
-	cmd.AddCommand(a.verifyBackupsCommand(), a.pruneCommand(), a.pushCommand())
+	cmd.AddCommand(verifyBackupsCommand(a), pruneCommand(a), pushCommand(a))
 	return cmd
 }
 
@@ -56,9 +57,9 @@ type backupRow struct {
 	Left  []backup.Left   `json:"left,omitempty"`  // what the project names and the backup is without
 }
 
-func (t *target) listed(e backup.Entry) backupRow {
+func (b *hostBackups) listed(e backup.Entry) backupRow {
 	l := backupRow{
-		Host: t.host.Name, ID: e.ID, Dir: e.Dir, Taken: e.Taken, Bytes: e.Size(), Version: e.Version, Migration: e.Migration,
+		Host: b.host.Name, ID: e.ID, Dir: e.Dir, Taken: e.Taken, Bytes: e.Size(), Version: e.Version, Migration: e.Migration,
 		Tables: e.Tables, Run: e.Run, Proof: "proven", Files: e.Uploads, Where: isHere, Left: e.Left,
 	}
 	if e.Err != nil {
@@ -71,9 +72,9 @@ func (s *session) listBackups(ctx context.Context) error {
 	rows := make([][]backupRow, len(s.hosts))
 	number := s.numbers()
 	errs := s.eachOf(ctx, s.hosts, s.lookingAtOnce(), func(ctx context.Context, t *target) error {
-		here, err := backup.List(t.backups())
-		there, berr := t.listCopies(ctx)
-		rows[number[t.host.Name]] = t.together(here, there)
+		here, err := backup.List(t.backups.dir())
+		there, berr := t.backups.listCopies(ctx)
+		rows[number[t.host.Name]] = t.backups.together(here, there)
 		return errors.Join(err, berr)
 	})
 	return s.printBackups(slices.Concat(rows...), gather(s.hosts, errs))
@@ -86,12 +87,12 @@ func (s *session) usesBucket() bool {
 
 // printBackups lists what there is, and passes on what went wrong meanwhile.
 func (s *session) printBackups(all []backupRow, failed error) error {
-	if s.flags.json {
+	if s.app.flags.json {
 		doc := map[string]any{"format": 1, "backups": append([]backupRow{}, all...)}
 		if list := failures(failed); len(list) > 0 {
 			doc["errors"] = list
 		}
-		return errors.Join(s.out.JSON(doc), failed)
+		return errors.Join(s.term.out.JSON(doc), failed)
 	}
 	if len(all) == 0 && failed != nil {
 		return failed
@@ -101,7 +102,7 @@ func (s *session) printBackups(all []backupRow, failed error) error {
 		if s.usesBucket() {
 			where += ", nor in the bucket"
 		}
-		s.out.Printf("there are no backups %s; \"liftalot backup\" takes them\n", where)
+		s.term.out.Printf("there are no backups %s; \"liftalot backup\" takes them\n", where)
 		return nil
 	}
 	table := &ui.Table{Columns: []ui.Column{
@@ -124,16 +125,16 @@ func (s *session) printBackups(all []backupRow, failed error) error {
 		if b.Files != nil {
 			files = ui.Bytes(b.Files.Bytes)
 		}
-		row := []any{b.Host, b.ID, howOld(s.env.Now().Sub(b.Taken)), ui.Bytes(b.Bytes), files, b.Version, b.Migration, by}
+		row := []any{b.Host, b.ID, howOld(s.app.env.Now().Sub(b.Taken)), ui.Bytes(b.Bytes), files, b.Version, b.Migration, by}
 		if s.usesBucket() {
 			row = append(row, b.Where)
 		}
 		table.Add(append(row, proof)...)
 	}
-	s.out.Table(table)
+	s.term.out.Table(table)
 	for _, b := range all {
 		for _, left := range b.Left {
-			s.out.Printf("%s  %s is without %s: %s\n", ui.Bold(b.Host), b.ID, left.Name, left.Why)
+			s.term.out.Printf("%s  %s is without %s: %s\n", ui.Bold(b.Host), b.ID, left.Name, left.Why)
 		}
 	}
 	return failed
@@ -150,7 +151,7 @@ func howOld(d time.Duration) string {
 	return ui.Count(int(max(0, d)/time.Minute), "minute", "minutes")
 }
 
-func (a *app) verifyBackupsCommand() *cobra.Command {
+func verifyBackupsCommand(a *app) *cobra.Command {
 	var inBucket bool
 	cmd := &cobra.Command{
 		Use: "verify [PATTERN...]", Short: "Prove the backups on this machine again",
@@ -169,19 +170,19 @@ same way, and keeps none of it here.`,
 }
 
 func (s *session) verifyBackups(ctx context.Context, inBucket bool) error {
-	id, err := s.knownIdentity(ctx)
+	id, err := s.keyring.knownIdentity(ctx)
 	if err != nil {
 		return err
 	}
 	var all []backupRow
 	errs := make([]error, len(s.hosts))
-	progress := s.progress()
+	progress := s.term.progress()
 	for i, h := range s.hosts {
 		t := s.target(h)
-		list, err := backup.List(t.backups())
+		list, err := backup.List(t.backups.dir())
 		t.close()
-		if id == nil && (len(list) > 0 || inBucket && t.hasBucket()) {
-			_, err = s.opening(ctx)
+		if id == nil && (len(list) > 0 || inBucket && t.backups.hasBucket()) {
+			_, err = s.keyring.opening(ctx)
 			progress.Close()
 			return err
 		}
@@ -204,7 +205,7 @@ func (s *session) verifyBackups(ctx context.Context, inBucket bool) error {
 				progress.Close()
 				return context.Cause(ctx)
 			}
-			l := t.listed(e)
+			l := t.backups.listed(e)
 			if e.Err != nil {
 				errs[i] = errors.Join(errs[i], &backup.UnprovenError{Host: h.Name, What: e.ID, Err: e.Err})
 				track.End(ui.Failed, "")
@@ -214,8 +215,8 @@ func (s *session) verifyBackups(ctx context.Context, inBucket bool) error {
 			}
 			all = append(all, l)
 		}
-		if inBucket && t.hasBucket() {
-			there, err := t.verifyCopies(ctx, id, track)
+		if inBucket && t.backups.hasBucket() {
+			there, err := t.backups.verifyCopies(ctx, id, track)
 			all, errs[i] = append(all, there...), errors.Join(errs[i], err)
 		}
 	}
@@ -223,7 +224,7 @@ func (s *session) verifyBackups(ctx context.Context, inBucket bool) error {
 	return s.printBackups(all, gather(s.hosts, errs))
 }
 
-func (a *app) pruneCommand() *cobra.Command {
+func pruneCommand(a *app) *cobra.Command {
 	var policy backup.Policy
 	var really bool
 	cmd := &cobra.Command{
@@ -269,8 +270,8 @@ func (s *session) prune(ctx context.Context, policy backup.Policy, really bool) 
 	going := 0
 	for i, h := range s.hosts {
 		t := s.target(h)
-		here, err := t.choose(policy)
-		there, berr := t.chooseCopies(ctx, policy)
+		here, err := t.backups.choose(policy)
+		there, berr := t.backups.chooseCopies(ctx, policy)
 		t.close()
 		errs[i] = errors.Join(err, berr)
 		for k, c := range slices.Concat(here, there) {
@@ -284,27 +285,27 @@ func (s *session) prune(ctx context.Context, policy backup.Policy, really bool) 
 			}
 		}
 	}
-	if err := s.printPruned(all, really, gather(s.hosts, errs)); err != nil || !really || going == 0 {
+	if err := s.term.printPruned(all, really, gather(s.hosts, errs)); err != nil || !really || going == 0 {
 		return errors.Join(err, gather(s.hosts, errs))
 	}
-	if err := s.confirm(ctx, ui.Textf("\nRemove %s for good?", ui.Count(going, "backup", "backups"))); err != nil {
+	if err := s.dialog.confirm(ctx, ui.Textf("\nRemove %s for good?", ui.Count(going, "backup", "backups"))); err != nil {
 		return err
 	}
 	for i, h := range s.hosts {
 		if errs[i] == nil {
-			errs[i] = s.one(ctx, h, func(ctx context.Context, t *target) error { return t.prune(ctx, policy) })
+			errs[i] = s.one(ctx, h, func(ctx context.Context, t *target) error { return t.backups.prune(ctx, policy) })
 		}
 	}
 	return gather(s.hosts, errs)
 }
 
-func (s *session) printPruned(all []pruned, really bool, failed error) error {
-	if s.flags.json {
+func (t *terminal) printPruned(all []pruned, really bool, failed error) error {
+	if t.flags.json {
 		doc := map[string]any{"format": 1, "delete": really, "backups": append([]pruned{}, all...)}
 		if list := failures(failed); len(list) > 0 {
 			doc["errors"] = list
 		}
-		return s.out.JSON(doc)
+		return t.out.JSON(doc)
 	}
 	table := &ui.Table{Columns: []ui.Column{{Title: "HOST"}, {Title: "BACKUP"}, {Title: "WHERE"}, {Title: ""}, {Title: "WHY"}}}
 	for _, p := range all {
@@ -314,19 +315,19 @@ func (s *session) printPruned(all []pruned, really bool, failed error) error {
 		}
 		table.Add(p.Host, p.ID, p.Where, what, p.Why)
 	}
-	s.out.Table(table)
+	t.out.Table(table)
 	if !really {
-		s.out.Printf("nothing was removed: --delete does it\n")
+		t.out.Printf("nothing was removed: --delete does it\n")
 	}
 	return nil
 }
 
-func (t *target) choose(policy backup.Policy) ([]backup.Choice, error) {
-	list, err := backup.List(t.backups())
+func (b *hostBackups) choose(policy backup.Policy) ([]backup.Choice, error) {
+	list, err := backup.List(b.dir())
 	if err != nil {
 		return nil, err
 	}
-	needed, err := t.server(nil).NeededBackups()
+	needed, err := run.NeededBackups(b.state.history())
 	if err != nil {
 		return nil, err
 	}
@@ -335,13 +336,13 @@ func (t *target) choose(policy backup.Policy) ([]backup.Choice, error) {
 
 // prune decides once more, with nobody else at work on the host's folder, and
 // removes what may go.
-func (t *target) prune(ctx context.Context, policy backup.Policy) error {
-	local, err := journal.TakeLock(t.folder(), journal.Holder{PID: os.Getpid(), Purpose: "removal of old backups", Since: t.env.Now()})
+func (b *hostBackups) prune(ctx context.Context, policy backup.Policy) error {
+	local, err := journal.TakeLock(b.state.dir, journal.Holder{PID: os.Getpid(), Purpose: "removal of old backups", Since: b.now()})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = local.Release() }()
-	choices, err := t.choose(policy)
+	choices, err := b.choose(policy)
 	if err != nil {
 		return err
 	}
@@ -355,34 +356,34 @@ func (t *target) prune(ctx context.Context, policy backup.Policy) error {
 		}
 		gone++
 	}
-	t.log(logLine{Host: t.host.Name, Event: "step-done", Step: "remove old backups", Text: ui.Count(gone, "backup", "backups") + " removed"})
-	if !t.flags.json {
-		t.out.Printf("%s  %s removed\n", ui.Bold(t.host.Name), ui.Count(gone, "backup", "backups"))
+	b.term.log(logLine{Host: b.host.Name, Event: "step-done", Step: "remove old backups", Text: ui.Count(gone, "backup", "backups") + " removed"})
+	if !b.term.flags.json {
+		b.term.out.Printf("%s  %s removed\n", ui.Bold(b.host.Name), ui.Count(gone, "backup", "backups"))
 	}
-	if err := t.sweep(ctx); err != nil {
+	if err := b.sweep(ctx); err != nil {
 		return err
 	}
-	return t.pruneCopies(ctx, policy)
+	return b.pruneCopies(ctx, policy)
 }
 
 // sweep removes the contents of uploaded files that no backup names any more.
-func (t *target) sweep(ctx context.Context) error {
-	if !backup.HasStore(t.backups()) {
+func (b *hostBackups) sweep(ctx context.Context) error {
+	if !backup.HasStore(b.dir()) {
 		return nil
 	}
-	id, err := t.opening(ctx)
+	id, err := b.keyring.opening(ctx)
 	if err != nil {
 		return err
 	}
-	gone, freed, err := backup.CollectGarbage(t.backups(), id)
+	gone, freed, err := backup.CollectGarbage(b.dir(), id)
 	if err != nil {
 		return &hostError{
-			host: t.host.Name, code: exitBackup, err: fmt.Errorf("%s: the backups that were to go are removed, and no uploaded file with them: %w", t.host.Name, err),
-			hint: fmt.Sprintf("\"liftalot backups verify %s\" names what cannot be read; move it away and prune again", t.host.Name),
+			host: b.host.Name, code: exitBackup, err: fmt.Errorf("%s: the backups that were to go are removed, and no uploaded file with them: %w", b.host.Name, err),
+			hint: fmt.Sprintf("\"liftalot backups verify %s\" names what cannot be read; move it away and prune again", b.host.Name),
 		}
 	}
-	if gone > 0 && !t.flags.json {
-		t.out.Printf("%s  %s of uploaded files removed, %s\n", ui.Bold(t.host.Name), ui.Count(gone, "content", "contents"), ui.Bytes(freed))
+	if gone > 0 && !b.term.flags.json {
+		b.term.out.Printf("%s  %s of uploaded files removed, %s\n", ui.Bold(b.host.Name), ui.Count(gone, "content", "contents"), ui.Bytes(freed))
 	}
 	return nil
 }

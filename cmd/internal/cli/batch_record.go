@@ -71,19 +71,17 @@ func whoWorks() run.Operator {
 	return run.Operator{User: name, Machine: machine, Version: version()}
 }
 
-func (s *session) batchFolder() string { return filepath.Join(s.state, "batches") }
-
 // beginRecord writes the record of a batch that is about to begin. An upgrade takes over
 // the hosts that the last one left and that are left out now, so that an upgrade of one
 // host forgets none of forty; one that resumes the last batch takes over the others
 // too, and tells of the whole evening. A rollback of some hosts takes none over: what an
 // older one left may be well by now, and stay as it is.
 func (b *batchRun) beginRecord(verb string, members []batch.Host) (r *batchRecord, err error) {
-	if err := os.MkdirAll(b.batchFolder(), 0o700); err != nil {
+	if err := os.MkdirAll(b.session.state.batchFolder(), 0o700); err != nil {
 		return nil, fmt.Errorf("write the batch's record: %w", err)
 	}
 	// Two that begin at once would take the same name, and one record would be gone.
-	err = filelock.Do(b.batchFolder(), func() error {
+	err = filelock.Do(b.session.state.batchFolder(), func() error {
 		r, err = b.newRecord(verb, members)
 		return err
 	})
@@ -91,12 +89,12 @@ func (b *batchRun) beginRecord(verb string, members []batch.Host) (r *batchRecor
 }
 
 func (b *batchRun) newRecord(verb string, members []batch.Host) (*batchRecord, error) {
-	now := b.env.Now().UTC()
-	id, err := b.newBatchID(now)
+	now := b.session.app.env.Now().UTC()
+	id, err := b.session.state.newBatchID(now)
 	if err != nil {
 		return nil, err
 	}
-	r := &batchRecord{Format: 1, ID: id, Verb: verb, By: whoWorks(), Begun: now, file: filepath.Join(b.batchFolder(), id+".json")}
+	r := &batchRecord{Format: 1, ID: id, Verb: verb, By: whoWorks(), Begun: now, file: filepath.Join(b.session.state.batchFolder(), id+".json")}
 	kinds := map[string]string{}
 	for _, m := range members {
 		kinds[m.Name] = m.Kind
@@ -104,10 +102,10 @@ func (b *batchRun) newRecord(verb string, members []batch.Host) (*batchRecord, e
 	for _, h := range b.session.hosts {
 		r.Hosts = append(r.Hosts, batchHost{Host: h.Name, Kind: kinds[h.Name], Result: resultWaiting})
 	}
-	last := b.goesOn
+	last := b.session.goesOn
 	if last == nil && verb == string(plan.Upgrade) {
 		var none *nothingToDo
-		if last, err = b.lastBatch(verb); err != nil && !errors.As(err, &none) {
+		if last, err = b.session.state.lastBatch(verb); err != nil && !errors.As(err, &none) {
 			return nil, err
 		}
 	}
@@ -119,7 +117,7 @@ func (b *batchRun) newRecord(verb string, members []batch.Host) (*batchRecord, e
 
 // takeOver puts the hosts of the last batch into a record that goes on from it.
 func (b *batchRun) takeOver(r, last *batchRecord) {
-	whole := b.goesOn != nil && last.Verb == r.Verb
+	whole := b.session.goesOn != nil && last.Verb == r.Verb
 	for _, h := range last.Hosts {
 		switch {
 		case r.find(h.Host) != nil:
@@ -194,7 +192,7 @@ func (r result) isLeft() bool {
 const batchTime = "20060102T150405.000Z"
 
 // batchFiles are the records, the newest first.
-func (s *session) batchFiles() ([]string, error) {
+func (s stateFolder) batchFiles() ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(s.batchFolder(), "*.json"))
 	if err != nil {
 		return nil, fmt.Errorf("list the batches' records: %w", err)
@@ -206,7 +204,7 @@ func (s *session) batchFiles() ([]string, error) {
 
 // newBatchID is the time, or just after the last record's where the clock went back: the
 // newest record is the one with the greatest name.
-func (s *session) newBatchID(now time.Time) (string, error) {
+func (s stateFolder) newBatchID(now time.Time) (string, error) {
 	files, err := s.batchFiles()
 	if err != nil || len(files) == 0 {
 		return now.Format(batchTime), err
@@ -221,7 +219,7 @@ func (s *session) newBatchID(now time.Time) (string, error) {
 // lastBatch reads the newest record, of the batches that did one of verbs if there are
 // any. Of a host that it took over the batch that left it has the last word: that one may
 // have been under way then, in another terminal.
-func (s *session) lastBatch(verbs ...string) (*batchRecord, error) {
+func (s stateFolder) lastBatch(verbs ...string) (*batchRecord, error) {
 	files, err := s.batchFiles()
 	if err != nil {
 		return nil, err
@@ -243,7 +241,7 @@ func (s *session) lastBatch(verbs ...string) (*batchRecord, error) {
 	return nil, &nothingToDo{what: fmt.Sprintf("there was no %s yet", what), hint: `"liftalot apply" begins one`}
 }
 
-func (s *session) bringUpToDate(r *batchRecord) {
+func (s stateFolder) bringUpToDate(r *batchRecord) {
 	left := map[string]*batchRecord{}
 	for i := range r.Hosts {
 		h := &r.Hosts[i]
@@ -283,7 +281,7 @@ func readBatch(file string) (*batchRecord, error) {
 }
 
 // batchOf finds the batch of that id, nil when there is none.
-func (s *session) batchOf(id string) (*batchRecord, error) {
+func (s stateFolder) batchOf(id string) (*batchRecord, error) {
 	if id == "" || strings.ContainsAny(id, `/\`) {
 		return nil, nil
 	}
@@ -297,18 +295,18 @@ func (s *session) batchOf(id string) (*batchRecord, error) {
 // narrow keeps the hosts that the last batch of the command's kinds left in one of the
 // ways asked for.
 func (s *session) narrow() error {
-	if !s.flags.onlyFailed && !s.flags.onlyPending {
+	if !s.app.flags.onlyFailed && !s.app.flags.onlyPending {
 		return nil
 	}
-	last, err := s.lastBatch(s.flags.batchOf...)
+	last, err := s.state.lastBatch(s.app.flags.batchOf...)
 	if err != nil {
 		return err
 	}
 	s.warnOfStrangers(last)
-	takesBack := slices.Contains(s.flags.batchOf, string(plan.Rollback))
+	takesBack := slices.Contains(s.app.flags.batchOf, string(plan.Rollback))
 	s.hosts = slices.DeleteFunc(s.hosts, func(h inventory.Host) bool {
 		was := last.find(h.Name)
-		if was == nil || (!s.flags.onlyFailed || !was.Result.isFailure()) && (!s.flags.onlyPending || !was.Result.isLeft()) {
+		if was == nil || (!s.app.flags.onlyFailed || !was.Result.isFailure()) && (!s.app.flags.onlyPending || !was.Result.isLeft()) {
 			return true
 		}
 		return takesBack && was.verb != string(plan.Rollback) && !s.leftBy(h, was.Run)
@@ -316,8 +314,8 @@ func (s *session) narrow() error {
 	if len(s.hosts) == 0 {
 		return &nothingToDo{what: fmt.Sprintf("the last batch, %s, left no such host", last.name()), hint: `"liftalot status" says where each host stands`}
 	}
-	if !s.flags.quiet {
-		s.err.Printf("%s\n", ui.Note(fmt.Sprintf("of the last batch, %s: %s", last.name(), ui.Count(len(s.hosts), "host", "hosts"))))
+	if !s.app.flags.quiet {
+		s.term.err.Printf("%s\n", ui.Note(fmt.Sprintf("of the last batch, %s: %s", last.name(), ui.Count(len(s.hosts), "host", "hosts"))))
 	}
 	s.goesOn = last
 	return nil
@@ -333,7 +331,7 @@ func (r *batchRecord) name() string {
 func (s *session) leftBy(h inventory.Host, id string) bool {
 	t := s.target(h)
 	defer t.close()
-	runs, err := t.history().Runs()
+	runs, err := t.folder.history().Runs()
 	if err != nil {
 		return true // the rollback says what is wrong with the journal
 	}
@@ -356,6 +354,6 @@ func (s *session) warnOfStrangers(b *batchRecord) {
 		}
 	}
 	if len(gone) > 0 {
-		s.warnOnce(fmt.Sprintf("of batch %s the inventory has no more: %s", b.ID, nameSome(gone)))
+		s.term.warnOnce(fmt.Sprintf("of batch %s the inventory has no more: %s", b.ID, nameSome(gone)))
 	}
 }

@@ -15,35 +15,36 @@ import (
 	"liftalot/plan/backup"
 	"liftalot/plan/backup/bucket"
 	"liftalot/plan/journal"
+	"liftalot/plan/run"
 )
 
 // hasBucket reports whether copies of the host's backups go to a bucket.
-func (t *target) hasBucket() bool { return !t.host.Backup.Bucket.IsZero() }
+func (b *hostBackups) hasBucket() bool { return !b.host.Backup.Bucket.IsZero() }
 
 // address is a backup in the bucket, as other programs write it.
-func (t *target) address(id string) string {
-	return t.host.Backup.Bucket.URL(t.host.Name + "/" + id)
+func (b *hostBackups) address(id string) string {
+	return b.host.Backup.Bucket.URL(b.host.Name + "/" + id)
 }
 
 // copies are the host's backups in its bucket, until done is called.
-func (t *target) copies(own *age.X25519Identity, tell func(backup.Event)) (c *backup.RemoteStore, done func()) {
-	at := t.host.Backup.Bucket
-	b := &bucket.Bucket{
+func (b *hostBackups) copies(own *age.X25519Identity, tell func(backup.Event)) (c *backup.RemoteStore, done func()) {
+	at := b.host.Backup.Bucket
+	store := &bucket.Bucket{
 		Place: bucket.Place{Endpoint: at.Endpoint, Region: at.Region, Name: at.Name, Prefix: at.Prefix, PathStyle: at.PathStyle},
-		Login: t.bucketLogin,
+		Login: b.bucketLogin,
 	}
-	return &backup.RemoteStore{Objects: b, Host: t.host.Name, Keys: backup.Keys{Identity: own, Others: t.host.Backup.Recipients}, Tell: tell}, b.Close
+	return &backup.RemoteStore{Objects: store, Host: b.host.Name, Keys: backup.Keys{Identity: own, Others: b.host.Backup.Recipients}, Tell: tell}, store.Close
 }
 
 // bucketLogin is who we are to the bucket: whom the inventory names, or else whom
 // AWS's own programs would be.
-func (t *target) bucketLogin(ctx context.Context) (login bucket.Login, err error) {
-	ref := t.host.Backup.BucketLogin
+func (b *hostBackups) bucketLogin(ctx context.Context) (login bucket.Login, err error) {
+	ref := b.host.Backup.BucketLogin
 	if ref.IsZero() {
 		home, _ := os.UserHomeDir()
-		login, err = bucket.OwnLogin(t.env.Getenv, home)
+		login, err = bucket.OwnLogin(b.getenv, home)
 	} else {
-		text, serr := t.secretOf(ctx, ref, "login of "+t.host.Backup.Bucket.URL("")+" (ACCESS_KEY_ID:SECRET)")
+		text, serr := b.dialog.secretOf(ctx, ref, "login of "+b.host.Backup.Bucket.URL("")+" (ACCESS_KEY_ID:SECRET)")
 		if serr != nil {
 			return login, serr
 		}
@@ -51,12 +52,12 @@ func (t *target) bucketLogin(ctx context.Context) (login bucket.Login, err error
 	}
 	if err != nil {
 		return login, &hostError{
-			host: t.host.Name, code: exitAuth, err: named(t.host.Name, err),
+			host: b.host.Name, code: exitAuth, err: named(b.host.Name, err),
 			hint: `"bucket_login:" beside "bucket:" in the inventory says where ACCESS_KEY_ID:SECRET is`,
 		}
 	}
-	t.secret.Add([]byte(login.Secret))
-	t.secret.Add([]byte(login.Token))
+	b.term.secret.Add([]byte(login.Secret))
+	b.term.secret.Add([]byte(login.Token))
 	return login, nil
 }
 
@@ -82,24 +83,16 @@ func storeTrouble(err error) bool {
 	return errors.As(err, &login) || errors.As(err, &store) && (store.Refused() || store.Away())
 }
 
-// knownIdentity is this machine's key, nil where there is none: a list makes none.
-func (s *session) knownIdentity(ctx context.Context) (*age.X25519Identity, error) {
-	if _, err := os.Stat(s.keyFile()); errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	return s.identity(ctx)
-}
-
 // listCopies are the backups in the host's bucket, none without one.
-func (t *target) listCopies(ctx context.Context) ([]backup.RemoteBackup, error) {
-	if !t.hasBucket() {
+func (b *hostBackups) listCopies(ctx context.Context) ([]backup.RemoteBackup, error) {
+	if !b.hasBucket() {
 		return nil, nil
 	}
-	own, err := t.knownIdentity(ctx)
+	own, err := b.keyring.knownIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c, done := t.copies(own, nil)
+	c, done := b.copies(own, nil)
 	defer done()
 	return c.List(ctx)
 }
@@ -114,9 +107,9 @@ const (
 // notOurs is said of a copy that nobody vouches for.
 const notOurs = "it was not sent with this machine's key"
 
-func (t *target) listedCopy(m backup.RemoteBackup) backupRow {
-	l := t.listed(m.Entry)
-	l.Where, l.Bucket = isInBucket, t.address(m.ID)
+func (b *hostBackups) listedCopy(m backup.RemoteBackup) backupRow {
+	l := b.listed(m.Entry)
+	l.Where, l.Bucket = isInBucket, b.address(m.ID)
 	if m.Err == nil && !m.Authenticated {
 		l.Proof, l.Why = "foreign", notOurs
 	}
@@ -124,18 +117,18 @@ func (t *target) listedCopy(m backup.RemoteBackup) backupRow {
 }
 
 // together lists a backup that is in both places once.
-func (t *target) together(here []backup.Entry, there []backup.RemoteBackup) []backupRow {
+func (b *hostBackups) together(here []backup.Entry, there []backup.RemoteBackup) []backupRow {
 	var all []backupRow
 	for _, e := range here {
-		l := t.listed(e)
+		l := b.listed(e)
 		if k := slices.IndexFunc(there, func(m backup.RemoteBackup) bool { return copied(e, m) }); k >= 0 {
-			l.Where, l.Bucket = isBoth, t.address(e.ID)
+			l.Where, l.Bucket = isBoth, b.address(e.ID)
 			there = slices.Delete(slices.Clone(there), k, k+1)
 		}
 		all = append(all, l)
 	}
 	for _, m := range there {
-		all = append(all, t.listedCopy(m))
+		all = append(all, b.listedCopy(m))
 	}
 	slices.SortStableFunc(all, func(a, b backupRow) int { return a.Taken.Compare(b.Taken) })
 	return all
@@ -146,7 +139,7 @@ func copied(e backup.Entry, m backup.RemoteBackup) bool {
 	return m.ID == e.ID && m.Sum == e.Sum && m.Err == nil && m.Authenticated
 }
 
-func (a *app) pushCommand() *cobra.Command {
+func pushCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "push [PATTERN...]", Short: "Send the backups that are only on this machine to the bucket",
 		Long: `Sends every sound backup that is here and not in the host's bucket, sealed as it
@@ -174,19 +167,19 @@ func (s *session) push(ctx context.Context) error {
 	if !s.usesBucket() {
 		return &nothingToDo{what: "none of these hosts has a bucket", hint: `"bucket:" under "backup:" in the inventory names one`}
 	}
-	if _, err := s.opening(ctx); err != nil {
+	if _, err := s.keyring.opening(ctx); err != nil {
 		return err
 	}
 	got := tracked(ctx, s, "copy to the bucket", func(ctx context.Context, t *target, track *ui.Track) (*[]pushed, error) {
-		if !t.hasBucket() {
+		if !t.backups.hasBucket() {
 			return nil, nil
 		}
-		local, err := journal.TakeLock(t.folder(), journal.Holder{PID: os.Getpid(), Purpose: "copy to the bucket", Since: t.env.Now()})
+		local, err := journal.TakeLock(t.folder.dir, journal.Holder{PID: os.Getpid(), Purpose: "copy to the bucket", Since: t.now()})
 		if err != nil {
 			return nil, err
 		}
 		defer func() { _ = local.Release() }()
-		sent, err := t.push(ctx, track, func(backup.Entry, time.Time) bool { return true })
+		sent, err := t.backups.push(ctx, track, func(backup.Entry, time.Time) bool { return true })
 		return &sent, err
 	})
 	all := look[pushed]{errs: got.errs}
@@ -195,31 +188,31 @@ func (s *session) push(ctx context.Context) error {
 			all.found = append(all.found, &(*of)[k])
 		}
 	}
-	if len(all.found) == 0 && !s.flags.json && gather(s.hosts, all.errs) == nil {
-		s.out.Printf("every backup on this machine is in its bucket\n")
+	if len(all.found) == 0 && !s.app.flags.json && gather(s.hosts, all.errs) == nil {
+		s.term.out.Printf("every backup on this machine is in its bucket\n")
 	}
 	return present(s, "pushed", all, func(p *pushed) {
-		s.out.Printf("%s  backup %s is in the bucket, %s sent in %s\n", ui.Bold(p.Host), p.ID, ui.Bytes(p.Bytes), ui.Duration(p.Took))
+		s.term.out.Printf("%s  backup %s is in the bucket, %s sent in %s\n", ui.Bold(p.Host), p.ID, ui.Bytes(p.Bytes), ui.Duration(p.Took))
 	})
 }
 
 // push sends the sound backups that are not in the bucket and that are due; newest
 // is when the last one there was taken. The caller holds the lock of the host's
 // folder, so that nothing is removed meanwhile.
-func (t *target) push(ctx context.Context, track *ui.Track, due func(e backup.Entry, newest time.Time) bool) (sent []pushed, err error) {
-	here, err := backup.List(t.backups())
+func (b *hostBackups) push(ctx context.Context, track *ui.Track, due func(e backup.Entry, newest time.Time) bool) (sent []pushed, err error) {
+	here, err := backup.List(b.dir())
 	if err != nil {
 		return nil, err
 	}
-	own, err := t.opening(ctx)
+	own, err := b.keyring.opening(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c, done := t.copies(own, onTrack(track))
+	c, done := b.copies(own, onTrack(track))
 	defer done()
 	there, err := c.List(ctx)
 	if err != nil {
-		return nil, t.notSent(ctx, "what is new", err)
+		return nil, b.notSent(ctx, "what is new", err)
 	}
 	var newest time.Time
 	for _, m := range there {
@@ -231,57 +224,57 @@ func (t *target) push(ctx context.Context, track *ui.Track, due func(e backup.En
 		if e.Err != nil || !due(e, newest) || slices.ContainsFunc(there, func(m backup.RemoteBackup) bool { return copied(e, m) }) {
 			continue
 		}
-		began := t.env.Now()
+		began := b.now()
 		track.Say("copy " + e.ID + " to the bucket")
 		n, err := c.Push(ctx, e)
 		if err != nil {
-			return sent, t.notSent(ctx, "backup "+e.ID, err)
+			return sent, b.notSent(ctx, "backup "+e.ID, err)
 		}
-		sent = append(sent, pushed{Host: t.host.Name, ID: e.ID, Bucket: t.address(e.ID), Bytes: n, Took: t.env.Now().Sub(began)})
+		sent = append(sent, pushed{Host: b.host.Name, ID: e.ID, Bucket: b.address(e.ID), Bytes: n, Took: b.now().Sub(began)})
 	}
 	return sent, nil
 }
 
 // notSent says that a backup is only here. A line that broke, or a store that was
 // busy, is worth another try.
-func (t *target) notSent(ctx context.Context, what string, err error) error {
+func (b *hostBackups) notSent(ctx context.Context, what string, err error) error {
 	code := exitBackup
 	var store *bucket.Error
 	if errors.As(err, &store) && store.Away() || ctx.Err() != nil {
 		code = exitInterrupted
 	}
 	return &hostError{
-		host: t.host.Name, code: code, err: fmt.Errorf("%s: %s is on this machine, but not in the bucket: %w", t.host.Name, what, err),
-		hint: fmt.Sprintf("liftalot backups push %s sends it, and what has arrived is not sent again", t.host.Name),
+		host: b.host.Name, code: code, err: fmt.Errorf("%s: %s is on this machine, but not in the bucket: %w", b.host.Name, what, err),
+		hint: fmt.Sprintf("liftalot backups push %s sends it, and what has arrived is not sent again", b.host.Name),
 	}
 }
 
 // pull brings a backup that lies only in the bucket.
-func (t *target) pull(ctx context.Context, id string, tell func(backup.Event)) error {
-	own, err := t.opening(ctx)
+func (b *hostBackups) pull(ctx context.Context, id string, tell func(backup.Event)) error {
+	own, err := b.keyring.opening(ctx)
 	if err != nil {
 		return err
 	}
-	local, err := journal.TakeLock(t.folder(), journal.Holder{PID: os.Getpid(), Purpose: "copy from the bucket", Since: t.env.Now()})
+	local, err := journal.TakeLock(b.state.dir, journal.Holder{PID: os.Getpid(), Purpose: "copy from the bucket", Since: b.now()})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = local.Release() }()
 	if tell == nil {
-		progress := t.progress()
+		progress := b.term.progress()
 		defer progress.Close()
-		track := progress.Host(t.host.Name)
+		track := progress.Host(b.host.Name)
 		track.Begin("copy " + id + " from the bucket")
 		tell = onTrack(track)
 	}
-	c, done := t.copies(own, tell)
+	c, done := b.copies(own, tell)
 	defer done()
-	return c.Pull(ctx, id, t.backupFolder(id), t.trustBucket)
+	return c.Pull(ctx, id, b.folder(id), b.trustBucket)
 }
 
 // verifyCopies proves what is in the host's bucket, all of it read again.
-func (t *target) verifyCopies(ctx context.Context, own *age.X25519Identity, track *ui.Track) (all []backupRow, err error) {
-	c, done := t.copies(own, onTrack(track))
+func (b *hostBackups) verifyCopies(ctx context.Context, own *age.X25519Identity, track *ui.Track) (all []backupRow, err error) {
+	c, done := b.copies(own, onTrack(track))
 	defer done()
 	list, err := c.List(ctx)
 	if err != nil {
@@ -295,7 +288,7 @@ func (t *target) verifyCopies(ctx context.Context, own *age.X25519Identity, trac
 			track.End(ui.Failed, "")
 			return all, errors.Join(err, bad)
 		}
-		l := t.listedCopy(m)
+		l := b.listedCopy(m)
 		switch {
 		case bad != nil:
 			l.Proof, l.Why = "damaged", bad.Error()
@@ -315,12 +308,12 @@ func (t *target) verifyCopies(ctx context.Context, own *age.X25519Identity, trac
 // chooseCopies decides about the copies as choose does about backups. A copy that
 // nobody vouches for stays and counts for no day: else whoever may write to the
 // bucket could have the others removed.
-func (t *target) chooseCopies(ctx context.Context, policy backup.Policy) ([]backup.Choice, error) {
-	list, err := t.listCopies(ctx)
+func (b *hostBackups) chooseCopies(ctx context.Context, policy backup.Policy) ([]backup.Choice, error) {
+	list, err := b.listCopies(ctx)
 	if err != nil {
 		return nil, err
 	}
-	needed, err := t.server(nil).NeededBackups()
+	needed, err := run.NeededBackups(b.state.history())
 	if err != nil {
 		return nil, err
 	}
@@ -341,19 +334,19 @@ func (t *target) chooseCopies(ctx context.Context, policy backup.Policy) ([]back
 }
 
 // pruneCopies removes what may go from the bucket.
-func (t *target) pruneCopies(ctx context.Context, policy backup.Policy) error {
-	if !t.hasBucket() {
+func (b *hostBackups) pruneCopies(ctx context.Context, policy backup.Policy) error {
+	if !b.hasBucket() {
 		return nil
 	}
-	choices, err := t.chooseCopies(ctx, policy)
+	choices, err := b.chooseCopies(ctx, policy)
 	if err != nil {
 		return err
 	}
-	own, err := t.opening(ctx)
+	own, err := b.keyring.opening(ctx)
 	if err != nil {
 		return err
 	}
-	c, done := t.copies(own, nil)
+	c, done := b.copies(own, nil)
 	defer done()
 	gone := 0
 	for _, choice := range choices {
@@ -365,10 +358,10 @@ func (t *target) pruneCopies(ctx context.Context, policy backup.Policy) error {
 		}
 		gone++
 	}
-	contents, freed, err := c.Sweep(ctx, t.env.Now())
-	if !t.flags.json && (gone > 0 || contents > 0) {
-		t.out.Printf("%s  %s removed from the bucket, and %s of uploaded files, %s\n",
-			ui.Bold(t.host.Name), ui.Count(gone, "backup", "backups"), ui.Count(contents, "content", "contents"), ui.Bytes(freed))
+	contents, freed, err := c.Sweep(ctx, b.now())
+	if !b.term.flags.json && (gone > 0 || contents > 0) {
+		b.term.out.Printf("%s  %s removed from the bucket, and %s of uploaded files, %s\n",
+			ui.Bold(b.host.Name), ui.Count(gone, "backup", "backups"), ui.Count(contents, "content", "contents"), ui.Bytes(freed))
 	}
 	return err
 }

@@ -83,11 +83,11 @@ func (b *batchRun) decideDoubts(ctx context.Context) {
 		}
 		switch {
 		case b.how.keepGoing:
-			b.warnOnce(fmt.Sprintf("%s. It is begun on %s all the same, as --keep-going says: %s", says, left, nameSome(names(d.Hosts))))
+			b.session.term.warnOnce(fmt.Sprintf("%s. It is begun on %s all the same, as --keep-going says: %s", says, left, nameSome(names(d.Hosts))))
 			b.work.Accept(d.Release)
-		case b.flags.yes || b.flags.json:
+		case b.session.app.flags.yes || b.session.app.flags.json:
 		default:
-			ok, err := b.asker.Confirm(ctx, ui.Textf("%s\nBegin it on %s of other variants all the same (%s)?", says, left, nameSome(names(d.Hosts))))
+			ok, err := b.session.dialog.asker.Confirm(ctx, ui.Textf("%s\nBegin it on %s of other variants all the same (%s)?", says, left, nameSome(names(d.Hosts))))
 			if ok && err == nil {
 				b.work.Accept(d.Release)
 			}
@@ -138,10 +138,10 @@ func (s *session) warnOfFailed(members []batch.Host) {
 				continue
 			}
 			t := s.target(inv)
-			p, _, err := t.history().Plan(h.Run)
+			p, _, err := t.folder.history().Plan(h.Run)
 			t.close()
 			if err == nil && installs(p) != "" && installs(p) == members[0].Release {
-				s.warnOnce(fmt.Sprintf("%s failed on %s in the batch that this one resumes", p.To, h.Host))
+				s.term.warnOnce(fmt.Sprintf("%s failed on %s in the batch that this one resumes", p.To, h.Host))
 			}
 		}
 	}

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
-	"liftalot/plan"
 	"liftalot/plan/journal"
 	"liftalot/plan/release"
 )
@@ -24,11 +22,9 @@ type memoryFile struct {
 	release.Memory
 }
 
-func (s *session) channelsFile() string { return filepath.Join(s.state, "channels.json") }
-
 // memory is what was learned before. A file that cannot be read is not one in which
 // nothing stands: without it nobody would notice that a signature is gone.
-func (s *session) memory() (*release.Memory, error) {
+func (s stateFolder) memory() (*release.Memory, error) {
 	data, err := os.ReadFile(s.channelsFile())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -37,7 +33,7 @@ func (s *session) memory() (*release.Memory, error) {
 }
 
 // remember changes what was learned.
-func (s *session) remember(change func(*release.Memory)) error {
+func (s stateFolder) remember(change func(*release.Memory)) error {
 	return updateState(s.channelsFile(), func(old []byte) ([]byte, error) {
 		m, err := s.parseMemory(old)
 		if err != nil {
@@ -56,7 +52,7 @@ func (s *session) remember(change func(*release.Memory)) error {
 }
 
 // parseMemory reads the content of channels.json; nil is that of no file.
-func (s *session) parseMemory(data []byte) (*release.Memory, error) {
+func (s stateFolder) parseMemory(data []byte) (*release.Memory, error) {
 	if data == nil {
 		return new(release.Memory), nil
 	}
@@ -80,39 +76,4 @@ func (s *session) parseMemory(data []byte) (*release.Memory, error) {
 		m.Channels[channel] = release.KnownChannel{Installed: mark}
 	}
 	return m, nil
-}
-
-// accepts is what the inventory accepts of a release by name.
-func (t *target) accepts() release.Acceptance {
-	s := t.settings()
-	return release.Acceptance{
-		UnsignedProxy: s.Allows(plan.AllowUnsignedProxy), LostSignature: s.Allows(plan.AllowLostSignature), ProxyDigests: t.host.ProxyDigests,
-	}
-}
-
-// plannedRelease is the release of a plan as it was when it was looked up.
-func (t *target) plannedRelease(r plan.Release) *release.Release {
-	image := func(ref plan.Ref) release.Image {
-		return release.Image{
-			Repo: ref.Repo, Tag: ref.Tag, Digest: ref.Digest, PlatformDigest: ref.Platform, Declared: ref.Declared,
-			Signature: release.Signature{State: release.State(ref.Signature)},
-		}
-	}
-	return &release.Release{
-		Version: r.Version, Channel: r.Channel, ManifestHost: t.host.ManifestHost, KeySHA256: r.KeySHA256,
-		Server: image(r.Server), Updater: image(r.Updater), Proxy: image(r.Proxy),
-		Manifest: release.Signature{State: release.State(r.Signature)}, ManifestSHA256: r.Manifest,
-	}
-}
-
-// rememberInstalled learns a release that runs on the host by now. Until then what no
-// signature vouches for is only what somebody on the way may have said.
-func (t *target) rememberInstalled(p *plan.Plan) {
-	if p.Kind != plan.Upgrade || p.Empty() {
-		return
-	}
-	err := t.remember(func(m *release.Memory) { m.Install(t.plannedRelease(p.Release), t.env.Now()) })
-	if err != nil {
-		t.warnOnce(fmt.Sprintf("the upgrade is done, and its release could not be remembered: %v", err))
-	}
 }

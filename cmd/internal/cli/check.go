@@ -14,7 +14,7 @@ import (
 	"liftalot/plan/probe"
 )
 
-func (a *app) checkCommand() *cobra.Command {
+func checkCommand(a *app) *cobra.Command {
 	var commands bool
 	cmd := &cobra.Command{
 		Use: "check [PATTERN...]", Short: "Say what stands in the way of an upgrade",
@@ -26,7 +26,7 @@ a hint. The release is looked up too, so that what would be installed is known.`
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			if commands {
 				for _, c := range probe.Commands() {
-					a.out.Println(c)
+					a.term.out.Println(c)
 				}
 				return nil
 			}
@@ -57,7 +57,7 @@ func (s *session) check(ctx context.Context) error {
 		}
 		return c, nil
 	})
-	return present(s, "hosts", all, s.printChecks)
+	return present(s, "hosts", all, s.term.printChecks)
 }
 
 func (t *target) check(ctx context.Context) (*checked, error) {
@@ -68,17 +68,17 @@ func (t *target) check(ctx context.Context) (*checked, error) {
 	}
 	c := &checked{Host: t.host.Name}
 	var rel *plan.Release
-	r, err := t.resolve(ctx, f)
+	r, err := t.release.Resolve(ctx, f)
 	if err == nil {
 		rel = &r
 	}
 	c.Variant = plan.VariantOf(f, rel)
 	c.Version, _ = plan.RunningVersion(f)
-	c.Checks = append(plan.Checks(f, t.settings(), rel), t.keyCheck(), clockCheck(f.Machine.Clock, t.env.Now()))
+	c.Checks = append(plan.Checks(f, settingsOf(t.host), rel), t.keyCheck(), clockCheck(f.Machine.Clock, t.now()))
 	left, lerr := h.LeftBehind(ctx, c.Variant, len(plan.Stopped(c.Checks)) > 0)
 	c.Checks = slices.Concat(left, c.Checks)
 	h.Hints(c.Checks)
-	return c, errors.Join(err, lerr, t.addSeen(f))
+	return c, errors.Join(err, lerr, t.folder.addSeen(f))
 }
 
 // maxSkew is how far apart two clocks may be that somebody sets: a look takes seconds.
@@ -104,7 +104,7 @@ func clockCheck(there, here time.Time) plan.Check {
 // keyCheck warns of backups that only this machine can open. Its own key named in the
 // inventory is no second one.
 func (t *target) keyCheck() plan.Check {
-	own := t.ownRecipient()
+	own := t.backups.keyring.ownRecipient()
 	others := slices.DeleteFunc(slices.Clone(t.host.Backup.Recipients), func(r string) bool { return r == own })
 	if len(others) == 0 {
 		return plan.Check{
@@ -115,12 +115,12 @@ func (t *target) keyCheck() plan.Check {
 	return plan.Check{Name: "backup key", Level: plan.Pass, Detail: fmt.Sprintf("backups open with this machine's key and %s", ui.Count(len(others), "other", "others"))}
 }
 
-func (s *session) printChecks(c *checked) {
-	s.out.Printf("%s  %s, running %s\n", ui.Bold(c.Host), c.Variant, c.Version)
+func (t *terminal) printChecks(c *checked) {
+	t.out.Printf("%s  %s, running %s\n", ui.Bold(c.Host), c.Variant, c.Version)
 	for _, k := range c.Checks {
-		s.out.Printf("  %s  %s\n", mark(k.Level), ui.Textf("%s: %s", ui.Bold(k.Name), k.Detail))
+		t.out.Printf("  %s  %s\n", mark(k.Level), ui.Textf("%s: %s", ui.Bold(k.Name), k.Detail))
 		if k.Hint != "" && k.Level != plan.Pass {
-			s.out.Printf("        %s\n", ui.Dim(k.Hint))
+			t.out.Printf("        %s\n", ui.Dim(k.Hint))
 		}
 	}
 }

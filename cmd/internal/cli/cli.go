@@ -1,6 +1,7 @@
 // Package cli turns arguments into calls, and what comes of them into words and
 // an exit status. One file per command; what the commands share is in session.go
-// (one invocation), target.go (one host) and fleet.go (many).
+// (one invocation), target.go (one host) and fleet.go (many), which are made of parts with
+// a subject each: a [terminal], a [dialog], a [stateFolder], a [keyring] and so on.
 //
 // It is the one place where a connection meets an engine, and it decides nothing
 // about a host: what to do is plan's, how it is done apply's.
@@ -20,7 +21,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
 	"liftalot/plan/release"
 )
@@ -44,19 +44,15 @@ func Process() Env {
 type app struct {
 	env              Env
 	flags            flags
-	out              *ui.Console // what was asked for
-	err              *ui.Console // progress, warnings, errors
-	secret           *ui.Redactor
+	term             *terminal
 	stop             chan struct{} // closed by the first interrupt
-	events           *eventLog     // nil: none was asked for
-	known            *lookups      // what the vendor has said
+	lookups          *lookups      // what the vendor has said
 	drainOnInterrupt atomic.Bool   // hosts are being changed: the first interrupt waits for a step
 }
 
 func newApp(env Env) *app {
-	a := &app{env: env, secret: new(ui.Redactor), known: new(lookups), stop: make(chan struct{})}
-	a.out = ui.New(env.Stdout, ui.Options{Redactor: a.secret})
-	a.err = ui.New(env.Stderr, ui.Options{Redactor: a.secret})
+	a := &app{env: env, lookups: new(lookups), stop: make(chan struct{})}
+	a.term = newTerminal(env, &a.flags)
 	return a
 }
 
@@ -68,8 +64,8 @@ func (a *app) main(args []string) int {
 	defer done()
 	root := a.root()
 	root.SetArgs(args)
-	root.SetOut(a.out)
-	root.SetErr(a.err)
+	root.SetOut(a.term.out)
+	root.SetErr(a.term.err)
 	if asksToComplete(args) {
 		root.SetOut(a.env.Stdout)
 	}
@@ -78,15 +74,7 @@ func (a *app) main(args []string) int {
 		// What the hosts say of it is only that they were left.
 		err = errInterrupted
 	}
-	return a.closed(a.explain(err))
-}
-
-// closed flushes what is left to print.
-func (a *app) closed(code int) int {
-	if err := errors.Join(a.out.Close(), a.err.Close(), a.events.close()); err != nil && code == 0 {
-		return exitInternal
-	}
-	return code
+	return a.term.close(a.term.explain(err))
 }
 
 // signals makes the first interrupt ask for an end after the step under way,
@@ -107,7 +95,7 @@ func (a *app) signals() (context.Context, func()) {
 			}
 			if n == 0 && a.drainOnInterrupt.Load() {
 				close(a.stop)
-				a.err.Printf("\ninterrupted: finishing the step under way; once more to leave now\n")
+				a.term.err.Printf("\ninterrupted: finishing the step under way; once more to leave now\n")
 				continue
 			}
 			cancel(errInterrupted)
@@ -183,7 +171,7 @@ own use for it: '!acme', '*.eu'. Without one, all hosts.`,
 		}
 		root.AddCommand(g.commands...)
 	}
-	root.AddCommand(a.composeCommand(), exitCodesTopic())
+	root.AddCommand(composeCommand(a), exitCodesTopic())
 	describeOwn(root)
 	addExitHelp(root)
 	marksWrongUse(root)
@@ -201,11 +189,11 @@ type commandGroup struct {
 // commands are those that the help shows, in its order.
 func (a *app) commands() []commandGroup {
 	return []commandGroup{
-		{"start", "Get started:", []*cobra.Command{a.initCommand(), a.hostsCommand(), a.trustCommand(), a.sudoersCommand()}},
-		{"upgrade", "Upgrade:", []*cobra.Command{a.checkCommand(), a.planCommand(), a.applyCommand(), a.verifyCommand(), a.rollbackCommand()}},
-		{"backups", "Backups:", []*cobra.Command{a.backupCommand(), a.backupsCommand(), a.restoreCommand(), a.keyCommand()}},
-		{"recovery", "Recovery:", []*cobra.Command{a.adoptCommand(), a.unlockCommand(), a.forgetCommand()}},
-		{informationGroup, "Information:", []*cobra.Command{a.statusCommand(), a.historyCommand(), a.reportCommand(), a.versionCommand()}},
+		{"start", "Get started:", []*cobra.Command{initCommand(a), hostsCommand(a), trustCommand(a), sudoersCommand(a)}},
+		{"upgrade", "Upgrade:", []*cobra.Command{checkCommand(a), planCommand(a), applyCommand(a), verifyCommand(a), rollbackCommand(a)}},
+		{"backups", "Backups:", []*cobra.Command{backupCommand(a), backupsCommand(a), restoreCommand(a), keyCommand(a)}},
+		{"recovery", "Recovery:", []*cobra.Command{adoptCommand(a), unlockCommand(a), forgetCommand(a)}},
+		{informationGroup, "Information:", []*cobra.Command{statusCommand(a), historyCommand(a), reportCommand(a), versionCommand(a)}},
 	}
 }
 

@@ -15,9 +15,9 @@ import (
 	"liftalot/plan/compose"
 )
 
-func (a *app) composeCommand() *cobra.Command {
+func composeCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "compose", Short: "Try the upgrade's edits on a compose file", Hidden: true}
-	cmd.AddCommand(a.composeEditCommand())
+	cmd.AddCommand(composeEditCommand(a))
 	return cmd
 }
 
@@ -28,7 +28,7 @@ type composeEdit struct {
 	output string
 }
 
-func (a *app) composeEditCommand() *cobra.Command {
+func composeEditCommand(a *app) *cobra.Command {
 	var o composeEdit
 	cmd := &cobra.Command{
 		Use: "edit FILE", Short: "Apply the upgrade's edits to a local file and show the diff or the refusal",
@@ -84,11 +84,11 @@ func (a *app) composeEdit(name string, o composeEdit) error {
 		out.Changed, out.Diff, out.Conflicts = res.Changed(), differenceOf(name, res), res.Conflicts
 	}
 	if a.flags.json {
-		if jerr := a.out.JSON(out); jerr != nil {
+		if jerr := a.term.out.JSON(out); jerr != nil {
 			return jerr
 		}
 	} else if err == nil {
-		a.printEdited(name, res)
+		a.term.printEdited(name, res)
 	}
 	if err != nil || o.output == "" || o.dry {
 		return err
@@ -125,19 +125,19 @@ func differenceOf(name string, res *compose.Result) []compose.DiffLine {
 	return compose.Diff(filepath.Base(name), res.Before, res.After, compose.WithReasons(res.Splices))
 }
 
-func (a *app) printEdited(name string, res *compose.Result) {
+func (t *terminal) printEdited(name string, res *compose.Result) {
 	for _, c := range res.Conflicts {
-		a.err.Printf("%s %s\n", ui.Warn("conflict, left alone:"), c)
+		t.err.Printf("%s %s\n", ui.Warn("conflict, left alone:"), c)
 	}
 	if !res.Changed() {
-		a.out.Printf("%s: nothing to do\n", name)
+		t.out.Printf("%s: nothing to do\n", name)
 		return
 	}
 	var lines []string
 	for _, l := range differenceOf(name, res) {
 		lines = append(lines, l.String())
 	}
-	a.out.Print(ui.Diff(lines))
+	t.out.Print(ui.Diff(lines))
 }
 
 // writeNew writes a file that is not there yet: whose file would be replaced is

@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"errors"
 	"time"
 
 	"liftalot/cmd/internal/ui"
-	"liftalot/plan"
 	"liftalot/plan/apply"
-	"liftalot/plan/journal"
 )
 
 // downtime is a host's downtime in a table: how long the server did not answer, or since
@@ -46,31 +43,4 @@ func downSince(d *apply.Downtime) string {
 		return at.Format("2006-01-02 15:04 UTC")
 	}
 	return at.Format("15:04 UTC")
-}
-
-// downBefore is what is known of the server's downtime before a run, or an earlier start of
-// it, is carried out: what that one left, or where nobody could write it down, that it had
-// begun to replace the server.
-func (t *target) downBefore(p *plan.Plan, records []journal.Record) (*apply.Downtime, error) {
-	runs := journal.Runs(records)
-	if len(runs) == 0 {
-		return nil, nil
-	}
-	last := runs[len(runs)-1]
-	done, err := t.result(last.Run)
-	if err != nil {
-		return nil, err
-	}
-	if done.Downtime != nil || last.Run == p.ID || !last.Interrupted() {
-		return done.Downtime, nil
-	}
-	was, _, err := t.history().Plan(last.Run)
-	var damaged *journal.DamagedError
-	if errors.As(err, &damaged) {
-		return nil, nil // such as on the machine that adopted a later run
-	}
-	if err != nil {
-		return nil, err
-	}
-	return apply.OpenGap(last, was), nil
 }

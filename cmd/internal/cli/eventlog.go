@@ -29,15 +29,15 @@ type eventLog struct {
 }
 
 // openLog opens the log that the flags name, if they do.
-func (a *app) openLog() error {
-	if a.flags.logFile == "" || a.events != nil {
+func (t *terminal) openLog() error {
+	if t.flags.logFile == "" || t.events != nil {
 		return nil
 	}
-	f, err := os.OpenFile(a.flags.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(t.flags.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return &usageError{fmt.Errorf("--log-file: %w", err), "liftalot"}
 	}
-	a.events = &eventLog{file: f, out: ui.New(f, ui.Options{Redactor: a.secret, Colour: ui.ColourNever})}
+	t.events = &eventLog{file: f, out: ui.New(f, ui.Options{Redactor: t.secret, Colour: ui.ColourNever})}
 	return nil
 }
 
@@ -50,16 +50,16 @@ func (l *eventLog) close() error {
 
 // log adds a line to the log, if there is one. A disk that is full is reported at
 // the end.
-func (a *app) log(line logLine) {
-	if a.events == nil {
+func (t *terminal) log(line logLine) {
+	if t.events == nil {
 		return
 	}
-	line.Time = a.env.Now().UTC()
-	_ = a.events.out.JSONLine(line)
+	line.Time = t.now().UTC()
+	_ = t.events.out.JSONLine(line)
 }
 
 // logEvent writes down what the engine tells of a host.
-func (a *app) logEvent(host string, ev apply.Event) {
+func (t *terminal) logEvent(host string, ev apply.Event) {
 	names := map[apply.EventKind]string{
 		apply.StepBegun: "step-begun", apply.StepDone: "step-done", apply.StepSkipped: "step-skipped", apply.StepFailed: "step-failed",
 		apply.UndoBegun: "undo-begun", apply.UndoDone: "undo-done", apply.UndoFailed: "undo-failed", apply.Output: "output",
@@ -68,5 +68,5 @@ func (a *app) logEvent(host string, ev apply.Event) {
 	if ev.Err != nil {
 		line.Text = ev.Err.Error()
 	}
-	a.log(line)
+	t.log(line)
 }

@@ -59,14 +59,14 @@ func (e *fleetError) code() int {
 
 // explain turns an error into words, here and nowhere else, and gives the exit
 // status.
-func (a *app) explain(err error) int {
+func (t *terminal) explain(err error) int {
 	if err == nil {
 		return exitDone
 	}
 	var fleet *fleetError
 	if errors.As(err, &fleet) {
 		for _, h := range fleet.hosts {
-			a.complain(h.err, h.hint)
+			t.complain(h.err, h.hint)
 		}
 		return fleet.code()
 	}
@@ -75,7 +75,7 @@ func (a *app) explain(err error) int {
 		return silent.code
 	}
 	code, hint := classify("", err)
-	a.complain(err, hint)
+	t.complain(err, hint)
 	return code
 }
 
@@ -84,24 +84,24 @@ type alreadySaid struct{ code int }
 
 func (e *alreadySaid) Error() string { return "" }
 
-func (a *app) complain(err error, hint string) {
-	a.log(logLine{Event: "error", Text: err.Error()})
+func (t *terminal) complain(err error, hint string) {
+	t.log(logLine{Event: "error", Text: err.Error()})
 	var many inventory.Errors
 	if errors.As(err, &many) {
 		for _, one := range many {
-			a.err.Printf("%s %s\n", ui.Bad("liftalot: error:"), one)
+			t.err.Printf("%s %s\n", ui.Bad("liftalot: error:"), one)
 		}
 		return
 	}
 	for i, line := range strings.Split(err.Error(), "\n") {
 		if i == 0 {
-			a.err.Printf("%s %s\n", ui.Bad("liftalot: error:"), line)
+			t.err.Printf("%s %s\n", ui.Bad("liftalot: error:"), line)
 		} else if strings.TrimSpace(line) != "" {
-			a.err.Printf("  %s\n", strings.ReplaceAll(line, "\t", "  "))
+			t.err.Printf("  %s\n", strings.ReplaceAll(line, "\t", "  "))
 		}
 	}
 	if hint != "" {
-		a.err.Printf("%s %s\n", ui.Note("liftalot: hint:"), hint)
+		t.err.Printf("%s %s\n", ui.Note("liftalot: hint:"), hint)
 	}
 }
 

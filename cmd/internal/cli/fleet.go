@@ -27,8 +27,8 @@ const (
 
 // lookingAtOnce is how many hosts may be looked at at the same time.
 func (s *session) lookingAtOnce() int {
-	if s.flags.parallel > 0 {
-		return s.flags.parallel
+	if s.app.flags.parallel > 0 {
+		return s.app.flags.parallel
 	}
 	n := min(looksPerCore*runtime.NumCPU(), mostLooks)
 	if files := openFiles(); files > 0 {
@@ -39,8 +39,8 @@ func (s *session) lookingAtOnce() int {
 
 // changingAtOnce is how many hosts may be changed at the same time.
 func (s *session) changingAtOnce() int {
-	if s.flags.parallel > 0 {
-		return s.flags.parallel
+	if s.app.flags.parallel > 0 {
+		return s.app.flags.parallel
 	}
 	return min(changesAtOnce, s.lookingAtOnce())
 }
@@ -94,17 +94,6 @@ func (s *session) numbers() map[string]int {
 	return number
 }
 
-// progress shows what is going on, as the flags want it.
-func (s *session) progress() *ui.Progress {
-	switch {
-	case s.flags.quiet:
-		return ui.NewProgress(s.err, ui.Quiet)
-	case s.flags.verbose:
-		return ui.NewProgress(s.err, ui.Verbose)
-	}
-	return ui.NewProgress(s.err, ui.Normal)
-}
-
 // A look at many hosts is what came of it.
 type look[T any] struct {
 	found []*T    // of those that gave a document, in the order of the inventory
@@ -117,7 +106,7 @@ type look[T any] struct {
 func collect[T any](ctx context.Context, s *session, doing string, do func(context.Context, *target) (*T, error)) look[T] {
 	found := make([]*T, len(s.hosts))
 	number := s.numbers()
-	progress := s.progress()
+	progress := s.term.progress()
 	errs := s.eachOf(ctx, s.hosts, s.lookingAtOnce(), func(ctx context.Context, t *target) error {
 		track := progress.Host(t.host.Name)
 		track.Begin(doing)
@@ -128,7 +117,7 @@ func collect[T any](ctx context.Context, s *session, doing string, do func(conte
 		if err != nil {
 			line.Event, line.Text = "look-failed", err.Error()
 		}
-		s.log(line)
+		s.term.log(line)
 		return err
 	})
 	progress.Close()
@@ -158,12 +147,12 @@ type hostFailure struct {
 // name, or each by itself. What went wrong stays what went wrong.
 func present[T any](s *session, name string, all look[T], each func(*T)) error {
 	failed := gather(s.hosts, all.errs)
-	if s.flags.json {
+	if s.app.flags.json {
 		doc := map[string]any{"format": 1, name: append([]*T{}, all.found...)}
 		if failures := failures(failed); len(failures) > 0 {
 			doc["errors"] = failures
 		}
-		if err := s.out.JSON(doc); err != nil {
+		if err := s.term.out.JSON(doc); err != nil {
 			return err
 		}
 		return failed
@@ -185,7 +174,7 @@ func (s *session) sayMissed(errs []error) {
 		}
 	}
 	if len(missed) > 0 {
-		s.err.Printf("%s of %d not looked at to the end: %s\n", ui.Count(len(missed), "host", "hosts"), len(s.hosts), strings.Join(missed, " "))
+		s.term.err.Printf("%s of %d not looked at to the end: %s\n", ui.Count(len(missed), "host", "hosts"), len(s.hosts), strings.Join(missed, " "))
 	}
 }
 

@@ -277,7 +277,7 @@ func TestTheVendorIsAskedOncePerBatch(t *testing.T) {
 	facts.Docker.Arch = "amd64"
 	for range 20 {
 		wait.Go(func() {
-			if _, err := d.resolve(t.Context(), facts); err != nil {
+			if _, err := d.release.Resolve(t.Context(), facts); err != nil {
 				failed.Add(1)
 			}
 		})
@@ -295,7 +295,7 @@ func TestTheVendorIsAskedOncePerBatch(t *testing.T) {
 		t.Errorf("%d of 20 failed, the manifest was read %d times", failed.Load(), manifests)
 	}
 	facts.Docker.Arch = "arm64"
-	if _, err = d.resolve(t.Context(), facts); err == nil || !strings.Contains(err.Error(), "linux/arm64") {
+	if _, err = d.release.Resolve(t.Context(), facts); err == nil || !strings.Contains(err.Error(), "linux/arm64") {
 		t.Errorf("another architecture has the answer of the first: %v", err)
 	}
 }

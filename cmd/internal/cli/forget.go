@@ -11,7 +11,7 @@ import (
 	"liftalot/plan/run"
 )
 
-func (a *app) forgetCommand() *cobra.Command {
+func forgetCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "forget HOST...", Short: "Give up a run that nothing else can end",
 		Long: `Gives up the unfinished run of this machine on a host and does nothing on the host: for
@@ -41,14 +41,14 @@ func (t *target) forget(ctx context.Context) error {
 	name := t.host.Name
 	gone, err := t.server(nil).Forget(func(r journal.RunState) error {
 		says, _ := run.Describe(name, r)
-		t.out.Printf("%s  run %s: %s\n", ui.Bold(name), r.Run, says)
-		return t.confirm(ctx, ui.Textf("Give it up as it is? Nothing is done on the host: what the run has changed there stays changed. Its plan and its backup stay here."))
+		t.term.out.Printf("%s  run %s: %s\n", ui.Bold(name), r.Run, says)
+		return t.dialog.confirm(ctx, ui.Textf("Give it up as it is? Nothing is done on the host: what the run has changed there stays changed. Its plan and its backup stay here."))
 	})
 	if err != nil {
 		return err
 	}
 	_, next := run.Describe(name, gone)
-	t.out.Printf("%s  run %s is given up\n  %s %s\n", name, gone.Run, ui.Dim("next:"), next)
+	t.term.out.Printf("%s  run %s is given up\n  %s %s\n", name, gone.Run, ui.Dim("next:"), next)
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 	"liftalot/plan/run"
 )
 
-func (a *app) historyCommand() *cobra.Command {
+func historyCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "history [PATTERN...]", Short: "List what was done, the newest last",
 		Long: `Lists the runs of hosts from their journals: when, what, how it ended, by whom.
@@ -57,20 +57,20 @@ func (s *session) history() error {
 	errs := make([]error, len(s.hosts))
 	for i, h := range s.hosts {
 		t := s.target(h)
-		runs, err := t.past()
+		runs, err := t.folder.rows()
 		t.close()
 		all, errs[i] = append(all, runs...), err
 	}
 	slices.SortStableFunc(all, func(a, b runRow) int { return a.Begun.Compare(b.Begun) })
 	failed := gather(s.hosts, errs)
-	if s.flags.json {
-		if err := s.out.JSON(map[string]any{"format": 1, "runs": all}); err != nil {
+	if s.app.flags.json {
+		if err := s.term.out.JSON(map[string]any{"format": 1, "runs": all}); err != nil {
 			return err
 		}
 		return failed
 	}
 	if len(all) == 0 && failed == nil {
-		s.out.Printf("nothing was done from this machine yet\n")
+		s.term.out.Printf("nothing was done from this machine yet\n")
 		return nil
 	}
 	table := &ui.Table{Columns: []ui.Column{
@@ -83,14 +83,14 @@ func (s *session) history() error {
 		}
 		table.Add(shortTime(p.Begun), p.Host, p.Run, p.Kind, ui.Textf("%s → %s", p.From, p.To), p.Outcome, away, p.By)
 	}
-	s.out.Table(table)
+	s.term.out.Table(table)
 	return failed
 }
 
 // runRow lists a host's runs. A run whose plan is not here, as on a colleague's
 // laptop, is listed with what the journal has.
-func (t *target) past() (list []runRow, err error) {
-	c, err := journal.Load(t.folder(), t.host.Name)
+func (f hostFolder) rows() (list []runRow, err error) {
+	c, err := journal.Load(f.dir, f.host)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -98,16 +98,16 @@ func (t *target) past() (list []runRow, err error) {
 		return nil, err
 	}
 	for _, r := range journal.Runs(c.Records) {
-		one := runRow{Host: t.host.Name, Run: r.Run, Kind: run.Kind(r.Action), Outcome: report.Words(r.Outcome), Begun: r.Begun, Ended: r.Ended}
+		one := runRow{Host: f.host, Run: r.Run, Kind: run.Kind(r.Action), Outcome: report.Words(r.Outcome), Begun: r.Begun, Ended: r.Ended}
 		var who []string
 		for _, by := range report.Who(r.Run, c.Records) {
 			who = append(who, by.User+"@"+by.Machine)
 		}
 		one.By = strings.Join(who, ", ")
-		if p, _, err := t.history().Plan(r.Run); err == nil {
+		if p, _, err := f.history().Plan(r.Run); err == nil {
 			one.From, one.To = p.From, p.To
 		}
-		done, err := t.result(r.Run)
+		done, err := f.result(r.Run)
 		if err != nil {
 			return list, err
 		}

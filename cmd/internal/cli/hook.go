@@ -59,8 +59,8 @@ func (b *batchRun) tell(e hookEvent) {
 	b.mu.Lock()
 	if h.order == nil {
 		h.order = make(chan hookEvent, 2*len(b.session.hosts)+1) // every event has room
-		h.redact = b.secret.String
-		h.fails = func(err error) { b.warnOnce(fmt.Sprintf("--notify: %v", err)) }
+		h.redact = b.session.term.secret.String
+		h.fails = func(err error) { b.session.term.warnOnce(fmt.Sprintf("--notify: %v", err)) }
 		h.running.Go(h.run)
 	}
 	b.mu.Unlock()

@@ -25,45 +25,45 @@ type hostSeen struct {
 	At       time.Time            `json:"accepted_at,omitzero"`
 }
 
-func (t *target) seenFile() string { return filepath.Join(t.folder(), "seen.json") }
+func (f hostFolder) seenFile() string { return filepath.Join(f.dir, "seen.json") }
 
 // seenBefore reads what the host was seen to run; nothing is no error.
-func (t *target) seenBefore() (hostSeen, error) {
-	data, err := os.ReadFile(t.seenFile())
+func (f hostFolder) seenBefore() (hostSeen, error) {
+	data, err := os.ReadFile(f.seenFile())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return hostSeen{}, fmt.Errorf("read what %s was seen to run: %w", t.host.Name, err)
+		return hostSeen{}, fmt.Errorf("read what %s was seen to run: %w", f.host, err)
 	}
-	return t.parseSeen(data)
+	return f.parseSeen(data)
 }
 
 // parseSeen reads the content of seen.json; nil is that of no file.
-func (t *target) parseSeen(data []byte) (hostSeen, error) {
+func (f hostFolder) parseSeen(data []byte) (hostSeen, error) {
 	seen := hostSeen{Format: 1}
 	if data == nil {
 		return seen, nil
 	}
 	if err := json.Unmarshal(data, &seen); err != nil || seen.Format < 1 {
-		return hostSeen{}, &journal.DamagedError{Path: t.seenFile(), Reason: "it does not say what the host was seen to run; move it away to start afresh"}
+		return hostSeen{}, &journal.DamagedError{Path: f.seenFile(), Reason: "it does not say what the host was seen to run; move it away to start afresh"}
 	}
 	if seen.Format > 1 {
-		return hostSeen{}, &journal.NewerError{Path: t.seenFile(), Version: seen.Format}
+		return hostSeen{}, &journal.NewerError{Path: f.seenFile(), Version: seen.Format}
 	}
 	return seen, nil
 }
 
 // changeSeen lets change make of what was seen what is seen now; false changes nothing.
-func (t *target) changeSeen(change func(seen *hostSeen) bool) error {
-	if err := os.MkdirAll(t.folder(), 0o700); err != nil {
-		return fmt.Errorf("keep what %s was seen to run: %w", t.host.Name, err)
+func (f hostFolder) changeSeen(change func(seen *hostSeen) bool) error {
+	if err := os.MkdirAll(f.dir, 0o700); err != nil {
+		return fmt.Errorf("keep what %s was seen to run: %w", f.host, err)
 	}
-	return updateState(t.seenFile(), func(old []byte) ([]byte, error) {
-		seen, err := t.parseSeen(old)
+	return updateState(f.seenFile(), func(old []byte) ([]byte, error) {
+		seen, err := f.parseSeen(old)
 		if err != nil || !change(&seen) {
 			return nil, err
 		}
 		data, err := json.MarshalIndent(seen, "", " ")
 		if err != nil {
-			return nil, fmt.Errorf("keep what %s was seen to run: %w", t.host.Name, err)
+			return nil, fmt.Errorf("keep what %s was seen to run: %w", f.host, err)
 		}
 		return append(data, '\n'), nil
 	})
@@ -71,12 +71,12 @@ func (t *target) changeSeen(change func(seen *hostSeen) bool) error {
 
 // addSeen adds what a look shows of the host's release, where that is more than what is
 // known.
-func (t *target) addSeen(f *plan.Facts) error {
-	now, ok := verify.HighestIn(f, t.env.Now())
+func (f hostFolder) addSeen(facts *plan.Facts) error {
+	now, ok := verify.HighestIn(facts, f.now())
 	if !ok {
 		return nil
 	}
-	return t.changeSeen(func(seen *hostSeen) bool {
+	return f.changeSeen(func(seen *hostSeen) bool {
 		if seen.Highest != nil && !verify.Below(seen.Highest.Version, now.Version) {
 			return false
 		}
@@ -86,27 +86,27 @@ func (t *target) addSeen(f *plan.Facts) error {
 }
 
 // beginSeen begins what is known of the host anew, after a run that changed its server.
-func (t *target) beginSeen(f *plan.Facts) error {
-	return t.changeSeen(func(seen *hostSeen) bool {
+func (f hostFolder) beginSeen(facts *plan.Facts) error {
+	return f.changeSeen(func(seen *hostSeen) bool {
 		was := *seen
-		*seen = hostSeen{Format: 1, Highest: t.highestIn(f)}
+		*seen = hostSeen{Format: 1, Highest: f.highestIn(facts)}
 		return seen.Highest != nil || was.Highest != nil || !was.At.IsZero()
 	})
 }
 
 // accept takes what runs now as right from here on.
-func (t *target) accept(f *plan.Facts) error {
-	return t.changeSeen(func(seen *hostSeen) bool {
-		*seen = hostSeen{Format: 1, Highest: t.highestIn(f), Accepted: verify.Others(f.Marks(), f.Project.Service), At: t.env.Now().UTC()}
+func (f hostFolder) accept(facts *plan.Facts) error {
+	return f.changeSeen(func(seen *hostSeen) bool {
+		*seen = hostSeen{Format: 1, Highest: f.highestIn(facts), Accepted: verify.Others(facts.Marks(), facts.Project.Service), At: f.now().UTC()}
 		return true
 	})
 }
 
-func (t *target) highestIn(f *plan.Facts) *verify.Highest {
-	if f == nil {
+func (f hostFolder) highestIn(facts *plan.Facts) *verify.Highest {
+	if facts == nil {
 		return nil
 	}
-	now, ok := verify.HighestIn(f, t.env.Now())
+	now, ok := verify.HighestIn(facts, f.now())
 	if !ok {
 		return nil
 	}

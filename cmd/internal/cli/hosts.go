@@ -6,7 +6,7 @@ import (
 	"liftalot/cmd/internal/ui"
 )
 
-func (a *app) hostsCommand() *cobra.Command {
+func hostsCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "hosts [PATTERN...]", Short: "Show the resolved inventory",
 		Long: `Shows what liftalot makes of the inventory, with what comes from ssh_config and from
@@ -19,7 +19,7 @@ defaults. No host is asked.`,
 				return err
 			}
 			if a.flags.json {
-				return a.out.JSON(map[string]any{"format": 1, "hosts": s.hosts})
+				return a.term.out.JSON(map[string]any{"format": 1, "hosts": s.hosts})
 			}
 			table := &ui.Table{Columns: []ui.Column{{Title: "HOST"}, {Title: "ADDRESS"}, {Title: "USER"}, {Title: "SUDO"}, {Title: "RELEASE"}, {Title: "COMPOSE DIR"}}}
 			for _, h := range s.hosts {
@@ -33,7 +33,7 @@ defaults. No host is asked.`,
 				}
 				table.Add(h.Name, ui.Textf("%s:%d", h.Address, h.Port), h.User, h.Sudo.Mode, want, dir)
 			}
-			a.out.Table(table)
+			a.term.out.Table(table)
 			return nil
 		},
 	}

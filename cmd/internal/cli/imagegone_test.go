@@ -97,12 +97,12 @@ func TestTheCopyOfAnImageIsNamed(t *testing.T) {
 		m.Sum = plan.Hash(plain)
 		data, err := json.MarshalIndent(m, "", " ")
 		must(t, err)
-		must(t, os.MkdirAll(d.backupFolder(id), 0o700))
-		must(t, os.WriteFile(filepath.Join(d.backupFolder(id), "manifest.json"), append(data, '\n'), 0o600))
-		must(t, os.WriteFile(filepath.Join(d.backupFolder(id), backup.Image+".age"), []byte("age"), 0o600))
+		must(t, os.MkdirAll(d.backups.folder(id), 0o700))
+		must(t, os.WriteFile(filepath.Join(d.backups.folder(id), "manifest.json"), append(data, '\n'), 0o600))
+		must(t, os.WriteFile(filepath.Join(d.backups.folder(id), backup.Image+".age"), []byte("age"), 0o600))
 	}
-	here := localBackups{d.target, nil}
-	if got, want := here.ImageFile("sha256:old"), filepath.Join(d.backupFolder("20261123T210405Z-0a1b2c"), backup.Image+".age"); got != want {
+	here := runBackups{d.backups, nil}
+	if got, want := here.ImageFile("sha256:old"), filepath.Join(d.backups.folder("20261123T210405Z-0a1b2c"), backup.Image+".age"); got != want {
 		t.Errorf("found %q, want %q", got, want)
 	}
 	if got := here.ImageFile("sha256:other"); got != "" {

@@ -17,7 +17,7 @@ type initOptions struct {
 	fields            []string
 }
 
-func (a *app) initCommand() *cobra.Command {
+func initCommand(a *app) *cobra.Command {
 	var opt initOptions
 	cmd := &cobra.Command{
 		Use: "init [--ssh-config [PATTERN...] | --bundle FILE...]", Short: "Print a commented inventory to fill in",
@@ -75,16 +75,16 @@ func (a *app) init(opt initOptions, args []string) error {
 		return err // as a chain of jumps in ssh_config that leads nowhere
 	}
 	for _, why := range leftOut {
-		a.err.Printf("%s %s\n", ui.Warn("left out:"), why)
+		a.term.err.Printf("%s %s\n", ui.Warn("left out:"), why)
 	}
 	if opt.bundle {
 		for _, h := range hosts {
 			for _, note := range h.Notes {
-				a.err.Printf("%s %s\n", ui.Note(h.Name+":"), note)
+				a.term.err.Printf("%s %s\n", ui.Note(h.Name+":"), note)
 			}
 		}
 	}
-	_, err = a.out.Write(text)
+	_, err = a.term.out.Write(text)
 	return err
 }
 

@@ -27,9 +27,9 @@ func TestARunHidesTheSecretsOfTheHostsFiles(t *testing.T) {
 	_, err = host.server(nil).LookAndRedact(t.Context())
 	must(t, err)
 	names := "chatalot chatalot-server postgres " + facts.Project.WorkingDir + " " + facts.Database.Container
-	a.out.Printf("%s\nlog: %s\n", names, strings.Join(secrets, " "))
-	must(t, a.out.JSONLine(logLine{Host: "web1", Event: "output", Text: secrets[0]}))
-	must(t, a.out.Close())
+	a.term.out.Printf("%s\nlog: %s\n", names, strings.Join(secrets, " "))
+	must(t, a.term.out.JSONLine(logLine{Host: "web1", Event: "output", Text: secrets[0]}))
+	must(t, a.term.out.Close())
 	for _, v := range secrets {
 		if strings.Contains(out.String(), v) {
 			t.Errorf("%q is shown:\n%s", v, out.String())

@@ -98,7 +98,7 @@ func TestAReportOfABatchThatWasKilled(t *testing.T) {
 func TestStatusKnowsARunThatIsUnderWay(t *testing.T) {
 	d := newDesk(t, "")
 	now := time.Date(2026, 11, 23, 21, 4, 5, 0, time.UTC)
-	j, err := journal.Open(d.folder(), journal.Options{Host: "web1", Purpose: string(plan.Upgrade), Now: now})
+	j, err := journal.Open(d.folder.dir, journal.Options{Host: "web1", Purpose: string(plan.Upgrade), Now: now})
 	must(t, err)
 	must(t, j.Append(journal.Record{Kind: journal.RunBegun, Run: "r1", Time: now, Action: journal.Apply, Plan: "h"}))
 	must(t, j.Append(journal.Record{Kind: journal.Intent, Run: "r1", Step: "swap", Time: now}))
@@ -111,7 +111,7 @@ func TestStatusKnowsARunThatIsUnderWay(t *testing.T) {
 		t.Errorf("afterwards: %+v, %v", st, err)
 	}
 	// A nightly backup is not the run: that one still waits for somebody.
-	lock, err := journal.TakeLock(d.folder(), journal.Holder{PID: 4711, Purpose: "backup", Since: now})
+	lock, err := journal.TakeLock(d.folder.dir, journal.Holder{PID: 4711, Purpose: "backup", Since: now})
 	must(t, err)
 	defer lock.Release()
 	if st, err := d.standing(); err != nil || !strings.HasPrefix(st.Says, "the upgrade stopped at") || !strings.HasSuffix(st.Says, "; at work on it now: backup (process 4711)") || st.Next == "" {
@@ -121,7 +121,7 @@ func TestStatusKnowsARunThatIsUnderWay(t *testing.T) {
 
 // A clock that goes back makes no older batch the last one.
 func TestABatchIsNewerThanTheLast(t *testing.T) {
-	s := &session{state: t.TempDir()}
+	s := stateFolder(t.TempDir())
 	ahead := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
 	must(t, os.MkdirAll(s.batchFolder(), 0o700))
 	must(t, os.WriteFile(filepath.Join(s.batchFolder(), ahead.Format(batchTime)+".json"), nil, 0o600))
@@ -140,7 +140,7 @@ func TestBatchesThatBeginAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	const batches = 10
 	for range batches {
-		b := &batchRun{session: &session{app: d.app, state: d.state}}
+		b := &batchRun{session: &session{app: d.session.app, state: d.session.state}}
 		all.Go(func() {
 			if _, err := b.beginRecord("rollback", nil); err != nil {
 				t.Error(err)
@@ -148,7 +148,7 @@ func TestBatchesThatBeginAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if files, err := d.batchFiles(); err != nil || len(files) != batches {
+	if files, err := d.session.state.batchFiles(); err != nil || len(files) != batches {
 		t.Errorf("%d records of %d batches: %v", len(files), batches, err)
 	}
 }

@@ -17,7 +17,7 @@ func TestAManifestFromAFile(t *testing.T) {
 	for _, suffix := range []string{"", ".sig"} {
 		fetch(t, d.vendor.HTTPClient(), "https://updates.seglamater.app/chatalot/channels/stable/latest.json"+suffix, file+suffix)
 	}
-	d.flags.manifest = file
+	d.session.app.flags.manifest = file
 	rel, err := d.ask(t)
 	if err != nil {
 		t.Fatal(err)

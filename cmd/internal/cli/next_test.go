@@ -22,10 +22,10 @@ func (d *desk) stopped(t *testing.T, action journal.Action, p *plan.Plan) {
 	t.Helper()
 	data, err := p.Encode()
 	must(t, err)
-	file := d.history().PlanFile(p.ID)
+	file := d.folder.history().PlanFile(p.ID)
 	must(t, os.MkdirAll(filepath.Dir(file), 0o700))
 	must(t, os.WriteFile(file, data, 0o600))
-	j, err := journal.Open(d.folder(), journal.Options{Host: "web1", Purpose: "test", Now: time.Now()})
+	j, err := journal.Open(d.folder.dir, journal.Options{Host: "web1", Purpose: "test", Now: time.Now()})
 	must(t, err)
 	must(t, j.Append(journal.Record{Kind: journal.RunBegun, Run: p.ID, Time: time.Now(), Action: action, Plan: plan.Hash(data)}))
 	must(t, j.Append(journal.Record{Kind: journal.Intent, Run: p.ID, Step: "send", Time: time.Now()}))
@@ -53,7 +53,7 @@ func TestTheNextCommandFitsTheRunThatStopped(t *testing.T) {
 		if _, err := d.server(nil).Plan(t.Context()); hintOf(t, err) != want {
 			t.Errorf("plan after %s: %v", action, err)
 		}
-		runs, err := d.history().Runs()
+		runs, err := d.folder.history().Runs()
 		must(t, err)
 		if _, next := run.Describe("web1", runs[0]); next != want {
 			t.Errorf("status after %s: %s", action, next)
@@ -98,12 +98,12 @@ func TestARestoreGoesOnOnlyWithItsOwnBackup(t *testing.T) {
 func TestATypedPasswordIsOfOneRegistry(t *testing.T) {
 	d := newDesk(t, "    registry: {address: one.example, username: deploy, password: prompt}\n"+
 		"  web2:\n    address: 192.0.2.2\n    registry: {address: two.example, username: deploy, password: prompt}\n")
-	d.typed["password of deploy at the registry one.example"] = inventory.NewSecret([]byte("typed for one"))
-	_, password, err := d.credentials()(t.Context())
+	d.dialog.typed["password of deploy at the registry one.example"] = inventory.NewSecret([]byte("typed for one"))
+	_, password, err := d.release.credentials()(t.Context())
 	if err != nil || string(password) != "typed for one" {
 		t.Fatalf("%q, %v", password, err)
 	}
-	if _, password, err := d.session.target(d.hosts[1]).credentials()(t.Context()); err == nil {
+	if _, password, err := d.session.target(d.session.hosts[1]).release.credentials()(t.Context()); err == nil {
 		t.Errorf("the other registry gets %q", password)
 	}
 }
@@ -143,7 +143,7 @@ func TestPruneKeepsWhatARestoreNeeds(t *testing.T) {
 	p := &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Restoration}
 	p.Steps = []plan.Step{{ID: "send", Op: plan.Send{Backup: "b1"}}}
 	d.stopped(t, journal.Restore, p)
-	needed, err := d.server(nil).NeededBackups()
+	needed, err := run.NeededBackups(d.folder.history())
 	must(t, err)
 	if needed["b1"] == "" {
 		t.Errorf("needed are %v", needed)
@@ -185,7 +185,7 @@ func TestAnotherRollbackTakesWhatTheFirstHasLeft(t *testing.T) {
 func TestARunThatIsStuckCanBeGivenUp(t *testing.T) {
 	for _, action := range []journal.Action{journal.Apply, journal.Rollback, journal.Restore} {
 		d := newDesk(t, "")
-		d.flags.yes = true
+		d.term.flags.yes = true
 		d.stopped(t, action, &plan.Plan{Format: plan.Format, ID: "20261123T210405Z-0a1b2c", Host: "web1", Kind: plan.Upgrade})
 		unfinished := func() bool {
 			_, apply := d.server(nil).NextApply()

@@ -9,7 +9,7 @@ import (
 	"liftalot/plan"
 )
 
-func (a *app) planCommand() *cobra.Command {
+func planCommand(a *app) *cobra.Command {
 	return a.addSelection(a.addManifest(&cobra.Command{
 		Use: "plan [PATTERN...]", Short: "Show what would be done, with the diff, and save it",
 		Long: `Looks at hosts, looks up the release, and decides what would be done: each step with
@@ -30,43 +30,43 @@ func (s *session) plan(ctx context.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		return p, t.history().Save(p)
+		return p, t.folder.history().Save(p)
 	})
-	return present(s, "plans", all, s.printPlan)
+	return present(s, "plans", all, s.term.printPlan)
 }
 
-func (s *session) printPlan(p *plan.Plan) {
-	s.out.Printf("\n%s  %s, %s %s %s\n", ui.Bold(p.Host), p.Variant, ui.Bold(p.From), "→", ui.Bold(p.To))
+func (t *terminal) printPlan(p *plan.Plan) {
+	t.out.Printf("\n%s  %s, %s %s %s\n", ui.Bold(p.Host), p.Variant, ui.Bold(p.From), "→", ui.Bold(p.To))
 	if p.Empty() {
-		s.out.Printf("  nothing to do: it runs %s with managed updates\n", p.To)
+		t.out.Printf("  nothing to do: it runs %s with managed updates\n", p.To)
 		return
 	}
 	if p.Kind != plan.Restoration {
-		s.out.Printf("  %s\n", ui.Dim(p.Release.Vouched()))
+		t.out.Printf("  %s\n", ui.Dim(p.Release.Vouched()))
 	}
 	for i, step := range p.Steps {
-		s.out.Printf("  %2d. %s\n      %s\n", i+1, ui.Bold(step.Title), ui.Dim(step.Reason))
+		t.out.Printf("  %2d. %s\n      %s\n", i+1, ui.Bold(step.Title), ui.Dim(step.Reason))
 		switch {
 		case step.Undo != nil:
-			s.out.Printf("      %s\n", ui.Dim("undo: "+step.Undo.Describe().AsUndo))
+			t.out.Printf("      %s\n", ui.Dim("undo: "+step.Undo.Describe().AsUndo))
 		case step.NoUndo != "":
-			s.out.Printf("      %s\n", ui.Dim("no undo: "+step.NoUndo))
+			t.out.Printf("      %s\n", ui.Dim("no undo: "+step.NoUndo))
 		}
 	}
 	for _, m := range p.Model {
-		s.out.Printf("\n  compose will see: %s\n", m)
+		t.out.Printf("\n  compose will see: %s\n", m)
 	}
 	for _, d := range p.Diffs {
 		var lines []string
 		for _, l := range d.Lines {
 			lines = append(lines, l.String())
 		}
-		s.out.Printf("\n%s", ui.Diff(lines))
+		t.out.Printf("\n%s", ui.Diff(lines))
 	}
 	for _, d := range p.Deviations {
-		s.out.Printf("  %s %s\n", ui.Note("differs from the runbook:"), d)
+		t.out.Printf("  %s %s\n", ui.Note("differs from the runbook:"), d)
 	}
 	for _, w := range p.Warnings {
-		s.out.Printf("  %s %s\n", ui.Warn("warning:"), w)
+		t.out.Printf("  %s %s\n", ui.Warn("warning:"), w)
 	}
 }

@@ -16,7 +16,7 @@ func (v vendorRelease) Trusted(p *plan.Plan) error {
 		return err
 	}
 	if v.host.RequireSignature {
-		if err := unsigned(p.Release, v.settings()); err != nil {
+		if err := unsigned(p.Release, settingsOf(v.host)); err != nil {
 			return err
 		}
 	}
@@ -25,8 +25,8 @@ func (v vendorRelease) Trusted(p *plan.Plan) error {
 
 // anotherKey refuses a plan that rests on another key of the vendor's, or would place
 // one: the bytes count, not what the plan says of them.
-func (t *target) anotherKey(p *plan.Plan) error {
-	pinned := t.host.CosignKeySHA256
+func (v vendorRelease) anotherKey(p *plan.Plan) error {
+	pinned := v.host.CosignKeySHA256
 	keys := []string{p.Release.KeySHA256}
 	for _, s := range p.Steps {
 		if op, ok := s.Op.(plan.WriteSecret); ok && op.Source == plan.FromKey {
@@ -35,7 +35,7 @@ func (t *target) anotherKey(p *plan.Plan) error {
 	}
 	for _, key := range keys {
 		if key != pinned {
-			return &apply.StaleError{Host: t.host.Name, Moved: []string{fmt.Sprintf(
+			return &apply.StaleError{Host: v.host.Name, Moved: []string{fmt.Sprintf(
 				"it trusts the vendor's key with SHA-256 %s, and the inventory pins %s", key, pinned)}}
 		}
 	}
@@ -44,14 +44,14 @@ func (t *target) anotherKey(p *plan.Plan) error {
 
 // asRemembered refuses a release that is not what other hosts of this inventory have
 // got, or that lacks a signature which they have shown to exist.
-func (t *target) asRemembered(r plan.Release) error {
-	memory, err := t.memory()
+func (v vendorRelease) asRemembered(r plan.Release) error {
+	memory, err := v.state.memory()
 	if err != nil {
 		return err
 	}
-	planned := t.plannedRelease(r)
+	planned := v.plannedRelease(r)
 	memory.Vouch(planned)
-	_, err = memory.Check(planned, t.accepts())
+	_, err = memory.Check(planned, v.accepts())
 	return err
 }
 

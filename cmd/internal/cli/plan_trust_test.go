@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"liftalot/cmd/internal/ui"
+	"liftalot/inventory"
 	"liftalot/plan"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
@@ -34,7 +35,7 @@ func TestAPlanWithoutASignatureIsNotCarriedOut(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, "")
 			if c.version != "" {
-				d.host.Version = c.version
+				d.change(func(h *inventory.Host) { h.Version = c.version })
 			} else {
 				c.release.Version = "0.24.7"
 			}
@@ -48,7 +49,7 @@ func TestAPlanWithoutASignatureIsNotCarriedOut(t *testing.T) {
 			must(t, err)
 			p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{{ID: "x"}}}
 			must(t, d.server(nil).Trusted(p, nil)) // nothing is required
-			d.host.RequireSignature = true
+			d.change(func(h *inventory.Host) { h.RequireSignature = true })
 			err = d.server(nil).Trusted(p, nil)
 			if c.says == "" {
 				must(t, err)
@@ -91,7 +92,7 @@ func TestR3TheSocketProxyNeedsASignatureToo(t *testing.T) {
 		"by its digest":      {nil, []string{published.ProxyDigest}, "socket proxy image not signed (its digest is known)"},
 		"not by what it was": {[]string{"proxy-writable-root"}, []string{published.UpdaterDigest}, ""},
 	} {
-		d.host.Allow, d.host.ProxyDigests = c.allow, c.digests
+		d.change(func(h *inventory.Host) { h.Allow, h.ProxyDigests = c.allow, c.digests })
 		rel, err := d.ask(t)
 		if (c.vouched == "") != (err != nil) {
 			t.Errorf("%s: %v", name, err)
@@ -104,7 +105,7 @@ func TestR3TheSocketProxyNeedsASignatureToo(t *testing.T) {
 		}
 		p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{{ID: "x"}}}
 		must(t, d.server(nil).Trusted(p, nil))
-		d.host.Allow, d.host.ProxyDigests = nil, nil
+		d.change(func(h *inventory.Host) { h.Allow, h.ProxyDigests = nil, nil })
 		if code, said := d.ends(d.server(nil).Trusted(p, nil)); code != exitTrust || !strings.Contains(said, "for the socket proxy image") {
 			t.Errorf("%s, taken back: status %d:\n%s", name, code, said)
 		}
@@ -132,7 +133,7 @@ func TestAPlanWithAnotherKeyIsNotCarriedOut(t *testing.T) {
 		"rotated":      {p, strings.Repeat("0", 64)},
 		"another body": {&other, pinned},
 	} {
-		d.host.CosignKeySHA256 = c.pinned
+		d.change(func(h *inventory.Host) { h.CosignKeySHA256 = c.pinned })
 		code, said := d.ends(d.server(nil).Trusted(c.plan, nil))
 		if code != exitStale || !strings.Contains(said, "and the inventory pins "+c.pinned) || !strings.Contains(said, "plan anew: liftalot plan web1") {
 			t.Errorf("%s: status %d:\n%s", name, code, said)
@@ -161,7 +162,7 @@ func TestABegunRunIsHeldAgainstTheInventoryToo(t *testing.T) {
 func TestCarryOutAsksWhetherThePlanIsTrusted(t *testing.T) {
 	d := newDesk(t, "    require_signature: true\n")
 	p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: plan.Release{KeySHA256: d.host.CosignKeySHA256}, Steps: []plan.Step{{ID: "x"}}}
-	progress := ui.NewProgress(d.err, ui.Quiet)
+	progress := ui.NewProgress(d.term.err, ui.Quiet)
 	defer progress.Close()
 	_, err := d.carryOut(t.Context(), run.Job{Plan: p, Was: p}, progress.Host("web1"))
 	if code, said := d.ends(err); code != exitTrust {

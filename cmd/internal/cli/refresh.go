@@ -3,13 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
-	"os"
-	"slices"
 	"time"
 
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
-	"liftalot/plan/backup"
 	"liftalot/remote"
 )
 
@@ -32,7 +29,7 @@ func (s *session) refresh(ctx context.Context) error {
 		st.Now, err = t.lookNow(ctx)
 		return &st, err
 	})
-	if s.flags.json {
+	if s.app.flags.json {
 		return present(s, "hosts", all, func(*hostStatus) {})
 	}
 	table := &ui.Table{Columns: []ui.Column{
@@ -54,7 +51,7 @@ func (s *session) refresh(ctx context.Context) error {
 		}
 		table.Add(st.Host, now.Version, server, now.Updater, backupDate(st.Backup), pending, st.Says)
 	}
-	s.out.Table(table)
+	s.term.out.Table(table)
 	return gather(s.hosts, all.errs)
 }
 
@@ -63,7 +60,7 @@ func (t *target) lookNow(ctx context.Context) (*liveStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.addSeen(f); err != nil {
+	if err := t.folder.addSeen(f); err != nil {
 		return nil, err
 	}
 	now := &liveStatus{Updater: "none", Healthy: f.Health.OK()}
@@ -74,7 +71,7 @@ func (t *target) lookNow(ctx context.Context) (*liveStatus, error) {
 			now.Updater += ", " + c.Health
 		}
 	}
-	rel, err := t.resolve(ctx, f)
+	rel, err := t.release.Resolve(ctx, f)
 	if err != nil {
 		now.Variant = plan.VariantOf(f, nil)
 		return now, err
@@ -84,21 +81,6 @@ func (t *target) lookNow(ctx context.Context) (*liveStatus, error) {
 		now.Pending = rel.Version
 	}
 	return now, nil
-}
-
-// lastBackup is when the newest proven backup of the host here was taken, zero
-// when there is none.
-func (t *target) lastBackup() time.Time {
-	folders, err := os.ReadDir(t.backups())
-	if err != nil {
-		return time.Time{}
-	}
-	for _, f := range slices.Backward(folders) { // names begin with the time
-		if m, err := backup.Load(t.backupFolder(f.Name())); err == nil {
-			return m.Taken
-		}
-	}
-	return time.Time{}
 }
 
 func backupDate(at time.Time) ui.Text {
@@ -112,13 +94,13 @@ func backupDate(at time.Time) ui.Text {
 // --timeout is over.
 func (s *session) watch(ctx context.Context, every time.Duration, show func(context.Context) error) error {
 	for {
-		s.known = new(lookups) // the vendor is asked anew as well
-		if s.out.IsTerminal() {
-			s.out.Clear()
+		s.app.lookups = new(lookups) // the vendor is asked anew as well
+		if s.term.out.IsTerminal() {
+			s.term.out.Clear()
 		}
-		s.out.Printf("%s\n", ui.Dim(s.env.Now().UTC().Format(time.DateTime)+" UTC"))
+		s.term.out.Printf("%s\n", ui.Dim(s.app.env.Now().UTC().Format(time.DateTime)+" UTC"))
 		if err := show(ctx); err != nil && ctx.Err() == nil {
-			s.explain(err) // and look again: a host that is away may come back
+			s.term.explain(err) // and look again: a host that is away may come back
 		}
 		if err := remote.Sleep(ctx, every); err != nil {
 			if errors.Is(err, errInterrupted) {

@@ -46,10 +46,10 @@ func (l *lookups) get(key lookupKey) *lookup {
 	return l.known[key]
 }
 
-func (t *target) lookupKey(platform string) lookupKey {
-	h := t.host
+func (v vendorRelease) lookupKey(platform string) lookupKey {
+	h := v.host
 	return lookupKey{
-		file: t.flags.manifest, manifest: h.ManifestHost, channel: h.Channel, version: h.Version,
+		file: v.manifest, manifest: h.ManifestHost, channel: h.Channel, version: h.Version,
 		registry: h.Registry.Address, user: h.Registry.Username, password: h.Registry.Password.String(), tokens: h.Registry.TokenHost,
 		platform: platform, key: h.CosignKeySHA256, signed: h.RequireSignature,
 		allow: strings.Join(h.Allow, " "), proxies: strings.Join(h.ProxyDigests, " "),
@@ -58,37 +58,37 @@ func (t *target) lookupKey(platform string) lookupKey {
 
 // offered asks the vendor for the release of a host, or takes the answer that
 // another host got.
-func (t *target) offered(ctx context.Context, platform string) (*release.Release, error) {
-	found := t.known.get(t.lookupKey(platform))
-	found.once.Do(func() { found.release, found.err = t.lookUp(ctx, platform) })
+func (v vendorRelease) offered(ctx context.Context, platform string) (*release.Release, error) {
+	found := v.lookups.get(v.lookupKey(platform))
+	found.once.Do(func() { found.release, found.err = v.lookUp(ctx, platform) })
 	return found.release, found.err
 }
 
 // lookUp asks the vendor, holds the answer against what was learned before, and learns
 // from it what it proves.
-func (t *target) lookUp(ctx context.Context, platform string) (*release.Release, error) {
-	memory, err := t.memory()
+func (v vendorRelease) lookUp(ctx context.Context, platform string) (*release.Release, error) {
+	memory, err := v.state.memory()
 	if err != nil {
 		return nil, err
 	}
-	src := t.source()
-	src.ManifestFile, src.Channel, src.Version = t.flags.manifest, t.host.Channel, t.host.Version
-	src.Platform, src.KeySHA256, src.RequireSignature = platform, t.host.CosignKeySHA256, t.host.RequireSignature
-	src.Accepts, src.Memory = t.accepts(), memory
-	found, err := t.env.Vendor.Resolve(ctx, src)
+	src := v.source()
+	src.ManifestFile, src.Channel, src.Version = v.manifest, v.host.Channel, v.host.Version
+	src.Platform, src.KeySHA256, src.RequireSignature = platform, v.host.CosignKeySHA256, v.host.RequireSignature
+	src.Accepts, src.Memory = v.accepts(), memory
+	found, err := v.vendor.Resolve(ctx, src)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.known.same(found); err != nil {
+	if err := v.lookups.same(found); err != nil {
 		return nil, err
 	}
-	return found, t.remember(func(m *release.Memory) { m.Learn(found, t.env.Now()) })
+	return found, v.state.remember(func(m *release.Memory) { m.Learn(found, v.now()) })
 }
 
 // source is whom to ask for a host.
-func (t *target) source() release.Source {
-	h := t.host
-	return release.Source{ManifestHost: h.ManifestHost, Registry: h.Registry.Address, Credentials: t.credentials(), TokenHost: h.Registry.TokenHost}
+func (v vendorRelease) source() release.Source {
+	h := v.host
+	return release.Source{ManifestHost: h.ManifestHost, Registry: h.Registry.Address, Credentials: v.credentials(), TokenHost: h.Registry.TokenHost}
 }
 
 // same refuses a tag that points to one image for one host and to another for the next.

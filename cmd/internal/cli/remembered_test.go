@@ -45,9 +45,9 @@ func TestR16WhatWasSignedOnceStopsWithoutIt(t *testing.T) {
 			if code != exitTrust || !strings.Contains(said, c.says) || !strings.Contains(said, "allow: [lost-signature]") {
 				t.Errorf("status %d:\n%s", code, said)
 			}
-			d.host.Allow = []string{"lost-signature"}
+			d.change(func(h *inventory.Host) { h.Allow = []string{"lost-signature"} })
 			must(t, show(c.next))
-			d.host.Allow = nil
+			d.change(func(h *inventory.Host) { h.Allow = nil })
 			if code, _ := d.ends(show(c.next)); code != exitTrust {
 				t.Errorf("what one host accepts is accepted for another: status %d", code)
 			}
@@ -90,7 +90,7 @@ func TestWhatWasInstalledIsRemembered(t *testing.T) {
 		return s
 	}
 	remembered := func() *release.Memory {
-		m, err := open().memory()
+		m, err := open().state.memory()
 		must(t, err)
 		return m
 	}
@@ -114,7 +114,7 @@ func TestWhatWasInstalledIsRemembered(t *testing.T) {
 		}
 	}
 	f.does(exitDone, "rollback", "--yes", "a")
-	must(t, open().remember(func(m *release.Memory) { // as if another host had got another one
+	must(t, open().state.remember(func(m *release.Memory) { // as if another host had got another one
 		for tag, known := range m.Images {
 			if strings.Contains(tag, "docker-socket-proxy") {
 				known.Digest = "sha256:" + strings.Repeat("1", 64)
@@ -136,13 +136,13 @@ func TestHostsOfOneInvocationGetTheSameImages(t *testing.T) {
 	must(t, err)
 	facts := &plan.Facts{}
 	facts.Docker.Arch = "amd64"
-	_, err = d.resolve(t.Context(), facts)
+	_, err = d.release.Resolve(t.Context(), facts)
 	must(t, err)
 	unsigned.ProxyBehaviour = fakes.Slow
 	_, err = d.vendor.SetRelease(t.Context(), unsigned)
 	must(t, err)
-	d.host.Allow = []string{"old-migrations"} // another question to the same vendor
-	_, err = d.resolve(t.Context(), facts)
+	d.change(func(h *inventory.Host) { h.Allow = []string{"old-migrations"} }) // another question to the same vendor
+	_, err = d.release.Resolve(t.Context(), facts)
 	if code, said := d.ends(err); code != exitTrust || !strings.Contains(said, "docker-socket-proxy:0.3.0") || !strings.Contains(said, "a moment ago") {
 		t.Errorf("status %d:\n%s", code, said)
 	}
@@ -167,7 +167,7 @@ func TestAPlanIsHeldAgainstWhatWasLearnedSince(t *testing.T) {
 	if code, said := d.ends(d.server(nil).Trusted(p, nil)); code != exitTrust || !strings.Contains(said, "the manifest of channel") || !strings.Contains(said, "plan anew: liftalot plan web1") {
 		t.Errorf("status %d:\n%s", code, said)
 	}
-	d.host.Allow = []string{"lost-signature"}
+	d.change(func(h *inventory.Host) { h.Allow = []string{"lost-signature"} })
 	must(t, d.server(nil).Trusted(p, nil))
 }
 
@@ -194,7 +194,7 @@ func TestTheFileOfWhatIsRemembered(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, "")
 			if c.text != "" {
-				must(t, os.WriteFile(d.channelsFile(), []byte(c.text), 0o600))
+				must(t, os.WriteFile(d.session.state.channelsFile(), []byte(c.text), 0o600))
 			}
 			_, err := d.vendor.SetRelease(t.Context(), c.release)
 			must(t, err)
@@ -205,7 +205,7 @@ func TestTheFileOfWhatIsRemembered(t *testing.T) {
 			if c.code != exitDone {
 				return
 			}
-			m, err := d.memory()
+			m, err := d.session.state.memory()
 			must(t, err)
 			if got := m.Channels["https://updates.seglamater.app stable"].Signed[d.vendor.KeyFingerprint()]; got.Version != "0.24.7" || len(m.Images) != 3 || len(m.Signed) != 3 {
 				t.Errorf("remembered: %+v", m)
@@ -219,12 +219,12 @@ func TestAChannelIsNeverRememberedLower(t *testing.T) {
 	d := newDesk(t, "")
 	see := func(host, version string) {
 		r := &release.Release{ManifestHost: host, Channel: "stable", Version: version, ManifestSHA256: "00", Manifest: release.Signature{State: release.NotSigned}}
-		must(t, d.remember(func(m *release.Memory) { m.Install(r, time.Now()) }))
+		must(t, d.session.state.remember(func(m *release.Memory) { m.Install(r, time.Now()) }))
 	}
 	see("https://updates.example", "0.24.8")
 	see("https://updates.example", "0.24.6")
 	see("https://mirror.example", "0.24.6")
-	m, err := d.memory()
+	m, err := d.session.state.memory()
 	must(t, err)
 	for host, want := range map[string]string{"https://updates.example": "0.24.8", "https://mirror.example": "0.24.6"} {
 		if got := m.Channels[host+" stable"].Installed.Version; got != want {
@@ -242,7 +242,7 @@ func TestT3ChannelsAreRememberedAtTheSameTime(t *testing.T) {
 		return &release.Release{ManifestHost: fmt.Sprintf("https://host%d.example", i), Channel: "stable", Version: "0.24.6", ManifestSHA256: "00"}
 	}
 	for i := range invocations {
-		other := &session{state: d.state} // as another process has it
+		other := d.session.state // as another process has it
 		all.Go(func() {
 			if err := other.remember(func(m *release.Memory) { m.Install(channel(i), time.Now()) }); err != nil {
 				t.Error(err)
@@ -250,7 +250,7 @@ func TestT3ChannelsAreRememberedAtTheSameTime(t *testing.T) {
 		})
 	}
 	all.Wait()
-	m, err := d.memory()
+	m, err := d.session.state.memory()
 	must(t, err)
 	for i := range invocations {
 		if m.Channels[channel(i).ManifestHost+" stable"].Installed.Version == "" {
@@ -277,7 +277,7 @@ func TestCase32TheRegistrySendsTheLoginElsewhere(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, login)
 			must(t, d.vendor.SetAuth(t.Context(), fakevendor.Auth{Mode: fakevendor.Bearer, User: "client", Password: registryPassword, Realm: c.realm}))
-			d.host.Registry.TokenHost = c.host
+			d.change(func(h *inventory.Host) { h.Registry.TokenHost = c.host })
 			_, err := d.ask(t)
 			if code, said := d.ends(err); code != c.code || !strings.Contains(said, c.says) {
 				t.Errorf("status %d, want %d:\n%s", code, c.code, said)

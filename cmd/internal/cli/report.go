@@ -19,7 +19,7 @@ import (
 	"liftalot/plan/report"
 )
 
-func (a *app) reportCommand() *cobra.Command {
+func reportCommand(a *app) *cobra.Command {
 	var o reportOptions
 	cmd := &cobra.Command{
 		Use: "report [PATTERN...|RUN|BATCH]", Short: "Tell what was done, for a person to keep",
@@ -36,7 +36,7 @@ hosts of one client. No host is asked.`,
 	f.StringVar(&o.client, "client", "", `only hosts with this label "client"`)
 	f.BoolVar(&o.all, "all", false, "every run of each host, not only the last")
 	f.StringVar(&o.title, "title", "", "title of the page")
-	cmd.AddCommand(a.reportVerifyCommand())
+	cmd.AddCommand(reportVerifyCommand(a))
 	return cmd
 }
 
@@ -86,17 +86,17 @@ func (a *app) report(args []string, o reportOptions) error {
 		return &nothingToDo{what: "there is no run to tell of", hint: `"liftalot history" lists what was done`}
 	}
 	if o.html != "" {
-		if err := a.writePage(o.html, page); err != nil {
+		if err := a.term.writePage(o.html, page); err != nil {
 			return err
 		}
 	}
 	switch {
 	case a.flags.json:
-		err = a.out.JSON(reported{Format: 1, Title: page.Title, Runs: page.Runs, Rest: page.Rest})
+		err = a.term.out.JSON(reported{Format: 1, Title: page.Title, Runs: page.Runs, Rest: page.Rest})
 	case o.html != "":
-		a.out.Printf("%s  %s\n", ui.Bold(o.html), ui.Count(len(page.Runs), "run", "runs"))
+		a.term.out.Printf("%s  %s\n", ui.Bold(o.html), ui.Count(len(page.Runs), "run", "runs"))
 	default:
-		a.printReport(page)
+		a.term.printReport(page)
 	}
 	return errors.Join(err, failed)
 }
@@ -119,7 +119,7 @@ func reportArgs(args []string) (wanted string, patterns []string, err error) {
 // page gathers what is to be told. failed is for the hosts whose journal or plan cannot
 // be read: they keep nobody from the page of the others, where they are named.
 func (s *session) page(wanted string, o reportOptions) (page report.Page, failed, err error) {
-	page = report.Page{Title: o.title, Made: s.env.Now(), Tool: version(), Runs: []report.Run{}}
+	page = report.Page{Title: o.title, Made: s.app.env.Now(), Tool: version(), Runs: []report.Run{}}
 	keep := func(h inventory.Host, runs []journal.RunState) []journal.RunState {
 		if o.all || len(runs) == 0 {
 			return runs
@@ -129,7 +129,7 @@ func (s *session) page(wanted string, o reportOptions) (page report.Page, failed
 	var b *batchRecord
 	switch {
 	case wanted == lastBatchName || batchName.MatchString(wanted):
-		if b, err = s.batchNamed(wanted); err != nil {
+		if b, err = s.state.batchNamed(wanted); err != nil {
 			return page, nil, err
 		}
 		// What it took over from another batch is in that one's report.
@@ -163,7 +163,7 @@ func (s *session) page(wanted string, o reportOptions) (page report.Page, failed
 	return page, gather(s.hosts, errs), nil
 }
 
-func (s *session) batchNamed(name string) (*batchRecord, error) {
+func (s stateFolder) batchNamed(name string) (*batchRecord, error) {
 	if name == lastBatchName {
 		return s.lastBatch()
 	}
@@ -199,7 +199,7 @@ func title(page report.Page, client string) string {
 
 // tell makes the report's runs of a host's journal.
 func (t *target) tell(keep func([]journal.RunState) []journal.RunState) ([]report.Run, error) {
-	c, err := journal.Load(t.folder(), t.host.Name)
+	c, err := journal.Load(t.folder.dir, t.host.Name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -208,13 +208,13 @@ func (t *target) tell(keep func([]journal.RunState) []journal.RunState) ([]repor
 	}
 	var list []report.Run
 	for _, state := range keep(journal.Runs(c.Records)) {
-		p, _, err := t.history().Plan(state.Run)
+		p, _, err := t.folder.history().Plan(state.Run)
 		if err != nil {
 			return list, err
 		}
 		r := report.Tell(p, c.Records)
 		r.Head.Line, r.Head.SHA256 = c.Head()
-		if err := t.addResult(&r); err != nil {
+		if err := t.folder.addResult(&r); err != nil {
 			return list, err
 		}
 		t.addBackup(&r)
@@ -224,8 +224,8 @@ func (t *target) tell(keep func([]journal.RunState) []journal.RunState) ([]repor
 }
 
 // addResult adds what the run left behind beside the journal.
-func (t *target) addResult(r *report.Run) error {
-	done, err := t.result(r.ID)
+func (f hostFolder) addResult(r *report.Run) error {
+	done, err := f.result(r.ID)
 	if err != nil {
 		return err
 	}
@@ -242,7 +242,7 @@ func (t *target) addResult(r *report.Run) error {
 
 // addBackup adds the run's backup, as far as there is one.
 func (t *target) addBackup(r *report.Run) {
-	dir := t.backupFolder(r.ID)
+	dir := t.backups.folder(r.ID)
 	m, err := backup.Load(dir)
 	if err != nil {
 		return // without a manifest there is no backup
@@ -259,12 +259,12 @@ func (t *target) addBackup(r *report.Run) {
 
 // writePage writes the page as a file that only its owner reads, through the sieve
 // that all that is printed goes through.
-func (a *app) writePage(file string, page report.Page) error {
+func (t *terminal) writePage(file string, page report.Page) error {
 	var doc, safe bytes.Buffer
 	if err := report.Render(&doc, page); err != nil {
 		return err
 	}
-	sieve := ui.New(&safe, ui.Options{Redactor: a.secret, Colour: ui.ColourNever})
+	sieve := ui.New(&safe, ui.Options{Redactor: t.secret, Colour: ui.ColourNever})
 	if _, err := sieve.Write(doc.Bytes()); err != nil {
 		return err
 	}
@@ -277,36 +277,36 @@ func (a *app) writePage(file string, page report.Page) error {
 	return nil
 }
 
-func (a *app) printReport(page report.Page) {
+func (t *terminal) printReport(page report.Page) {
 	for _, r := range page.Runs {
-		a.out.Printf("\n%s  %s %s, %s → %s: %s\n", ui.Bold(r.Host), r.Kind, ui.Dim(r.ID), r.From, r.To, ui.Bold(r.Outcome))
+		t.out.Printf("\n%s  %s %s, %s → %s: %s\n", ui.Bold(r.Host), r.Kind, ui.Dim(r.ID), r.From, r.To, ui.Bold(r.Outcome))
 		if !r.Begun.IsZero() {
-			a.out.Printf("  %s", shortTime(r.Begun))
+			t.out.Printf("  %s", shortTime(r.Begun))
 			for _, by := range r.By {
-				a.out.Printf(", by %s on %s", by.User, by.Machine)
+				t.out.Printf(", by %s on %s", by.User, by.Machine)
 			}
-			a.out.Printf("\n")
+			t.out.Printf("\n")
 		}
 		if r.Error != "" {
-			a.out.Printf("  %s\n", ui.Bad(r.Error))
+			t.out.Printf("  %s\n", ui.Bad(r.Error))
 		}
 		if r.Downtime != nil {
-			a.out.Printf("  the server was %s\n", r.Downtime.Sentence())
+			t.out.Printf("  the server was %s\n", r.Downtime.Sentence())
 		}
 		if r.Backup != nil {
-			a.out.Printf("  backup: %s\n", r.Backup.Dir)
+			t.out.Printf("  backup: %s\n", r.Backup.Dir)
 		}
 		table := &ui.Table{Columns: []ui.Column{{}, {Min: 20}, {Right: true}}}
 		for _, step := range r.Steps {
 			table.Add("  "+step.State, step.Title, took(step))
 		}
-		a.out.Table(table)
+		t.out.Table(table)
 		for _, f := range r.FollowUps {
-			a.out.Printf("  - %s\n", f)
+			t.out.Printf("  - %s\n", f)
 		}
 	}
 	for _, r := range page.Rest {
-		a.out.Printf("\n%s  no run to tell of: %s\n", ui.Bold(r.Host), r.Why)
+		t.out.Printf("\n%s  no run to tell of: %s\n", ui.Bold(r.Host), r.Why)
 	}
 }
 
@@ -317,7 +317,7 @@ func took(s report.Step) string {
 	return ui.Duration(s.Took().Round(time.Millisecond))
 }
 
-func (a *app) reportVerifyCommand() *cobra.Command {
+func reportVerifyCommand(a *app) *cobra.Command {
 	var page string
 	cmd := &cobra.Command{
 		Use: "verify [PATTERN...]", Short: "Check that journals and plans were not changed afterwards",
@@ -362,10 +362,10 @@ func (s *session) verifyEvidence(pageFile string) error {
 	errs := make([]error, len(s.hosts))
 	for i, h := range s.hosts {
 		t := s.target(h)
-		e, err := t.evidence(claims)
+		e, err := t.folder.evidence(claims)
 		t.close()
 		if err == nil && len(e.Wrong) > 0 {
-			err = &journal.DamagedError{Path: t.folder(), Reason: e.Wrong[0]}
+			err = &journal.DamagedError{Path: t.folder.dir, Reason: e.Wrong[0]}
 		}
 		if err == nil && e.Host == "" {
 			continue // never touched
@@ -374,8 +374,8 @@ func (s *session) verifyEvidence(pageFile string) error {
 		e.Host = h.Name
 		all = append(all, e)
 	}
-	if s.flags.json {
-		if err := s.out.JSON(map[string]any{"format": 1, "hosts": all}); err != nil {
+	if s.app.flags.json {
+		if err := s.term.out.JSON(map[string]any{"format": 1, "hosts": all}); err != nil {
 			return err
 		}
 		return gather(s.hosts, errs)
@@ -385,27 +385,27 @@ func (s *session) verifyEvidence(pageFile string) error {
 		if e.Head.SHA256 == "" || len(e.Wrong) > 0 {
 			mark = ui.Bad("stop")
 		}
-		s.out.Printf("%s  %s  %s, journal line %d %s\n", mark, ui.Bold(e.Host), ui.Count(e.Runs, "run", "runs"), e.Head.Line, ui.Dim(e.Head.SHA256))
+		s.term.out.Printf("%s  %s  %s, journal line %d %s\n", mark, ui.Bold(e.Host), ui.Count(e.Runs, "run", "runs"), e.Head.Line, ui.Dim(e.Head.SHA256))
 		for _, w := range e.Wrong {
-			s.out.Printf("      %s\n", w)
+			s.term.out.Printf("      %s\n", w)
 		}
 	}
 	return gather(s.hosts, errs)
 }
 
 // evidence is empty for a host without a journal that no page claims to know.
-func (t *target) evidence(claims []report.Claim) (evidence, error) {
-	claims = slices.DeleteFunc(slices.Clone(claims), func(c report.Claim) bool { return c.Host != t.host.Name })
-	c, err := journal.Load(t.folder(), t.host.Name)
+func (f hostFolder) evidence(claims []report.Claim) (evidence, error) {
+	claims = slices.DeleteFunc(slices.Clone(claims), func(c report.Claim) bool { return c.Host != f.host })
+	c, err := journal.Load(f.dir, f.host)
 	if errors.Is(err, fs.ErrNotExist) && len(claims) == 0 {
 		return evidence{}, nil
 	}
 	if err != nil {
-		return evidence{Host: t.host.Name}, err
+		return evidence{Host: f.host}, err
 	}
-	e := evidence{Host: t.host.Name}
+	e := evidence{Host: f.host}
 	e.Head.Line, e.Head.SHA256 = c.Head()
-	runs, bad := report.Check(c, func(run string) ([]byte, error) { return os.ReadFile(t.history().PlanFile(run)) })
+	runs, bad := report.Check(c, func(run string) ([]byte, error) { return os.ReadFile(f.history().PlanFile(run)) })
 	e.Runs = runs
 	for _, b := range bad {
 		e.Wrong = append(e.Wrong, string(b))

@@ -16,7 +16,7 @@ import (
 	"liftalot/plan/run"
 )
 
-func (a *app) restoreCommand() *cobra.Command {
+func restoreCommand(a *app) *cobra.Command {
 	var drill, files, overwrite, trust bool
 	cmd := &cobra.Command{
 		Use: "restore HOST [BACKUP]", Short: "Put a backup's database back, or try it without touching anything",
@@ -75,60 +75,6 @@ A backup that lies only in the bucket is brought here first, whole, and proven.`
 	return cmd
 }
 
-// chosen finds a backup of the host by its id and proves it again. One that is only
-// in the bucket is brought first.
-func (t *target) chosen(ctx context.Context, id string, tell func(backup.Event)) (backup.Entry, error) {
-	hint := fmt.Sprintf("liftalot backups %s", t.host.Name)
-	if id == "" {
-		return backup.Entry{}, &nothingToDo{what: t.host.Name + ": say which backup", hint: hint}
-	}
-	e, err := t.found(id)
-	if err != nil {
-		return backup.Entry{}, err
-	}
-	missing := fmt.Sprintf("%s: there is no backup %q on this machine", t.host.Name, id)
-	if e == nil && t.hasBucket() {
-		err := t.pull(ctx, id, tell)
-		if errors.Is(err, backup.ErrNoCopy) {
-			return backup.Entry{}, &nothingToDo{what: missing + ", nor in the bucket", hint: hint}
-		}
-		if err != nil {
-			return backup.Entry{}, err
-		}
-		if e, err = t.found(id); err != nil {
-			return backup.Entry{}, err
-		}
-	}
-	if e == nil {
-		return backup.Entry{}, &nothingToDo{what: missing, hint: hint}
-	}
-	own, err := t.opening(ctx)
-	if err != nil {
-		return backup.Entry{}, err
-	}
-	if e.Err == nil {
-		e.Err = e.Verify(e.Dir, own)
-	}
-	if e.Err != nil {
-		return *e, &backup.UnprovenError{Host: t.host.Name, What: e.ID, Err: e.Err}
-	}
-	return *e, nil
-}
-
-// found is a backup on this machine, nil without one of that id.
-func (t *target) found(id string) (*backup.Entry, error) {
-	list, err := backup.List(t.backups())
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range list {
-		if e.ID == id {
-			return &e, nil
-		}
-	}
-	return nil, nil
-}
-
 // drillResult is how a drill ended.
 type drillResult struct {
 	Host   string        `json:"host"`
@@ -143,14 +89,14 @@ func (s *session) drill(ctx context.Context, id string) error {
 		return t.drill(ctx, id, track)
 	})
 	return present(s, "drills", got, func(d *drillResult) {
-		s.out.Printf("%s  backup %s restores: %s with %d rows are those of the backup, in %s; nothing of the drill is left\n",
+		s.term.out.Printf("%s  backup %s restores: %s with %d rows are those of the backup, in %s; nothing of the drill is left\n",
 			ui.Bold(d.Host), d.Backup, ui.Count(d.Tables, "table", "tables"), d.Rows, ui.Duration(d.Took))
 	})
 }
 
 func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drillResult, error) {
-	began := t.env.Now()
-	e, err := t.chosen(ctx, id, onTrack(track))
+	began := t.now()
+	e, err := t.backups.chosen(ctx, id, onTrack(track))
 	if err != nil {
 		return nil, err
 	}
@@ -169,9 +115,9 @@ func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drillR
 		return nil, err
 	}
 	for _, w := range warnings {
-		t.warnOnce(t.host.Name + ": " + w)
+		t.term.warnOnce(t.host.Name + ": " + w)
 	}
-	own, err := t.opening(ctx)
+	own, err := t.backups.keyring.opening(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +125,7 @@ func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drillR
 	if err != nil {
 		return nil, err
 	}
-	local, err := journal.TakeLock(t.folder(), journal.Holder{PID: os.Getpid(), Purpose: "drill", Since: began})
+	local, err := journal.TakeLock(t.folder.dir, journal.Holder{PID: os.Getpid(), Purpose: "drill", Since: began})
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +137,7 @@ func (t *target) drill(ctx context.Context, id string, track *ui.Track) (*drillR
 	if err != nil {
 		return nil, err
 	}
-	return &drillResult{Host: t.host.Name, Backup: e.ID, Tables: tables, Rows: rows, Took: t.env.Now().Sub(began)}, nil
+	return &drillResult{Host: t.host.Name, Backup: e.ID, Tables: tables, Rows: rows, Took: t.now().Sub(began)}, nil
 }
 
 // onTrack shows what happens to a backup.

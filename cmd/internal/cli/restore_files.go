@@ -38,14 +38,14 @@ func (s *session) restoreFiles(ctx context.Context, id string, overwrite bool) e
 		return err
 	})
 	return present(s, "files", got, func(f *uploadRestoreResult) {
-		s.out.Printf("%s  %s put back, %s, in %s; %d on the server stay as they are\n",
+		s.term.out.Printf("%s  %s put back, %s, in %s; %d on the server stay as they are\n",
 			ui.Bold(f.Host), ui.Count(f.Missing+f.Changed, "file", "files"), ui.Bytes(f.Bytes), ui.Duration(f.Took), f.Kept+f.Same)
 	})
 }
 
 func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*uploadRestoreResult, error) {
-	began := t.env.Now()
-	e, err := t.chosen(ctx, id, nil)
+	began := t.now()
+	e, err := t.backups.chosen(ctx, id, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -57,16 +57,16 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 	if err != nil {
 		return nil, err
 	}
-	run, err := run.NewID(t.env.Now())
+	run, err := run.NewID(t.now())
 	if err != nil {
 		return nil, err
 	}
-	local, err := journal.TakeLock(t.folder(), journal.Holder{PID: os.Getpid(), Purpose: "restore of files", Since: began})
+	local, err := journal.TakeLock(t.folder.dir, journal.Holder{PID: os.Getpid(), Purpose: "restore of files", Since: began})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = local.Release() }()
-	progress := t.progress()
+	progress := t.term.progress()
 	defer func() { progress.Close() }() // whichever it is by then
 	track := progress.Host(t.host.Name)
 	track.Begin("compare files")
@@ -75,7 +75,7 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 	if _, err := host.Hold(ctx); err != nil {
 		return nil, err
 	}
-	taker, err := t.taker(ctx, host, track)
+	taker, err := t.backups.taker(ctx, host, track)
 	if err != nil {
 		return nil, err
 	}
@@ -95,9 +95,9 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 	if err := t.agreeFiles(ctx, e, d); err != nil {
 		return nil, err
 	}
-	progress = t.progress()
+	progress = t.term.progress()
 	track = progress.Host(t.host.Name)
-	if p.Taker, err = t.taker(ctx, host, track); err != nil {
+	if p.Taker, err = t.backups.taker(ctx, host, track); err != nil {
 		return nil, err
 	}
 	track.Begin("put files back")
@@ -109,7 +109,7 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 		}
 	}
 	track.End(ui.Done, "")
-	done.Took = t.env.Now().Sub(began)
+	done.Took = t.now().Sub(began)
 	return done, nil
 }
 
@@ -131,24 +131,24 @@ const shownFiles = 10
 
 // agreeFiles shows what would be put back, and asks.
 func (t *target) agreeFiles(ctx context.Context, e backup.Entry, d *backup.Difference) error {
-	if !t.flags.json {
-		t.out.Printf("%s  backup %s: %d missing, %d changed, %d newer on the server and kept, %d the same",
+	if !t.term.flags.json {
+		t.term.out.Printf("%s  backup %s: %d missing, %d changed, %d newer on the server and kept, %d the same",
 			ui.Bold(t.host.Name), e.ID, len(d.Missing), len(d.Changed), len(d.Kept), d.Same)
 		if d.Lost > 0 {
-			t.out.Printf(", %d of which the backup has no content", d.Lost)
+			t.term.out.Printf(", %d of which the backup has no content", d.Lost)
 		}
-		t.out.Printf("\n")
-		t.showFiles("missing", d.Missing)
-		t.showFiles("changed", d.Changed)
-		t.showFiles("kept", d.Kept)
+		t.term.out.Printf("\n")
+		t.term.showFiles("missing", d.Missing)
+		t.term.showFiles("changed", d.Changed)
+		t.term.showFiles("kept", d.Kept)
 	}
 	if len(d.Files())+len(d.Folders) == 0 {
 		return nil
 	}
-	return t.confirm(ctx, ui.Textf("\nPut %s back, %s, and write over %d of them?", ui.Count(len(d.Files()), "file", "files"), ui.Bytes(d.Bytes()), len(d.Changed)))
+	return t.dialog.confirm(ctx, ui.Textf("\nPut %s back, %s, and write over %d of them?", ui.Count(len(d.Files()), "file", "files"), ui.Bytes(d.Bytes()), len(d.Changed)))
 }
 
-func (t *target) showFiles(what string, files []*backup.Upload) {
+func (t *terminal) showFiles(what string, files []*backup.Upload) {
 	for k, f := range files {
 		if k == shownFiles {
 			t.out.Printf("  %s  and %d more\n", what, len(files)-k)

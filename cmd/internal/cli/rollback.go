@@ -11,7 +11,7 @@ import (
 	"liftalot/plan/run"
 )
 
-func (a *app) rollbackCommand() *cobra.Command {
+func rollbackCommand(a *app) *cobra.Command {
 	var how run.RollbackDecisions
 	var dry bool
 	var r rollout
@@ -56,7 +56,7 @@ func (s *session) rollback(ctx context.Context, how run.RollbackDecisions, dry b
 				all.found = append(all.found, j.Plan)
 			}
 		}
-		return present(s, "plans", all, s.printPlan)
+		return present(s, "plans", all, s.term.printPlan)
 	}
 	return s.runAll(ctx, jobs, errs, string(plan.Rollback), policy)
 }

@@ -93,13 +93,13 @@ const clientLabel = "client"
 
 // A batchRun is a batch under way.
 type batchRun struct {
-	*session
-	how    rolloutOptions
-	jobs   map[string]run.Job
-	errs   map[string]error
-	hosts  map[string]inventory.Host
-	record *batchRecord
-	asked  map[string]bool // doubts that somebody has decided about
+	session *session
+	how     rolloutOptions
+	jobs    map[string]run.Job
+	errs    map[string]error
+	hosts   map[string]inventory.Host
+	record  *batchRecord
+	asked   map[string]bool // doubts that somebody has decided about
 
 	mu       sync.Mutex
 	work     *batch.Batch
@@ -130,7 +130,7 @@ func (s *session) runAll(ctx context.Context, jobs []run.Job, errs []error, verb
 	if err := s.agree(ctx, jobs, errs, verb, how.order(members)); err != nil {
 		return err
 	}
-	s.drainOnInterrupt.Store(true)
+	s.app.drainOnInterrupt.Store(true)
 	return b.run(ctx, verb, members)
 }
 
@@ -138,8 +138,8 @@ func (s *session) runAll(ctx context.Context, jobs []run.Job, errs []error, verb
 // document gets one all the same.
 func (b *batchRun) nobody(ctx context.Context) error {
 	b.settle(ctx)
-	if b.flags.json {
-		if err := b.summary("", b.all()); err != nil {
+	if b.session.app.flags.json {
+		if err := b.session.term.summary("", b.all()); err != nil {
 			return err
 		}
 	}
@@ -153,7 +153,7 @@ func (b *batchRun) run(ctx context.Context, verb string, members []batch.Host) e
 		return err
 	}
 	b.settle(ctx)
-	progress := b.progress()
+	progress := b.session.term.progress()
 	b.work = batch.New(members, b.how.policy)
 	for n := 1; ; n++ {
 		if why := b.interrupted(ctx); why != "" {
@@ -191,7 +191,7 @@ func (b *batchRun) settle(ctx context.Context) {
 		case j.Nothing != "":
 			done := hostResult{Host: h.Name, Run: j.Plan.ID, Kind: j.Plan.Kind, From: j.Plan.From, To: j.Plan.To, Outcome: apply.Completed, Nothing: j.Nothing, Result: resultNothing}
 			if j.Closes != "" {
-				t := b.target(h)
+				t := b.session.target(h)
 				if err := t.server(nil).Close(ctx, j); err != nil {
 					done.Outcome, done.Nothing = apply.Interrupted, "" // it stays as it was
 					b.errs[h.Name], done = err, done.failed(h.Name, err)
@@ -211,7 +211,7 @@ func (b *batchRun) wave(ctx context.Context, progress *ui.Progress, number int, 
 		hosts[i], members[h.Name] = b.hosts[h.Name], h
 	}
 	b.returned = map[string]bool{}
-	b.eachOf(ctx, hosts, b.changingAtOnce(), func(ctx context.Context, t *target) error {
+	b.session.eachOf(ctx, hosts, b.session.changingAtOnce(), func(ctx context.Context, t *target) error {
 		name := t.host.Name
 		if why := b.interrupted(ctx); why != "" {
 			b.keep(b.heldBack(name, why), nil)
@@ -254,9 +254,9 @@ func (b *batchRun) ended(number int, done hostResult, err error) {
 	}
 	b.keep(done, err)
 	if rerr := b.record.ended(done); rerr != nil {
-		b.warnOnce(rerr.Error())
+		b.session.term.warnOnce(rerr.Error())
 	}
-	b.log(logLine{Host: done.Host, Event: "host-ended", Outcome: done.Result, Text: done.Error})
+	b.session.term.log(logLine{Host: done.Host, Event: "host-ended", Outcome: done.Result, Text: done.Error})
 	b.tell(hookEvent{Event: "host-ended", Batch: b.record.ID, Host: &done})
 }
 
@@ -291,7 +291,7 @@ func (b *batchRun) heldBack(host, why string) hostResult {
 // interrupted says why nothing more may begin.
 func (b *batchRun) interrupted(ctx context.Context) string {
 	select {
-	case <-b.stop:
+	case <-b.session.app.stop:
 		return "interrupted"
 	case <-ctx.Done():
 		return context.Cause(ctx).Error()
@@ -302,11 +302,11 @@ func (b *batchRun) interrupted(ctx context.Context) string {
 
 // between waits before the next wave, or asks, and says why it does not come.
 func (b *batchRun) between(ctx context.Context, number int, wave []batch.Host) string {
-	if !b.flags.quiet {
-		b.err.Printf("%s\n", ui.Note(fmt.Sprintf("wave %d: %s", number, ui.Count(len(wave), "host", "hosts"))))
+	if !b.session.app.flags.quiet {
+		b.session.term.err.Printf("%s\n", ui.Note(fmt.Sprintf("wave %d: %s", number, ui.Count(len(wave), "host", "hosts"))))
 	}
 	if b.how.ask {
-		ok, err := b.asker.Confirm(ctx, ui.Textf("Continue with wave %d, %s?", number, ui.Count(len(wave), "host", "hosts")))
+		ok, err := b.session.dialog.asker.Confirm(ctx, ui.Textf("Continue with wave %d, %s?", number, ui.Count(len(wave), "host", "hosts")))
 		switch {
 		case errors.Is(err, ui.ErrNobody):
 			return "there was nobody to ask before the next wave"
@@ -321,7 +321,7 @@ func (b *batchRun) between(ctx context.Context, number int, wave []batch.Host) s
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-b.stop:
+	case <-b.session.app.stop:
 	case <-ctx.Done():
 	}
 	return b.interrupted(ctx)
@@ -330,13 +330,13 @@ func (b *batchRun) between(ctx context.Context, number int, wave []batch.Host) s
 // close writes the record's end, shows the summary and gives the batch's error.
 func (b *batchRun) close() error {
 	all := b.all()
-	if err := b.record.close(all, b.env.Now()); err != nil {
-		b.warnOnce(err.Error())
+	if err := b.record.close(all, b.session.app.env.Now()); err != nil {
+		b.session.term.warnOnce(err.Error())
 	}
 	code, err := b.outcome()
 	b.tell(hookEvent{Event: "batch-ended", Batch: b.record.ID, Hosts: all, Exit: code})
 	b.how.hook.wait()
-	if serr := b.summary(b.record.ID, all); serr != nil {
+	if serr := b.session.term.summary(b.record.ID, all); serr != nil {
 		return serr
 	}
 	return err

@@ -47,28 +47,28 @@ type backupSummary struct {
 // carryOut carries a job out on a host, with its live line, and keeps how it ended.
 func (t *target) carryOut(ctx context.Context, todo run.Job, track *ui.Track) (hostResult, error) {
 	p := todo.Plan
-	began := t.env.Now()
+	began := t.now()
 	done := hostResult{Host: t.host.Name, Run: p.ID, Kind: p.Kind, From: p.From, To: p.To, Outcome: apply.NotBegun}
 	res, err := t.server(track).CarryOut(ctx, todo)
 	if !res.Began {
 		return done, err
 	}
-	done.Outcome, done.Downtime, done.Took, done.Follow = res.Outcome, res.Downtime, t.env.Now().Sub(began), res.FollowUp
+	done.Outcome, done.Downtime, done.Took, done.Follow = res.Outcome, res.Downtime, t.now().Sub(began), res.FollowUp
 	done.Failure = res.Failure
 	if res.Backup != nil {
-		done.Backup = &backupSummary{ID: res.Backup.ID, Dir: t.backupFolder(res.Backup.ID), Bytes: res.Backup.Bytes}
+		done.Backup = &backupSummary{ID: res.Backup.ID, Dir: t.backups.folder(res.Backup.ID), Bytes: res.Backup.Bytes}
 	}
 	if err != nil {
 		code, hint := ofRun(t.host.Name, res.Action, res.Result, err)
 		err = &hostError{host: t.host.Name, code: code, err: named(t.host.Name, err), hint: hint}
 		done = done.failed(t.host.Name, err)
 	}
-	kerr := t.keepResult(done)
+	kerr := t.folder.keepResult(done, t.term.secret.String)
 	if kerr == nil && res.Outcome == apply.Completed && res.Swapped {
-		kerr = t.beginSeen(res.Found)
+		kerr = t.folder.beginSeen(res.Found)
 	}
 	if kerr != nil {
-		t.warnOnce(kerr.Error())
+		t.term.warnOnce(kerr.Error())
 	}
 	return done, err
 }

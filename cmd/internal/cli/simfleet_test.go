@@ -161,7 +161,7 @@ func (f *simFleet) offer(a *app) {
 	must(f.t, err)
 	t := s.target(s.hosts[0])
 	defer t.close()
-	found := a.known.get(t.lookupKey("linux/amd64"))
+	found := a.lookups.get(t.release.lookupKey("linux/amd64"))
 	found.once.Do(func() {
 		found.release = recordedRelease(f.t)
 		if f.offered != nil {

@@ -126,9 +126,9 @@ func TestNothingForeignReachesTheTerminal(t *testing.T) {
 			t.Run(fmt.Sprintf("%02d %s", i, name), func(t *testing.T) {
 				var out, errs bytes.Buffer
 				a := newApp(Env{Stdout: &out, Stderr: &errs, Now: time.Now})
-				a.out, a.err = ui.New(&out, options), ui.New(&errs, options)
-				say(t, &session{app: a, hosts: []inventory.Host{{Name: attack}}}, attack)
-				if err := errors.Join(a.out.Close(), a.err.Close()); err != nil {
+				a.term.out, a.term.err = ui.New(&out, options), ui.New(&errs, options)
+				say(t, &session{app: a, term: a.term, hosts: []inventory.Host{{Name: attack}}}, attack)
+				if err := errors.Join(a.term.out.Close(), a.term.err.Close()); err != nil {
 					t.Fatal(err)
 				}
 				if out.Len() == 0 || errs.Len() == 0 {
@@ -150,26 +150,26 @@ func say(t *testing.T, s *session, attack string) {
 	p := poisoned[plan.Plan](attack)
 	f := poisoned[hostResult](attack)
 	f.Nothing, f.Outcome = "", apply.Completed
-	s.printPlan(&p)
-	s.printChecks(new(poisoned[checked](attack)))
-	s.printEdited(attack, &compose.Result{Before: []byte("a: b\n"), After: []byte("a: " + attack + "\n"), Conflicts: []compose.Conflict{poisoned[compose.Conflict](attack)}})
+	s.term.printPlan(&p)
+	s.term.printChecks(new(poisoned[checked](attack)))
+	s.term.printEdited(attack, &compose.Result{Before: []byte("a: b\n"), After: []byte("a: " + attack + "\n"), Conflicts: []compose.Conflict{poisoned[compose.Conflict](attack)}})
 	for _, result := range []result{resultDone, resultHeld, result(attack)} {
 		f.Result = result
-		if err := s.summary(attack, []hostResult{f, poisoned[hostResult](attack)}); err != nil {
+		if err := s.term.summary(attack, []hostResult{f, poisoned[hostResult](attack)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	says, next := run.Describe(attack, poisoned[journal.RunState](attack))
-	s.out.Printf("%s %s\n", says, next)
+	s.term.out.Printf("%s %s\n", says, next)
 	for _, v := range []any{p, f, poisoned[checked](attack), poisoned[hostStatus](attack), poisoned[editedFile](attack)} {
-		if err := s.out.JSON(v); err != nil {
+		if err := s.term.out.JSON(v); err != nil {
 			t.Fatal(err)
 		}
 	}
 	page := poisoned[report.Page](attack)
-	s.printReport(page)
+	s.term.printReport(page)
 	file := filepath.Join(t.TempDir(), "page.html")
-	if err := s.writePage(file, page); err != nil {
+	if err := s.term.writePage(file, page); err != nil {
 		t.Fatal(err)
 	}
 	html, err := os.ReadFile(file)
@@ -179,7 +179,7 @@ func say(t *testing.T, s *session, attack string) {
 	if bad := intruder(string(html)); bad != "" {
 		t.Errorf("%q reaches the page by way of %q", bad, attack)
 	}
-	progress := ui.NewProgress(s.err, ui.Normal)
+	progress := ui.NewProgress(s.term.err, ui.Normal)
 	track := progress.Host(attack)
 	for _, kind := range []apply.EventKind{apply.StepBegun, apply.Output, apply.StepDone, apply.UndoBegun, apply.UndoDone, apply.StepBegun, apply.StepFailed, apply.StepSkipped} {
 		show(track, apply.Event{Kind: kind, Step: attack, Title: attack, Text: attack, Err: errors.New(attack)})
@@ -187,15 +187,15 @@ func say(t *testing.T, s *session, attack string) {
 	progress.Close()
 	s.warnedOnce(attack)
 	for _, err := range hostileErrors(attack) {
-		s.explain(gather(s.hosts, []error{err}))
-		s.explain(err)
+		s.term.explain(gather(s.hosts, []error{err}))
+		s.term.explain(err)
 	}
 }
 
 // warnedOnce is warnOnce on a session that was made by hand.
 func (s *session) warnedOnce(sentence string) {
-	s.warned = map[string]bool{}
-	s.warnOnce(sentence)
+	s.term.warned = map[string]bool{}
+	s.term.warnOnce(sentence)
 }
 
 // hostileErrors are the errors whose text holds what somebody else said.

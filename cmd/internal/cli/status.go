@@ -15,7 +15,7 @@ import (
 	"liftalot/plan/run"
 )
 
-func (a *app) statusCommand() *cobra.Command {
+func statusCommand(a *app) *cobra.Command {
 	var refresh, watch bool
 	var every time.Duration
 	cmd := &cobra.Command{
@@ -76,16 +76,16 @@ func (s *session) status() error {
 			all = append(all, st)
 		}
 	}
-	if s.flags.json {
-		if err := s.out.JSON(map[string]any{"format": 1, "hosts": all}); err != nil {
+	if s.app.flags.json {
+		if err := s.term.out.JSON(map[string]any{"format": 1, "hosts": all}); err != nil {
 			return err
 		}
 		return gather(s.hosts, errs)
 	}
 	for _, st := range all {
-		s.out.Printf("%s  %s\n", ui.Bold(st.Host), st.Says)
+		s.term.out.Printf("%s  %s\n", ui.Bold(st.Host), st.Says)
 		if st.Next != "" {
-			s.out.Printf("  %s %s\n", ui.Dim("next:"), st.Next)
+			s.term.out.Printf("  %s %s\n", ui.Dim("next:"), st.Next)
 		}
 	}
 	return gather(s.hosts, errs)
@@ -93,14 +93,14 @@ func (s *session) status() error {
 
 func (t *target) standing() (hostStatus, error) {
 	name := t.host.Name
-	st := hostStatus{Host: name, Backup: t.lastBackup()}
-	runs, err := t.history().Runs()
+	st := hostStatus{Host: name, Backup: t.backups.last()}
+	runs, err := t.folder.history().Runs()
 	if err != nil {
 		return st, err
 	}
 	if len(runs) == 0 {
 		st.Says, st.Next = "never touched from here", "liftalot check "+name
-		_, _, err := t.history().Saved()
+		_, _, err := t.folder.history().Saved()
 		switch {
 		case err == nil:
 			st.Says, st.Next = "planned, not applied", "liftalot apply "+name
@@ -112,14 +112,14 @@ func (t *target) standing() (hostStatus, error) {
 	last := runs[len(runs)-1]
 	st.Run = last.Run
 	st.Says, st.Next = run.Describe(name, last)
-	if holder, held := journal.Held(t.folder()); held && last.Interrupted() {
+	if holder, held := journal.Held(t.folder.dir); held && last.Interrupted() {
 		if holder.Purpose == run.Kind(last.Action) { // as the run itself says, see carryOut
 			st.Says, st.Next = fmt.Sprintf("the %s is under way since %s UTC, in step %q (process %d)", run.Kind(last.Action), last.Begun.UTC().Format(time.DateTime), last.Last.Step, holder.PID), ""
 		} else {
 			st.Says += fmt.Sprintf("; at work on it now: %s (process %d)", holder.Purpose, holder.PID)
 		}
 	}
-	if !last.Interrupted() && t.plannedSince(runs) {
+	if !last.Interrupted() && t.folder.plannedSince(runs) {
 		st.Says, st.Next = st.Says+"; planned since", "liftalot apply "+name
 	}
 	return st, nil
@@ -127,8 +127,8 @@ func (t *target) standing() (hostStatus, error) {
 
 // plannedSince reports whether the saved plan is newer than all that was done, and is
 // not done itself.
-func (t *target) plannedSince(runs []journal.RunState) bool {
-	p, _, err := t.history().Saved()
+func (f hostFolder) plannedSince(runs []journal.RunState) bool {
+	p, _, err := f.history().Saved()
 	if err != nil || p.Empty() || slices.ContainsFunc(runs, func(r journal.RunState) bool { return r.Run == p.ID }) {
 		return false
 	}

@@ -10,7 +10,7 @@ import (
 	"liftalot/remote"
 )
 
-func (a *app) sudoersCommand() *cobra.Command {
+func sudoersCommand(a *app) *cobra.Command {
 	var password bool
 	cmd := &cobra.Command{
 		Use: "sudoers [PATTERN...]", Short: "Print the sudo rule that a host needs to be lifted",
@@ -29,7 +29,7 @@ is printed by "liftalot check --commands". No host is asked.`,
 			}
 			for _, h := range s.hosts {
 				for _, line := range sudoRule(h, password) {
-					a.out.Println(line)
+					a.term.out.Println(line)
 				}
 			}
 			return nil

@@ -53,9 +53,9 @@ func (f hostResult) onScreen() (ui.Outcome, string) {
 
 // summary says for every host how it ended, and what to do next where something
 // is to be done.
-func (s *session) summary(id string, all []hostResult) error {
-	if s.flags.json {
-		return s.out.JSON(map[string]any{"format": 1, "batch": id, "hosts": all})
+func (t *terminal) summary(id string, all []hostResult) error {
+	if t.flags.json {
+		return t.out.JSON(map[string]any{"format": 1, "batch": id, "hosts": all})
 	}
 	table := &ui.Table{Columns: []ui.Column{
 		{Title: "HOST"}, {Title: "RESULT", Min: 12}, {Title: "VERSION"}, {Title: "DOWNTIME", Right: true}, {Title: "BACKUP", Right: true}, {Title: "TOOK", Right: true},
@@ -63,24 +63,24 @@ func (s *session) summary(id string, all []hostResult) error {
 	for _, r := range all {
 		table.Add(r.Host, resultText(r), versions(r), downtime(r.Downtime), backupText(r.Backup), ui.Duration(r.Took))
 	}
-	s.out.Printf("\n")
-	s.out.Table(table)
-	if !s.flags.quiet {
-		s.next(all)
+	t.out.Printf("\n")
+	t.out.Table(table)
+	if !t.flags.quiet {
+		t.next(all)
 	}
 	return nil
 }
 
 // next says for each host what to type or to see to. Sentences that hold for
 // several are said once.
-func (s *session) next(all []hostResult) {
+func (t *terminal) next(all []hostResult) {
 	for _, r := range all {
 		if len(all) > 1 && r.Error != "" && r.Next != "" {
-			s.out.Printf("\n%s  next: %s\n", ui.Bold(r.Host), r.Next)
+			t.out.Printf("\n%s  next: %s\n", ui.Bold(r.Host), r.Next)
 		}
 	}
 	if held := slices.ContainsFunc(all, func(r hostResult) bool { return r.Result == resultHeld }); held {
-		s.out.Printf("\nheld back: nothing was changed there. When the reason is settled: \"liftalot %s --pending\"\n", verbOf(verbIn(all)))
+		t.out.Printf("\nheld back: nothing was changed there. When the reason is settled: \"liftalot %s --pending\"\n", verbOf(verbIn(all)))
 	}
 	var follow []string
 	whose := map[string][]string{}
@@ -98,10 +98,10 @@ func (s *session) next(all []hostResult) {
 	before := ""
 	for _, f := range follow {
 		if names := nameSome(whose[f]); names != before {
-			s.out.Printf("\n%s  next:\n", ui.Bold(names))
+			t.out.Printf("\n%s  next:\n", ui.Bold(names))
 			before = names
 		}
-		s.out.Printf("  - %s\n", f)
+		t.out.Printf("  - %s\n", f)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 	"liftalot/remote"
 )
 
-func (a *app) trustCommand() *cobra.Command {
+func trustCommand(a *app) *cobra.Command {
 	var fingerprints []string
 	cmd := &cobra.Command{
 		Use: "trust PATTERN...", Short: "Look at a host's key and remember it",
@@ -76,7 +76,7 @@ func parseFingerprint(text string) (string, error) {
 // fingerprints it is they who agree, each to one machine.
 func (t *target) trust(ctx context.Context, given []string) error {
 	meet := &trustDialog{target: t, given: slices.Clone(given), byPerson: len(given) == 0}
-	host := t.config()
+	host := t.ssh.config(t.host)
 	for i, jump := range host.Jumps {
 		jump.Jumps = host.Jumps[:i]
 		var refused *remote.HostKeyError
@@ -92,18 +92,18 @@ func (t *target) trust(ctx context.Context, given []string) error {
 		if err := meet.machine(ctx, jump, ui.Textf("Is that the key of the jump host %s, on the way to %s?", jump.Name, host.Name)); err != nil {
 			return err
 		}
-		t.out.Printf("%s  trusted, on the way to %s\n", jump.Name, host.Name)
+		t.term.out.Printf("%s  trusted, on the way to %s\n", jump.Name, host.Name)
 	}
 	if err := meet.machine(ctx, host, ui.Textf("Is that what the client says the server's key is?")); err != nil {
 		return err
 	}
-	t.out.Printf("%s  trusted\n", host.Name)
+	t.term.out.Printf("%s  trusted\n", host.Name)
 	return nil
 }
 
 // A trustDialog is the way to a host whose keys are to be remembered.
 type trustDialog struct {
-	*target
+	target   *target
 	given    []string // fingerprints that no machine has shown yet
 	byPerson bool     // none were given: a person is asked
 }
@@ -137,16 +137,16 @@ func (m *trustDialog) machine(ctx context.Context, at remote.Config, question ui
 		}
 	}
 	for _, k := range chosen {
-		m.err.Printf("%s  %s %s\n", ui.Bold(at.Name), k.Type, k.Fingerprint)
+		m.target.term.err.Printf("%s  %s %s\n", ui.Bold(at.Name), k.Type, k.Fingerprint)
 	}
 	if m.byPerson {
-		if err := m.confirm(ctx, question); err != nil {
+		if err := m.target.dialog.confirm(ctx, question); err != nil {
 			return err
 		}
 	}
 	name, port := at.KnownAs()
 	for _, k := range chosen {
-		if err := remote.Trust(m.knownHosts(), name, port, k.Key); err != nil {
+		if err := remote.Trust(m.target.ssh.known, name, port, k.Key); err != nil {
 			return err
 		}
 	}
@@ -175,9 +175,9 @@ func (m *trustDialog) stranger(at remote.Config, shown remote.HostKey) error {
 		return err
 	}
 	hint := "nothing of it was remembered: ask the client again, and whether that is the server which was meant"
-	if at.Name != m.host.Name {
+	if at.Name != m.target.host.Name {
 		hint = fmt.Sprintf("%s is the jump host on the way: compare its fingerprint too, then: liftalot trust %s --fingerprint %s --fingerprint %s",
-			at.Name, m.host.Name, shown.Fingerprint, strings.Join(m.given, " --fingerprint "))
+			at.Name, m.target.host.Name, shown.Fingerprint, strings.Join(m.given, " --fingerprint "))
 	}
-	return &hostError{host: m.host.Name, code: exitHostKey, err: named(m.host.Name, fmt.Errorf("%w, which was not given", err)), hint: hint}
+	return &hostError{host: m.target.host.Name, code: exitHostKey, err: named(m.target.host.Name, fmt.Errorf("%w, which was not given", err)), hint: hint}
 }

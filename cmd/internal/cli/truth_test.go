@@ -63,7 +63,7 @@ func TestTheHighestReleaseIsRemembered(t *testing.T) {
 		}
 	}
 	highest := func() string {
-		seen, err := d.seenBefore()
+		seen, err := d.folder.seenBefore()
 		must(t, err)
 		if seen.Highest == nil {
 			return ""
@@ -75,13 +75,13 @@ func TestTheHighestReleaseIsRemembered(t *testing.T) {
 		want string
 	}{
 		{func() error { return nil }, ""},
-		{func() error { return d.addSeen(look("0.24.6", 55)) }, "0.24.6"},
-		{func() error { return d.addSeen(look("0.25.1", 57)) }, "0.25.1"},
-		{func() error { return d.addSeen(look("0.25.0", 57)) }, "0.25.1"},
-		{func() error { return d.accept(look("0.25.0", 57)) }, "0.25.0"},
-		{func() error { return d.addSeen(look("0.26.0", 58)) }, "0.26.0"},
-		{func() error { return d.beginSeen(look("0.24.6", 55)) }, "0.24.6"},
-		{func() error { return d.beginSeen(&plan.Facts{}) }, ""},
+		{func() error { return d.folder.addSeen(look("0.24.6", 55)) }, "0.24.6"},
+		{func() error { return d.folder.addSeen(look("0.25.1", 57)) }, "0.25.1"},
+		{func() error { return d.folder.addSeen(look("0.25.0", 57)) }, "0.25.1"},
+		{func() error { return d.folder.accept(look("0.25.0", 57)) }, "0.25.0"},
+		{func() error { return d.folder.addSeen(look("0.26.0", 58)) }, "0.26.0"},
+		{func() error { return d.folder.beginSeen(look("0.24.6", 55)) }, "0.24.6"},
+		{func() error { return d.folder.beginSeen(&plan.Facts{}) }, ""},
 	} {
 		must(t, tt.now())
 		if got := highest(); got != tt.want {
@@ -89,14 +89,14 @@ func TestTheHighestReleaseIsRemembered(t *testing.T) {
 		}
 	}
 	// What was accepted stands in for what the last run left.
-	must(t, d.accept(look("0.25.0", 57)))
-	must(t, d.addSeen(look("0.25.1", 57)))
-	seen, err := d.seenBefore()
+	must(t, d.folder.accept(look("0.25.0", 57)))
+	must(t, d.folder.addSeen(look("0.25.1", 57)))
+	seen, err := d.folder.seenBefore()
 	if err != nil || len(seen.Accepted) != 1 || seen.Accepted[0].Service != "postgres" || seen.Highest.Version != "0.25.1" {
 		t.Errorf("%+v, %v", seen, err)
 	}
-	must(t, os.WriteFile(d.seenFile(), []byte("{"), 0o600))
-	if code, _ := classify("web1", d.addSeen(look("0.24.6", 55))); code != exitState {
+	must(t, os.WriteFile(d.folder.seenFile(), []byte("{"), 0o600))
+	if code, _ := classify("web1", d.folder.addSeen(look("0.24.6", 55))); code != exitState {
 		t.Errorf("a damaged file: status %d", code)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"liftalot/remote/lock"
 )
 
-func (a *app) unlockCommand() *cobra.Command {
+func unlockCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "unlock HOST", Short: "Free a lock whose owner is gone",
 		Long: `Shows who holds the lock of a host and, once you agree, frees it. A lock frees
@@ -40,16 +40,16 @@ func (t *target) unlock(ctx context.Context) error {
 		return err
 	}
 	if !held {
-		t.out.Printf("%s  is not locked\n", t.host.Name)
+		t.term.out.Printf("%s  is not locked\n", t.host.Name)
 		return nil
 	}
-	t.out.Printf("%s  locked by %s on %s since %s, last heard of %s ago: run %s, %s\n",
+	t.term.out.Printf("%s  locked by %s on %s since %s, last heard of %s ago: run %s, %s\n",
 		ui.Bold(t.host.Name), h.User, h.Machine, shortTime(h.Since), ui.Duration(h.Silent), h.RunID, h.Reason)
-	if err := t.confirm(ctx, ui.Textf("Free it? A run that is still alive takes it again, unless somebody is faster.")); err != nil {
+	if err := t.dialog.confirm(ctx, ui.Textf("Free it? A run that is still alive takes it again, unless somebody is faster.")); err != nil {
 		return err
 	}
 	// A run of this machine that is alive has the journal, and is left alone.
-	j, err := journal.Open(t.folder(), journal.Options{Host: t.host.Name, Purpose: "unlock", Now: t.env.Now()})
+	j, err := journal.Open(t.folder.dir, journal.Options{Host: t.host.Name, Purpose: "unlock", Now: t.now()})
 	if err != nil {
 		return err
 	}
@@ -58,12 +58,12 @@ func (t *target) unlock(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write down whose lock it was: %w", err)
 	}
-	if err := j.Append(journal.Record{Kind: journal.Note, Run: h.RunID, Time: t.env.Now().UTC(), Data: whose}); err != nil {
+	if err := j.Append(journal.Record{Kind: journal.Note, Run: h.RunID, Time: t.now().UTC(), Data: whose}); err != nil {
 		return err
 	}
 	if err := lock.Break(ctx, t.client, run.LockFile, h.RunID); err != nil {
 		return err
 	}
-	t.out.Printf("%s  is free\n", t.host.Name)
+	t.term.out.Printf("%s  is free\n", t.host.Name)
 	return nil
 }

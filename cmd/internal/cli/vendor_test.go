@@ -21,6 +21,7 @@ import (
 // with the vendor as a fixture.
 type desk struct {
 	*target
+	session     *session
 	vendor      *fakevendor.Vendor
 	out, stderr bytes.Buffer
 }
@@ -55,16 +56,24 @@ func newDesk(t *testing.T, more string) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.target = s.target(s.hosts[0])
-	t.Cleanup(d.close)
+	d.session, d.target = s, s.target(s.hosts[0])
+	t.Cleanup(func() { d.close() })
 	return d
+}
+
+// change changes what the inventory says of the host.
+func (d *desk) change(how func(*inventory.Host)) {
+	h := d.host
+	how(&h)
+	d.close()
+	d.target = d.session.target(h)
 }
 
 // ends gives the exit status of an error, and what is said of it.
 func (d *desk) ends(err error) (code int, said string) {
 	d.stderr.Reset()
-	code = d.explain(gather([]inventory.Host{d.host}, []error{err}))
-	if cerr := d.err.Close(); cerr != nil {
+	code = d.term.explain(gather([]inventory.Host{d.host}, []error{err}))
+	if cerr := d.term.err.Close(); cerr != nil {
 		return -1, cerr.Error()
 	}
 	return code, d.stderr.String()
@@ -73,8 +82,9 @@ func (d *desk) ends(err error) (code int, said string) {
 func (d *desk) ask(t *testing.T) (plan.Release, error) {
 	facts := &plan.Facts{}
 	facts.Docker.Arch = "amd64"
-	d.known = new(lookups) // another invocation
-	return d.resolve(t.Context(), facts)
+	d.session.app.lookups = new(lookups) // another invocation
+	d.change(func(*inventory.Host) {})
+	return d.release.Resolve(t.Context(), facts)
 }
 
 // What the vendor's hosts can do to an operator: each is a sentence and a
@@ -167,7 +177,7 @@ func TestTheVendorsTroubles(t *testing.T) {
 					t.Errorf("said %q:\n%s", foreign, said)
 				}
 			}
-			if left, err := os.ReadDir(d.session.state); err != nil || len(left) > 0 {
+			if left, err := os.ReadDir(string(d.session.state)); err != nil || len(left) > 0 {
 				t.Errorf("in the state folder: %v, %v", left, err)
 			}
 		})

@@ -10,7 +10,7 @@ import (
 	"liftalot/plan/verify"
 )
 
-func (a *app) verifyCommand() *cobra.Command {
+func verifyCommand(a *app) *cobra.Command {
 	var accept bool
 	cmd := &cobra.Command{
 		Use: "verify [PATTERN...]", Short: "Look again and compare with what was promised",
@@ -41,7 +41,7 @@ func (s *session) verify(ctx context.Context, accept bool) error {
 		}
 		return c, verify.Failed(t.host.Name, c.Checks)
 	})
-	return present(s, "hosts", all, s.printChecks)
+	return present(s, "hosts", all, s.term.printChecks)
 }
 
 func (t *target) verify(ctx context.Context, accept bool) (*checked, error) {
@@ -55,7 +55,7 @@ func (t *target) verify(ctx context.Context, accept bool) (*checked, error) {
 		return nil, err
 	}
 	if accept {
-		if err := t.accept(f); err != nil {
+		if err := t.folder.accept(f); err != nil {
 			return nil, err
 		}
 	}
@@ -66,7 +66,7 @@ func (t *target) verify(ctx context.Context, accept bool) (*checked, error) {
 	c := &checked{Host: t.host.Name, Variant: plan.VariantOf(f, releaseOf(was))}
 	c.Version, _ = plan.RunningVersion(f)
 	c.Checks = h.Compare(ctx, f, want)
-	return c, t.addSeen(f)
+	return c, t.folder.addSeen(f)
 }
 
 // wantNow is what should run on the host now, as far as this machine knows.
@@ -78,7 +78,7 @@ func (t *target) wantNow(f *plan.Facts, was *plan.Plan, run journal.RunState, ba
 	case was != nil && run.Outcome == journal.Completed:
 		want = verify.Upgraded(was)
 	}
-	seen, err := t.seenBefore()
+	seen, err := t.folder.seenBefore()
 	want.Highest = seen.Highest
 	if !seen.At.IsZero() {
 		want.Untouched = seen.Accepted

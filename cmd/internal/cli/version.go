@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (a *app) versionCommand() *cobra.Command {
+func versionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		Long: `Prints the release that this program is and, for a build that is none, the commit it
@@ -18,9 +18,9 @@ was built from.`,
 		RunE: func(*cobra.Command, []string) error {
 			v := version()
 			if a.flags.json {
-				return a.out.JSON(map[string]any{"format": 1, "version": v})
+				return a.term.out.JSON(map[string]any{"format": 1, "version": v})
 			}
-			a.out.Printf("liftalot %s\n", v)
+			a.term.out.Printf("liftalot %s\n", v)
 			return nil
 		},
 	}

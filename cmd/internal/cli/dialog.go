@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"liftalot/cmd/internal/ui"
+	"liftalot/inventory"
+)
+
+// A dialog asks a person, one question at a time, and fetches the secrets that the
+// inventory names.
+type dialog struct {
+	asker  *ui.Asker
+	getenv func(string) string
+	term   *terminal
+	prompt sync.Mutex // one question at a time
+
+	mu    sync.Mutex
+	typed map[string]inventory.Secret // what a person typed, by what it was asked for
+}
+
+// secretOf fetches a secret and tells the redactor about it. What is typed is
+// asked for once per invocation.
+func (d *dialog) secretOf(ctx context.Context, ref inventory.SecretRef, what string) ([]byte, error) {
+	got, err := ref.Resolve(ctx, inventory.Resolver{
+		LookupEnv: func(name string) (string, bool) { v := d.getenv(name); return v, v != "" },
+		Prompt:    d.ask, What: what,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.term.secret.Add(got.Reveal())
+	return got.Reveal(), nil
+}
+
+func (d *dialog) ask(ctx context.Context, what string) (inventory.Secret, error) {
+	d.prompt.Lock()
+	defer d.prompt.Unlock()
+	d.mu.Lock()
+	known, ok := d.typed[what]
+	d.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	text, err := d.asker.Password(ctx, ui.Textf("%s:", what))
+	if err != nil {
+		return inventory.Secret{}, err
+	}
+	got := inventory.NewSecret(text)
+	d.term.secret.Add(text)
+	d.mu.Lock()
+	d.typed[what] = got
+	d.mu.Unlock()
+	return got, nil
+}
+
+// confirm asks before hosts are changed.
+func (d *dialog) confirm(ctx context.Context, question ui.Text) error {
+	if d.term.flags.yes {
+		return nil
+	}
+	if d.term.flags.json {
+		return &usageError{fmt.Errorf("--json never changes a host without --yes"), "liftalot"}
+	}
+	ok, err := d.asker.Confirm(ctx, question)
+	if err == ui.ErrNobody {
+		return &usageError{fmt.Errorf("nobody to ask whether to go on: say --yes"), "liftalot"}
+	}
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errCancelled
+	}
+	return nil
+}
+
+// newPassphrase asks for a passphrase twice.
+func (d *dialog) newPassphrase(ctx context.Context) ([]byte, error) {
+	first, err := d.asker.Password(ctx, ui.Textf("new passphrase of the backup key:"))
+	if errors.Is(err, ui.ErrNobody) {
+		return nil, &usageError{errors.New("a new passphrase is typed at a terminal, and there is none: no key was made"), "liftalot key"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	again, err := d.asker.Password(ctx, ui.Textf("once more:"))
+	if err != nil {
+		return nil, err
+	}
+	if len(first) == 0 || string(first) != string(again) {
+		return nil, &usageError{errors.New("the two passphrases differ, or are empty: no key was made"), "liftalot key"}
+	}
+	return first, nil
+}
