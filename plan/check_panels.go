@@ -60,15 +60,15 @@ func (k keeper) name() string {
 // keeperOf finds who keeps a compose file: a panel into whose folders its path leads, or
 // a running one that mounts the file's folder. One that has a folder of that name inside
 // counts for a file that is not on the host.
-func (c *checker) keeperOf(file string, missing bool) (keeper, bool) {
+func keeperOf(f *Facts, file string, missing bool) (keeper, bool) {
 	dir := path.Dir(file)
 	for _, p := range panels {
 		ours := slices.ContainsFunc(p.folders, func(folder string) bool { return strings.HasPrefix(file, folder) })
-		for _, k := range c.f.Everyone {
-			if !k.Up() || !p.runs(k.Image) || k.Project == c.f.Project.Name && k.Service == c.f.Project.Service {
+		for _, k := range f.Everyone {
+			if !k.Up() || !p.runs(k.Image) || k.Project == f.Project.Name && k.Service == f.Project.Service {
 				continue
 			}
-			if within := missing && k.has(file); ours || within || k.sees(c.f, dir) {
+			if within := missing && k.has(file); ours || within || k.sees(f, dir) {
 				return keeper{p, k.Name, within}, true
 			}
 		}
@@ -78,7 +78,7 @@ func (c *checker) keeperOf(file string, missing bool) (keeper, bool) {
 	}
 	// One that nobody here knows: it has the engine's socket, and a folder of that name
 	// inside.
-	for _, k := range c.f.Everyone {
+	for _, k := range f.Everyone {
 		if missing && k.Up() && k.has(file) && slices.ContainsFunc(k.Mounts, func(m HostMount) bool { return strings.HasSuffix(m.Source, "/docker.sock") }) {
 			return keeper{panel{}, k.Name, true}, true
 		}
@@ -117,7 +117,7 @@ func (c *checker) gone(file string) {
 			"the project was started from standard input (%s): there is no file that could be edited", file)
 		return
 	}
-	k, ok := c.keeperOf(file, true)
+	k, ok := keeperOf(c.f, file, true)
 	if !ok {
 		c.add("compose files", Stop, "the project was started from a file that is gone: put it back first", "%s is missing", file)
 		return
@@ -140,7 +140,7 @@ func (c *checker) panels() {
 		if slices.ContainsFunc(c.f.Files, func(x File) bool { return x.Path == file && x.Missing }) {
 			continue
 		}
-		if k, ok := c.keeperOf(file, false); ok {
+		if k, ok := keeperOf(c.f, file, false); ok {
 			how := "make the same change there"
 			if k.panel.edit != "" {
 				how = fmt.Sprintf("after the upgrade make the same change there (%s)", k.panel.edit)

@@ -33,23 +33,23 @@ func (c *checker) occupied(m *compose.Model) {
 
 // ownName is the name of the container that compose will make of a service of the
 // vendor's.
-func (c *checker) ownName(m *compose.Model, service string) string {
+func ownName(f *Facts, m *compose.Model, service string) string {
 	if !m.HasService(service) {
 		return service
 	}
 	if name := m.Service(service).ContainerName; name != "" {
 		return name
 	}
-	if k, ok := c.f.Container(service); ok {
+	if k, ok := f.Container(service); ok {
 		return k.Name
 	}
-	return c.f.Project.Name + "-" + service + "-1"
+	return f.Project.Name + "-" + service + "-1"
 }
 
 // names looks for containers that would be in the way of ours.
 func (c *checker) names(m *compose.Model) {
 	for _, service := range []string{UpdaterService, ProxyService} {
-		name := c.ownName(m, service)
+		name := ownName(c.f, m, service)
 		for _, k := range c.f.Everyone {
 			if k.Name != name || k.Project == c.f.Project.Name && k.Service == service {
 				continue
@@ -74,7 +74,7 @@ func (c *checker) ports(m *compose.Model) {
 			if err != nil || number == 0 {
 				continue // the engine picks one, or one of a range
 			}
-			if who := c.holder(service, orTCP(p.Protocol), p.HostIP, number); who != "" {
+			if who := holder(c.f, service, orTCP(p.Protocol), p.HostIP, number); who != "" {
 				c.add("ports", Stop, fmt.Sprintf("give service %s another port, or stop what has this one", service),
 					"service %s publishes port %s/%s of the host, and %s has it", service, address(p.HostIP, number), orTCP(p.Protocol), who)
 			}
@@ -97,13 +97,13 @@ func address(ip string, port int) string {
 }
 
 // holder says who has a port of the host, "" for nobody but the service's own container.
-func (c *checker) holder(service, protocol, ip string, port int) string {
+func holder(f *Facts, service, protocol, ip string, port int) string {
 	own := false
-	for _, k := range c.f.Everyone {
+	for _, k := range f.Everyone {
 		if !k.Up() || !k.publishes(protocol, ip, port) {
 			continue
 		}
-		if k.Project == c.f.Project.Name && k.Service == service {
+		if k.Project == f.Project.Name && k.Service == service {
 			own = true
 			continue
 		}
@@ -112,7 +112,7 @@ func (c *checker) holder(service, protocol, ip string, port int) string {
 	if own {
 		return ""
 	}
-	for _, s := range c.f.Places.Listening {
+	for _, s := range f.Places.Listening {
 		if s.Protocol == protocol && s.Port == port && meet(s.IP, ip) {
 			return fmt.Sprintf("a process of the host (ss -lnp \"sport = :%d\" names it)", port)
 		}
@@ -147,7 +147,7 @@ func meet(a, b string) bool {
 // are there already, made for something else: compose stops at such a network, and takes
 // such a volume for its own.
 func (c *checker) networksAndVolumes(m *compose.Model) {
-	if network := c.nameOf(m.HasNetwork(updaterNetwork), m.NetworkExternal(updaterNetwork), m.NetworkID(updaterNetwork), updaterNetwork); network != "" {
+	if network := nameOf(c.f, m.HasNetwork(updaterNetwork), m.NetworkExternal(updaterNetwork), m.NetworkID(updaterNetwork), updaterNetwork); network != "" {
 		for _, n := range c.f.Networks {
 			if n.Name == network && (n.Project != c.f.Project.Name || n.Key != updaterNetwork) {
 				c.add("networks", Stop, fmt.Sprintf("if nobody needs it: docker network rm %s; or give ours another name in the compose file: networks: {%s: {name: …, internal: true}}", n.Name, updaterNetwork),
@@ -156,7 +156,7 @@ func (c *checker) networksAndVolumes(m *compose.Model) {
 		}
 	}
 	for _, v := range updaterVolumes {
-		name := c.nameOf(m.HasVolume(v.key), m.VolumeExternal(v.key), m.VolumeID(v.key), v.key)
+		name := nameOf(c.f, m.HasVolume(v.key), m.VolumeExternal(v.key), m.VolumeID(v.key), v.key)
 		for _, other := range c.f.Places.Volumes {
 			if name != "" && other.Name == name && (other.Project != c.f.Project.Name || other.Key != v.key) {
 				c.add("volumes", Stop, fmt.Sprintf("remove it if nobody needs what is in it, or give ours another name in the compose file: volumes: {%s: {name: …}}", v.key),
@@ -168,23 +168,23 @@ func (c *checker) networksAndVolumes(m *compose.Model) {
 
 // nameOf is the name under which docker will know what has this key in the compose file,
 // "" for what the upgrade does not make.
-func (c *checker) nameOf(defined, external bool, name, key string) string {
+func nameOf(f *Facts, defined, external bool, name, key string) string {
 	switch {
 	case external:
 		return ""
 	case defined && name != "":
 		return name
-	case c.declares(key):
+	case declares(f, key):
 		return "" // by a name that shows once a service uses it
 	}
-	return c.f.Project.Name + "_" + key
+	return f.Project.Name + "_" + key
 }
 
 // declares reports whether one of the client's files has a network or a volume of this
 // name that no service uses yet: compose leaves it out of its model.
-func (c *checker) declares(key string) bool {
-	for _, x := range c.f.Files {
-		if !slices.Contains(c.f.Project.Files, x.Path) {
+func declares(f *Facts, key string) bool {
+	for _, x := range f.Files {
+		if !slices.Contains(f.Project.Files, x.Path) {
 			continue
 		}
 		file, err := compose.Parse(x.Path, x.Data)

@@ -62,7 +62,7 @@ func (c Conflict) String() string {
 
 // A target is a service in the file, ready to be edited.
 type target struct {
-	*File
+	file  *File
 	name  string
 	key   *node
 	node  *node
@@ -104,9 +104,9 @@ func (f *File) unshared(nodes ...*node) error {
 
 // unextended refuses a service that another one of this file extends.
 func (t *target) unextended() error {
-	for _, other := range t.Services() {
-		name, file := extends(t.File.value.get("services", other))
-		if name == t.name && (file == "" || sameFile(file, t.File.name)) {
+	for _, other := range t.file.Services() {
+		name, file := extends(t.file.value.get("services", other))
+		if name == t.name && (file == "" || sameFile(file, t.file.name)) {
 			return refuse(t.key.Line, Extended, "write out what the other service needs",
 				"the service %q extends %q and would change with it", other, t.name)
 		}
@@ -133,17 +133,17 @@ func (t *target) merged(key string) bool {
 // addKey plans a new key of the service, with all its lines.
 func (t *target) addKey(a addition) ([]planned, error) {
 	a.list = false
-	return t.add(t.key, t.node, t.names, a)
+	return t.file.add(t.key, t.node, t.names, a)
 }
 
 // addEntries plans entries of a collection that hangs on one of the service's
 // keys, and the key too if it is missing.
 func (t *target) addEntries(key string, a addition) ([]planned, error) {
 	if k, v := t.own(key); k != nil {
-		return t.add(k, v, k.Column-1, a)
+		return t.file.add(k, v, k.Column-1, a)
 	}
 	inner := a.lines
-	step := t.step(a.list)
+	step := t.file.step(a.list)
 	a.lines = func(column int) []string {
 		return append([]string{spaces(column) + key + ":"}, inner(column+step)...)
 	}

@@ -200,7 +200,7 @@ func (t *target) replaceVar(entry *node, want Var) ([]planned, error) {
 		write = quote
 	} else {
 		var err error
-		if column, err = t.column(env); err != nil {
+		if column, err = t.file.column(env); err != nil {
 			return nil, err
 		}
 	}
@@ -209,12 +209,12 @@ func (t *target) replaceVar(entry *node, want Var) ([]planned, error) {
 		_, old = field(env, want.Key)
 		text = want.Value
 	}
-	if err := t.unshared(env, entry, old); err != nil {
+	if err := t.file.unshared(env, entry, old); err != nil {
 		return nil, err
 	}
-	s := Splice{Offset: t.start(old), New: write(text), Reason: "environment of " + t.name}
-	if t.absent(old) {
-		at, colon, err := t.behindKey(entry, column)
+	s := Splice{Offset: t.file.start(old), New: write(text), Reason: "environment of " + t.name}
+	if t.file.absent(old) {
+		at, colon, err := t.file.behindKey(entry, column)
 		if err != nil {
 			return nil, err
 		}
@@ -224,11 +224,11 @@ func (t *target) replaceVar(entry *node, want Var) ([]planned, error) {
 		}
 		return []planned{{Splice: s}}, nil
 	}
-	end, err := t.end(old, column)
+	end, err := t.file.end(old, column)
 	if err != nil {
 		return nil, err
 	}
-	s.Old = string(t.src[s.Offset:end])
+	s.Old = string(t.file.src[s.Offset:end])
 	return []planned{{Splice: s}}, nil
 }
 

@@ -66,11 +66,11 @@ func (t *target) shiningBuild(own *node) error {
 	seen := map[string]bool{t.name: true}
 	for v := t.value; ; {
 		name, file := extends(v)
-		if name == "" || file != "" && !sameFile(file, t.File.name) || seen[name] {
+		if name == "" || file != "" && !sameFile(file, t.file.name) || seen[name] {
 			return nil
 		}
 		seen[name] = true
-		if v = t.File.value.get("services", name); hasBuild(v) {
+		if v = t.file.value.get("services", name); hasBuild(v) {
 			return refuse(t.key.Line, Extended, "take `build:` out of it",
 				"the build of %q, which %q extends, would stay in force", name, t.name)
 		}
@@ -96,7 +96,7 @@ func (t *target) mergedIn() *value {
 
 // replaceImage plans another value for `image:`, with the old line above it.
 func (t *target) replaceImage(k, v *node, image string) ([]planned, error) {
-	if err := t.leading(k); err != nil {
+	if err := t.file.leading(k); err != nil {
 		return nil, err
 	}
 	if t.value.get("image").kind != scalarValue {
@@ -106,27 +106,27 @@ func (t *target) replaceImage(k, v *node, image string) ([]planned, error) {
 		// The header of a text block may stand there, and nothing that is put in its place.
 		return nil, refuse(v.Line, WrongForm, "write it behind `image:`", "the image of %q is not indented below its key", t.name)
 	}
-	if err := t.unshared(v); err != nil {
+	if err := t.file.unshared(v); err != nil {
 		return nil, err
 	}
 	column := k.Column - 1
-	end, err := t.end(v, column)
+	end, err := t.file.end(v, column)
 	if err != nil {
 		return nil, err
 	}
-	at := t.start(v)
+	at := t.file.start(v)
 	if v.Kind != aliasNode && v.Anchor != "" && v.Style&taggedStyle == 0 && v.Value != "" {
-		at = t.content(v) // the anchor stays
+		at = t.file.content(v) // the anchor stays
 	}
-	first, last := t.lineOf(t.start(k)), t.lineOf(end)
+	first, last := t.file.lineOf(t.file.start(k)), t.file.lineOf(end)
 	reason := "image of " + t.name
-	line := string(t.src[t.starts[first-1]:at])
+	line := string(t.file.src[t.file.starts[first-1]:at])
 	if at == end {
 		line += " "
 	}
-	line += scalarText(image) + string(t.src[end:t.lineEnd(last)])
-	below := Splice{Offset: t.lineEnd(last), New: t.eol(first) + line, Reason: reason, Line: last}
-	return append(t.comments(first, last, column, reason), planned{Splice: below}), nil
+	line += scalarText(image) + string(t.file.src[end:t.file.lineEnd(last)])
+	below := Splice{Offset: t.file.lineEnd(last), New: t.file.eol(first) + line, Reason: reason, Line: last}
+	return append(t.file.comments(first, last, column, reason), planned{Splice: below}), nil
 }
 
 // commentOut plans an entry turned into comments, with a line below it if there
@@ -135,29 +135,29 @@ func (t *target) commentOut(k, v *node, below string) ([]planned, error) {
 	if isFlow(t.node) {
 		return nil, refuse(k.Line, FlowStyle, "write it line by line", "the service %q is written in brackets", t.name)
 	}
-	if err := t.leading(k); err != nil {
+	if err := t.file.leading(k); err != nil {
 		return nil, err
 	}
-	if err := t.unsharedWithin(v); err != nil {
+	if err := t.file.unsharedWithin(v); err != nil {
 		return nil, err
 	}
 	if below == "" && len(t.node.Content) == 2 {
 		return nil, refuse(k.Line, WrongForm, "", "%q has nothing but %q", t.name, k.Value)
 	}
 	column := k.Column - 1
-	end, err := t.end(v, column)
+	end, err := t.file.end(v, column)
 	if err != nil {
 		return nil, err
 	}
-	first, last := t.lineOf(t.start(k)), t.lineOf(end)
-	out := t.comments(first, last, column, "build of "+t.name)
+	first, last := t.file.lineOf(t.file.start(k)), t.file.lineOf(end)
+	out := t.file.comments(first, last, column, "build of "+t.name)
 	if below == "" {
 		return out, nil
 	}
-	if last, err = t.entryEnd(v, column); err != nil {
+	if last, err = t.file.entryEnd(v, column); err != nil {
 		return nil, err
 	}
-	return append(out, planned{Splice: t.insertBelow(last, []string{spaces(column) + below}, "image of "+t.name)}), nil
+	return append(out, planned{Splice: t.file.insertBelow(last, []string{spaces(column) + below}, "image of "+t.name)}), nil
 }
 
 // comments plans lines turned into comments at a column. What stands right of the

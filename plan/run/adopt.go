@@ -29,7 +29,7 @@ func (h *Host) Adopt(ctx context.Context, agree func(r journal.RunState, by appl
 		return run, err
 	}
 	if c == nil {
-		return run, h.nothing("liftalot check "+h.Name, "there is no run on it that could be taken over")
+		return run, nothing(h.Name, "liftalot check "+h.Name, "there is no run on it that could be taken over")
 	}
 	j, err := h.State.Open("adopt", h.Clock.Now())
 	if err != nil {
@@ -52,7 +52,7 @@ func (h *Host) Adopt(ctx context.Context, agree func(r journal.RunState, by appl
 func (h *Host) adoptable(ctx context.Context, own []Record, run journal.RunState) error {
 	for _, r := range journal.Runs(own) {
 		if r.Run == run.Run && r.Epoch >= run.Epoch {
-			return h.nothing("liftalot status "+h.Name, "run %s is this machine's already", run.Run)
+			return nothing(h.Name, "liftalot status "+h.Name, "run %s is this machine's already", run.Run)
 		}
 	}
 	last := journal.LastRun(own)

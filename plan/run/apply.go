@@ -23,14 +23,14 @@ func (h *Host) NextApply() (Job, error) {
 func (h *Host) nextApply(runs []journal.RunState) (Job, error) {
 	if last, ok := interrupted(runs); ok {
 		if last.Action != journal.Apply {
-			return Job{}, h.unfinished(last)
+			return Job{}, unfinished(h.Name, last)
 		}
 		p, hash, err := h.State.Plan(last.Run)
 		return Job{Plan: p, Was: p, Hash: hash, Resumes: true}, err
 	}
 	p, hash, err := h.State.Saved()
 	if errors.Is(err, fs.ErrNotExist) {
-		return Job{}, h.nothing("liftalot plan "+h.Name, "there is no plan")
+		return Job{}, nothing(h.Name, "liftalot plan "+h.Name, "there is no plan")
 	}
 	if err != nil {
 		return Job{}, err
@@ -43,9 +43,9 @@ func (h *Host) nextApply(runs []journal.RunState) (Job, error) {
 		switch {
 		case r.Run != p.ID:
 		case r.Outcome != journal.Completed:
-			return Job{}, h.stale(h.planAnew(), "the saved plan was tried before and ended as %q", r.Outcome)
+			return Job{}, stale(h.Name, planAnew(h.Name), "the saved plan was tried before and ended as %q", r.Outcome)
 		case Undone(runs, p.ID):
-			return Job{}, h.stale(h.planAnew(), "the saved plan was carried out and taken back")
+			return Job{}, stale(h.Name, planAnew(h.Name), "the saved plan was carried out and taken back")
 		default:
 			job.Nothing = fmt.Sprintf("this plan was carried out before (%s)", r.Outcome)
 		}

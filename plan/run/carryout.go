@@ -102,7 +102,7 @@ func (h *Host) Trusted(p *plan.Plan, records []Record) error {
 			fmt.Sprintf(`"liftalot rollback %s" takes it back; it goes on only where the inventory accepts its release`, h.Name),
 		}
 	case err != nil:
-		return &StateError{Refused, err, "nothing was changed; " + h.planAnew()}
+		return &StateError{Refused, err, "nothing was changed; " + planAnew(h.Name)}
 	}
 	return nil
 }

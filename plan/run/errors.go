@@ -27,17 +27,17 @@ type StateError struct {
 func (e *StateError) Error() string { return e.Err.Error() }
 func (e *StateError) Unwrap() error { return e.Err }
 
-func (h *Host) nothing(hint, format string, args ...any) error {
-	return &StateError{Nothing, fmt.Errorf(h.Name+": "+format, args...), hint}
+func nothing(host, hint, format string, args ...any) error {
+	return &StateError{Nothing, fmt.Errorf(host+": "+format, args...), hint}
 }
 
-func (h *Host) stale(hint, format string, args ...any) error {
-	return &StateError{Stale, fmt.Errorf(h.Name+": "+format, args...), hint}
+func stale(host, hint, format string, args ...any) error {
+	return &StateError{Stale, fmt.Errorf(host+": "+format, args...), hint}
 }
 
-func (h *Host) planAnew() string { return "look again and plan anew: liftalot plan " + h.Name }
+func planAnew(host string) string { return "look again and plan anew: liftalot plan " + host }
 
 // unfinished refuses what cannot begin before a run that stopped has ended.
-func (h *Host) unfinished(r journal.RunState) error {
-	return &StateError{Unfinished, fmt.Errorf("%s: %s %s was interrupted and is not finished", h.Name, r.Action, r.Run), Resume(h.Name, r.Action)}
+func unfinished(host string, r journal.RunState) error {
+	return &StateError{Unfinished, fmt.Errorf("%s: %s %s was interrupted and is not finished", host, r.Action, r.Run), Resume(host, r.Action)}
 }

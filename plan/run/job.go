@@ -41,6 +41,6 @@ func (h *Host) current(job Job, records []Record) error {
 	if headOf(journal.Runs(records)) == job.head {
 		return nil
 	}
-	return h.stale(fmt.Sprintf("liftalot status %s says where it stands", h.Name),
+	return stale(h.Name, fmt.Sprintf("liftalot status %s says where it stands", h.Name),
 		"another liftalot on this machine was at work there since this was decided; nothing was changed")
 }

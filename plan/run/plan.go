@@ -19,7 +19,7 @@ func (h *Host) Plan(ctx context.Context) (*plan.Plan, error) {
 		return nil, err
 	}
 	if last, ok := interrupted(runs); ok {
-		return nil, h.unfinished(last)
+		return nil, unfinished(h.Name, last)
 	}
 	f, err := h.Look(ctx)
 	if err != nil {

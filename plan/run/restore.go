@@ -23,7 +23,7 @@ func (h *Host) NextRestore(ctx context.Context, id string) (Job, error) {
 func (h *Host) nextRestore(ctx context.Context, runs []journal.RunState, id string) (Job, error) {
 	if last, ok := interrupted(runs); ok {
 		if last.Action != journal.Restore {
-			return Job{}, h.unfinished(last)
+			return Job{}, unfinished(h.Name, last)
 		}
 		p, hash, err := h.State.Plan(last.Run)
 		if err != nil {

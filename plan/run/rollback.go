@@ -35,11 +35,11 @@ func (h *Host) nextRollback(ctx context.Context, runs []journal.RunState, how Ro
 		return h.resumeRollback(ctx, last)
 	}
 	if half && last.Action == journal.Restore {
-		return Job{}, h.unfinished(last)
+		return Job{}, unfinished(h.Name, last)
 	}
 	upgrade, ok := LastUpgrade(runs)
 	if !ok {
-		return Job{}, h.nothing(fmt.Sprintf("a rollback needs the plan and the journal of the machine that did the upgrade: \"liftalot adopt %s\" fetches them from the host", h.Name),
+		return Job{}, nothing(h.Name, fmt.Sprintf("a rollback needs the plan and the journal of the machine that did the upgrade: \"liftalot adopt %s\" fetches them from the host", h.Name),
 			"this machine knows of no upgrade that could be taken back")
 	}
 	was, _, err := h.State.Plan(upgrade.Run)

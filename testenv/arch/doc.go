@@ -8,6 +8,7 @@
 //
 //	rooms_test.go         who may import whom: the table of the rooms
 //	rules_test.go         what code may not do, by reading every file
+//	methods_test.go       how many methods a type may have, and reach
 //	linked_test.go        which modules reach the binary, and the platforms it builds for
 //	sbom_test.go          what make sbom writes
 //	evidence_test.go      that tests which pages name exist
