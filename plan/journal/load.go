@@ -45,6 +45,17 @@ func (c Contents) Sum(seq int) (sum string, ok bool) {
 	return c.sums[seq], true
 }
 
+// Until returns what the journal held when the line of that number was its last, if it
+// has the line.
+func (c Contents) Until(seq int) (Contents, bool) {
+	sum, ok := c.Sum(seq)
+	if !ok {
+		return Contents{}, false
+	}
+	// The first line is no record, and every other one is.
+	return Contents{Records: c.Records[:seq:seq], head: head{seq: seq, sum: sum}, sums: c.sums[: seq+1 : seq+1], whole: true}, true
+}
+
 // Load reads the journal in a host's folder and changes nothing, not even a
 // torn tail. It takes no lock, so a run may be writing meanwhile. Without a
 // journal the error is [fs.ErrNotExist].

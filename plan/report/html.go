@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
+
+	"liftalot/plan"
 )
 
 //go:embed page.html
@@ -14,31 +17,74 @@ var pageText string
 
 // Render writes the page as HTML.
 func Render(w io.Writer, p Page) error {
-	t, err := template.New("page").Funcs(template.FuncMap{
-		"date":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-		"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	if p.Client {
+		return renderClient(w, p)
+	}
+	return render(w, pageText, p, template.FuncMap{
+		"recipe":   p.recipe,
 		"clock":    clock,
-		"span":     func(from, to time.Time) time.Duration { return round(to.Sub(from)) },
-		"round":    round,
-		"timeline": draw,
+		"timeline": func(id int, r Run) *timeline { return draw(id, r) },
 		"tone":     tone,
 		"side":     side,
-	}).Parse(pageText)
+		"like":     p.like,
+		"bytes":    size,
+		"still":    func(since time.Time) string { return span(p.Made.Sub(since)) },
+	})
+}
+
+func render(w io.Writer, text string, data any, funcs template.FuncMap) error {
+	t, err := template.New("page").Funcs(template.FuncMap{
+		"date":  date,
+		"short": func(host string) bool { return len(host) <= shortName },
+		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"span":  span,
+		"since": func(from, to time.Time) string { return span(to.Sub(from)) },
+	}).Funcs(funcs).Parse(text)
 	if err != nil {
 		return fmt.Errorf("read the page's template: %w", err)
 	}
-	if err := t.Execute(w, p); err != nil {
+	if err := t.Execute(w, data); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil
 }
 
+// shortName is a host's name that need not be wrapped in a table.
+const shortName = 20
+
+// like is the earlier host of the page whose file was changed in the same way, "" for none.
+func (p Page) like(run int, d plan.FileDiff) string {
+	for _, r := range p.Runs[:run] {
+		for _, other := range r.Diffs {
+			if other.Path == d.Path && slices.Equal(other.Lines, d.Lines) {
+				return r.Host
+			}
+		}
+	}
+	return ""
+}
+
+func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	const units = "KMGTPE"
+	value, unit := float64(n), -1
+	for value >= 1023.95 && unit < len(units)-1 {
+		value, unit = value/1024, unit+1
+	}
+	if unit < 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %ciB", value, units[unit])
+}
+
 // tone is the colour of a word; the word says it all without one.
 func tone(word string) string {
 	switch word {
-	case "completed", "verified", "done":
+	case "upgraded", "restored", "verified", "done":
 		return "good"
-	case "not signed", "stopped, can be resumed", "taken back":
+	case "rolled back", "not signed", "reverted", "interrupted, not finished", "given up, left as it was":
 		return "warn"
 	case "not begun":
 		return "dim"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func aPlan(host string) *plan.Plan {
 	p := &plan.Plan{
 		Format: 1, ID: "20261123T210405Z-0a1b2c", Host: host, Kind: plan.Upgrade, From: "0.23.0", To: "0.24.6",
 		Release: plan.Release{
-			Version: "0.24.6", Signature: "verified",
+			Version: "0.24.6", Signature: "verified", Channel: "stable", KeySHA256: strings.Repeat("8", 64),
 			Server:  plan.Ref{Repo: "registry.seglamater.app/seglamater/chatalot", Digest: digest("a"), Signature: "verified"},
 			Updater: plan.Ref{Repo: "registry.seglamater.app/seglamater/chatalot-updater", Digest: digest("b"), Signature: "verified"},
 			Proxy:   plan.Ref{Repo: "registry.seglamater.app/seglamater/docker-socket-proxy", Digest: digest("c"), Signature: "not signed"},
@@ -62,6 +63,10 @@ func records(p *plan.Plan, failed string) (list []journal.Record) {
 		took := time.Duration(i+1) * 2 * time.Second
 		if s.ID == failed {
 			add(journal.Record{Kind: journal.Failed, Step: s.ID}, took)
+			for _, done := range slices.Backward(p.Steps[:i]) {
+				add(journal.Record{Kind: journal.UndoIntent, Step: done.ID}, 0)
+				add(journal.Record{Kind: journal.UndoDone, Step: done.ID}, time.Second)
+			}
 			add(journal.Record{Kind: journal.UndoIntent, Step: s.ID}, 0)
 			add(journal.Record{Kind: journal.UndoDone, Step: s.ID}, time.Second)
 			add(journal.Record{Kind: journal.RunEnded, Outcome: journal.RolledBack}, 0)
@@ -81,7 +86,7 @@ func aPage() Page {
 		r.Head = Head{Line: 41, SHA256: strings.Repeat("9", 64)}
 		r.Downtime = &Downtime{Millis: 2290, After: 1100, How: "probe", Probes: 61, Rate: 8.3, Words: "2.3s"}
 		r.Backup = &Backup{
-			ID: p.ID, Dir: "/home/ann/clients/.liftalot/hosts/" + p.Host + "/backups/" + p.ID, Taken: began, Database: "chatalot", Tables: 33, Migration: 51,
+			ID: p.ID, Dir: "/home/ann/clients/.liftalot/hosts/" + p.Host + "/backups/" + p.ID, OnHost: "/var/backups/chatalot-pre-managed-update-" + p.ID, Taken: began, Database: "chatalot", Tables: 33, Migration: 51,
 			Files: []File{{Name: "db.dump", Size: 95334, SHA256: strings.Repeat("1", 64)}, {Name: "file.0", Path: "/srv/chatalot/docker-compose.yml", Size: 4446, SHA256: strings.Repeat("2", 64)}},
 		}
 		page.Runs = append(page.Runs, r)
@@ -100,7 +105,7 @@ func TestTell(t *testing.T) {
 	for _, s := range r.Steps {
 		states = append(states, s.State+" "+s.Took().String())
 	}
-	if got, want := strings.Join(states, ", "), "done 2s, done 4s, taken back 6s, not begun 0s"; got != want {
+	if got, want := strings.Join(states, ", "), "taken back 2s, taken back 4s, taken back 6s, not begun 0s"; got != want {
 		t.Errorf("steps %q, want %q", got, want)
 	}
 	if i := r.Images[0]; i.Before != digest("e") || !strings.HasSuffix(i.After, "@"+digest("a")) || i.Signature != "verified" {
@@ -120,16 +125,16 @@ func TestTimelineStaysInThePicture(t *testing.T) {
 		r := Tell(p, records(p, ""))
 		r.Downtime = &Downtime{Millis: away, After: away}
 		l := draw(7, r)
-		if len(l.Bars) != 4 || len(l.Away) != 1 {
+		if len(l.Bars) != 4 || len(l.Down) != 1 {
 			t.Fatalf("got %+v", l)
 		}
 		for _, b := range l.Bars {
-			if b.X < 0 || b.X+b.Width > width+1 {
+			if b.X < 0 || b.X+b.Width > width+thinnest {
 				t.Errorf("%q is drawn from %.1f over %.1f", b.Title, b.X, b.Width)
 			}
 		}
-		if l.Away[0].X < 0 || l.Away[0].Width < 1 {
-			t.Errorf("away for %d ms: %+v", away, l.Away)
+		if l.Down[0].X < 0 || l.Down[0].Width < 1 {
+			t.Errorf("away for %d ms: %+v", away, l.Down)
 		}
 	}
 }
@@ -140,8 +145,8 @@ func TestTimelineShowsWhenTheServerWasAway(t *testing.T) {
 	for after, want := range map[int64]float64{0: 300, 2000: 400, 1 << 40: 600} {
 		r := Tell(p, records(p, ""))
 		r.Downtime = &Downtime{Millis: 2000, After: after}
-		if l := draw(7, r); len(l.Away) != 1 || l.Away[0].X != want || l.Away[0].Width != 100 {
-			t.Errorf("after %d ms: %+v, want it at %.0f", after, l.Away, want)
+		if l := draw(7, r); len(l.Down) != 1 || l.Down[0].X != want || l.Down[0].Width != 100 {
+			t.Errorf("after %d ms: %+v, want it at %.0f", after, l.Down, want)
 		}
 	}
 }
@@ -159,17 +164,16 @@ func TestForeignTextIsNoHTML(t *testing.T) {
 		r.By, r.Images = []By{{attack, attack, attack}}, []Image{{attack, attack, attack, attack}}
 		r.Downtime.How, r.Backup.Dir, r.Backup.Database, r.Backup.Files = attack, attack, attack, []File{{attack, attack, 1, attack}}
 		r.Steps[0].Title, r.Steps[0].State, r.Diffs[0].Path, r.Diffs[0].Lines[1].Text = attack, attack, attack, attack
+		r.Channel, r.Key, r.Next, r.Later = attack, attack, attack, []Later{{Run: attack, Kind: attack, Outcome: attack}}
+		r.Backup.OnHost = attack
 		r.Deviations, r.Warnings, r.FollowUps, r.Head.SHA256 = []string{attack}, []string{attack}, []string{attack}, attack
-		var b bytes.Buffer
-		if err := Render(&b, page); err != nil {
-			t.Fatal(err)
-		}
+		text := rendered(t, page)
 		for _, never := range []string{"<script", "<img", "<b>", "<h1><", "onerror=alert(1)>", `href="javascript`, "' onmouseover='"} {
-			if strings.Contains(b.String(), never) {
+			if strings.Contains(text+rendered(t, clientOf(page, "de")), never) {
 				t.Errorf("%q puts %q into the page", attack, never)
 			}
 		}
-		if got := strings.Count(b.String(), "<h1>"); got != 1 {
+		if got := strings.Count(text, "<h1>"); got != 1 {
 			t.Errorf("%q makes %d titles", attack, got)
 		}
 	}

@@ -1,11 +1,12 @@
 // Package report is what a person reads afterwards: of each run what was done,
-// when, by whom, what proves it, and what is left to do.
+// when, by whom, what proves it, what came next, and what is left to do.
 //
 // [Tell] makes a [Run] of a plan and the journal's records; it reads no file and
 // asks nobody. [Render] makes one HTML page of runs: self-contained, without a
 // script and without anything that is fetched, so that it can be mailed to a
-// client and opened in ten years. [Check] compares the evidence in the state folder
-// with the journal, and an earlier page with both.
+// client and opened in ten years. There are two: the technical report, and two pages
+// for the client ([Page.Client]) in the languages of texts/, one file each. [Check]
+// compares the evidence in the state folder with the journal.
 //
 // # Foreign text
 //
@@ -22,11 +23,19 @@
 //
 // where LINE counts from 0. Who changes the journal afterwards has to change every
 // later line, and then no longer fits a page that somebody else has.
+//
+// A page also carries its [Recipe], what it was made of besides the records:
+//
+//	<meta name="liftalot-page" content="JSON">
+//
+// With it the same page can be written again from the records, byte for byte, and
+// [Difference] names the first sentence of a page that is another one.
 package report
 
 import (
 	"encoding/json"
-	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"liftalot/plan"
@@ -35,11 +44,14 @@ import (
 
 // A Page is what one document tells.
 type Page struct {
-	Title string
-	Made  time.Time
-	Tool  string // version of liftalot
-	Runs  []Run
-	Rest  []Rest // hosts of a batch without a run
+	Title  string
+	Made   time.Time
+	Tool   string // version of liftalot
+	Client bool   // for the client: two pages without what is technical
+	Lang   string // of the client's pages, "" is English
+	Batch  string // that Rest is of
+	Runs   []Run
+	Rest   []Rest // hosts of a batch without a run
 }
 
 // A Rest is a host of a batch of which there is no run to tell, and why.
@@ -63,6 +75,8 @@ type Run struct {
 	To       string    `json:"to"`
 	Images   []Image   `json:"images"`
 	Manifest string    `json:"manifest"` // state of the channel manifest's signature
+	Channel  string    `json:"channel,omitempty"`
+	Key      string    `json:"key_sha256,omitempty"` // of the vendor's key, by which the server trusts updates
 	Downtime *Downtime `json:"downtime,omitempty"`
 	Backup   *Backup   `json:"backup,omitempty"`
 	Steps    []Step    `json:"steps"`
@@ -72,8 +86,20 @@ type Run struct {
 	Warnings   []string        `json:"warnings,omitempty"`
 	FollowUps  []string        `json:"follow_ups,omitempty"`
 
+	Later []Later `json:"later,omitempty"` // runs on the host since
+	Next  string  `json:"next,omitempty"`  // what to do about the error, while nothing was done since
+
 	Plan string `json:"plan_sha256"`
 	Head Head   `json:"journal"`
+}
+
+// A Later is a run on the same host after the one that is told of.
+type Later struct {
+	Run     string    `json:"run"`
+	Kind    string    `json:"kind"`
+	Outcome string    `json:"outcome"`
+	Undoes  bool      `json:"undoes,omitempty"` // it takes back the run that is told of
+	Begun   time.Time `json:"begun"`
 }
 
 // By is who worked, from where and with what.
@@ -97,48 +123,11 @@ type Image struct {
 	Signature string `json:"signature"`        // "" for an image that came back
 }
 
-// Downtime is how long the server did not answer.
-type Downtime struct {
-	Millis  int64     `json:"millis"`
-	After   int64     `json:"after"` // milliseconds from the beginning of the swap
-	How     string    `json:"how"`   // probe, script or clock
-	Probes  int       `json:"probes"`
-	Rate    float64   `json:"rate"` // probes a second
-	AtLeast bool      `json:"at_least,omitempty"`
-	Since   time.Time `json:"down_since,omitzero"` // it did not answer when the run ended
-	Gaps    []Gap     `json:"gaps,omitempty"`
-	Words   string    `json:"words"` // the same for a person, such as "2.3s"
-}
-
-// A Gap is one time without an answer; Until is zero where it had not ended.
-type Gap struct {
-	From  time.Time `json:"from"`
-	Until time.Time `json:"until,omitzero"`
-}
-
-// Sentence is the end of one that begins with "the server was".
-func (d Downtime) Sentence() string {
-	if d.Since.IsZero() {
-		return "down for " + d.Words
-	}
-	return d.Words + ", and still when the run ended"
-}
-
-// Measured says how the downtime is known.
-func (d Downtime) Measured() string {
-	switch d.How {
-	case "probe":
-		return fmt.Sprintf("measured from the host by %d probes, %.1f a second", d.Probes, d.Rate)
-	case "script":
-		return "by the clock of the script that replaced it"
-	}
-	return "from the last answer to the next one, by the times of the host and of the journal"
-}
-
 // Backup is what is known of the run's backup.
 type Backup struct {
 	ID        string    `json:"id"`
 	Dir       string    `json:"dir"` // on the workstation
+	OnHost    string    `json:"on_host,omitempty"`
 	Taken     time.Time `json:"taken"`
 	Database  string    `json:"database"`
 	Tables    int       `json:"tables"`
@@ -170,6 +159,16 @@ type Step struct {
 	Begun  time.Time `json:"begun,omitzero"`
 	Ended  time.Time `json:"ended,omitzero"`
 	Swap   bool      `json:"swap,omitempty"` // the server was replaced in it
+	Failed bool      `json:"failed,omitempty"`
+}
+
+// Words says how far the step came, for a person.
+func (s Step) Words() string {
+	words := strings.Replace(s.State, "taken back", "reverted", 1)
+	if s.Failed && !strings.Contains(words, "failed") {
+		words = "failed, " + words
+	}
+	return words
 }
 
 // Took is how long the step lasted, 0 when it has no end.
@@ -190,8 +189,14 @@ func Tell(p *plan.Plan, records []journal.Record) Run {
 	if p.Kind == plan.Rollback {
 		r.Manifest = "" // nothing of the release is installed
 	}
+	if p.Kind == plan.Upgrade {
+		r.Channel, r.Key = p.Release.Channel, p.Release.KeySHA256
+	}
 	r.Images, r.Steps = images(p), []Step{}
 	for _, s := range journal.Runs(records) {
+		if !r.Begun.IsZero() {
+			r.Later = append(r.Later, Later{Run: s.Run, Kind: kindOf(s.Action), Outcome: Words(s.Outcome), Undoes: s.Undoes == p.ID, Begun: s.Begun})
+		}
 		if s.Run == p.ID {
 			r.Begun, r.Ended, r.Outcome, r.Plan = s.Begun, s.Ended, Words(s.Outcome), s.Plan
 			r.Steps = steps(p, s, records)
@@ -201,11 +206,14 @@ func Tell(p *plan.Plan, records []journal.Record) Run {
 		}
 	}
 	if r.Begun.IsZero() {
-		r.Outcome = "not begun"
+		r.Outcome = notBegun
 	}
 	r.By = Who(p.ID, records)
 	return r
 }
+
+// notBegun is the outcome of a run that the journal does not know.
+const notBegun = "not begun"
 
 // Who returns who worked on a run, as its notes say, each once in a row.
 func Who(run string, records []journal.Record) (list []By) {
@@ -237,6 +245,49 @@ func Words(o journal.Outcome) string {
 		return "failed, needs a person"
 	}
 	return "interrupted, not finished"
+}
+
+func kindOf(a journal.Action) string {
+	switch a {
+	case journal.Rollback:
+		return string(plan.Rollback)
+	case journal.Restore:
+		return string(plan.Restoration)
+	}
+	return string(plan.Upgrade)
+}
+
+// Result says what a run came to: "completed" is said of none, for a rollback that went
+// well is no upgrade that did.
+func (r Run) Result() string { return resultOf(r.Kind, r.Outcome) }
+
+func resultOf(kind, outcome string) string {
+	if outcome != Words(journal.Completed) {
+		return outcome
+	}
+	switch plan.RunKind(kind) {
+	case plan.Rollback:
+		return "rolled back"
+	case plan.Restoration:
+		return "restored"
+	}
+	return "upgraded"
+}
+
+// Result says what the later run came to.
+func (l Later) Result() string { return resultOf(l.Kind, l.Outcome) }
+
+// LaterResult is what the last of the later runs came to, "" without one.
+func (r Run) LaterResult() string {
+	if len(r.Later) == 0 {
+		return ""
+	}
+	return r.Later[len(r.Later)-1].Result()
+}
+
+// Undone reports whether a later run took this one back.
+func (r Run) Undone() bool {
+	return slices.ContainsFunc(r.Later, func(l Later) bool { return l.Undoes && l.Outcome == Words(journal.Completed) })
 }
 
 // images are the release's, each beside the image that ran when the plan was made.
@@ -277,6 +328,7 @@ func steps(p *plan.Plan, s journal.RunState, records []journal.Record) []Step {
 	list := []Step{}
 	for _, step := range p.Steps {
 		one := Step{ID: step.ID, Title: step.Title, Reason: step.Reason, Swap: plan.Is[plan.Swap](step.Op), State: state(s.Step(step.ID))}
+		one.Failed = s.Step(step.ID).Do == journal.Failed
 		for _, r := range records {
 			if r.Run != p.ID || r.Step != step.ID {
 				continue

@@ -6,13 +6,17 @@ import (
 )
 
 // A timeline is a picture of a run: its steps on one line, and beneath it how long
-// the server was away. Its width is 1000 units, whatever the screen's is.
+// the server was down. Its width is 1000 units, whatever the screen's is. It reaches as far as
+// the downtime does, though the run ended before.
 type timeline struct {
-	ID    string // unlike any other on the page
-	Bars  []bar
-	Away  []bar // the times without a server
-	Marks []mark
-	Words string // the picture, for who cannot see it
+	ID     string // unlike any other on the page
+	Bars   []bar
+	Down   []bar // the times without a server
+	Marks  []string
+	End    float64 // where the run ended, 0 where the picture ends with it
+	Text   string  // of the steps, in a sentence
+	Words  string  // the whole picture, for who cannot see it
+	Legend []legend
 }
 
 type bar struct {
@@ -21,90 +25,126 @@ type bar struct {
 	Title    string
 }
 
-// A mark is a moment on the axis.
-type mark struct {
-	X     float64
-	Label string
-	Last  bool
-}
+// A legend says what a colour means.
+type legend struct{ Class, Text string }
 
-const width = 1000
+const (
+	width    = 1000
+	thinnest = 2 // what can be seen
+)
+
+// beyond is the part of the picture after a run that left the server down.
+const beyond = 0.15
 
 // draw returns nil for a run without a length.
 func draw(id int, r Run) *timeline {
-	end := r.Ended
+	ended := r.Ended
 	for _, s := range r.Steps {
-		if s.Ended.After(end) {
-			end = s.Ended
+		if s.Ended.After(ended) {
+			ended = s.Ended
 		}
 	}
-	whole := end.Sub(r.Begun)
-	if r.Begun.IsZero() || whole <= 0 {
+	if r.Begun.IsZero() || !ended.After(r.Begun) {
 		return nil
 	}
+	gaps := r.gaps()
+	end, still := pictureEnd(r.Begun, ended, gaps)
+	whole := end.Sub(r.Begun)
 	at := func(t time.Time) float64 { return width * float64(t.Sub(r.Begun)) / float64(whole) }
 	l := &timeline{
 		ID:    fmt.Sprintf("timeline-%d", id),
-		Words: fmt.Sprintf("%d steps in %s, beginning at %s.", len(r.Steps), round(whole), clock(r.Begun)),
-		Marks: []mark{{0, clock(r.Begun), false}, {width, clock(end), true}},
+		Text:  fmt.Sprintf("%d steps in %s, beginning at %s.", len(r.Steps), span(ended.Sub(r.Begun)), clock(r.Begun)),
+		Marks: []string{clock(r.Begun), clock(end)},
 	}
-	for i, s := range r.Steps {
-		if s.Begun.IsZero() {
-			continue
-		}
-		ended := s.Ended
-		if ended.IsZero() {
-			ended = end
-		}
-		b := bar{X: at(s.Begun), Width: max(at(ended)-at(s.Begun), 1), Title: fmt.Sprintf("%s: %s, %s", s.Title, s.State, round(ended.Sub(s.Begun)))}
-		switch {
-		case s.State == "failed" || s.State == "unknown" || s.State == "not taken back":
-			b.Class = "bad"
-		case i%2 == 1:
-			b.Class = "odd"
-		default:
-			b.Class = "even"
-		}
-		l.Bars = append(l.Bars, b)
+	switch {
+	case still:
+		l.Marks[1], l.End = "still down after "+clock(ended), at(ended)
+	case end.After(ended):
+		l.End = at(ended)
+		l.Text += fmt.Sprintf(" The run ended at %s, the dashed line.", clock(ended))
 	}
-	if r.Downtime != nil {
-		l.drawGaps(*r.Downtime, r, at)
-	}
+	l.Words = l.Text
+	l.drawSteps(r, ended, at)
+	l.drawGaps(r, gaps, at)
 	return l
 }
 
-// drawGaps draws the times without a server: by the clock where they are known so, else by the
-// beginning of the step that replaced it.
-func (l *timeline) drawGaps(d Downtime, r Run, at func(time.Time) float64) {
-	gaps := d.Gaps
-	for _, s := range r.Steps {
-		if s.Swap && !s.Begun.IsZero() && len(gaps) == 0 {
-			began := s.Begun.Add(time.Duration(min(d.After, longest)) * time.Millisecond)
-			if began.After(s.Ended) && !s.Ended.IsZero() {
-				began = s.Ended
-			}
-			gaps = []Gap{{began, began.Add(time.Duration(min(d.Millis, longest)) * time.Millisecond)}}
+// pictureEnd is the end of the run, or of the downtime where that lasted longer, and
+// whether nobody has seen its end.
+func pictureEnd(begun, ended time.Time, gaps []Gap) (end time.Time, still bool) {
+	end = ended
+	for _, g := range gaps {
+		if g.Until.IsZero() {
+			return ended.Add(time.Duration(beyond * float64(ended.Sub(begun)))), true
+		}
+		if g.Until.After(end) && g.Until.Sub(begun) < longest*time.Millisecond {
+			end = g.Until
 		}
 	}
+	return end, false
+}
+
+func (l *timeline) drawSteps(r Run, ended time.Time, at func(time.Time) float64) {
+	seen := map[string]bool{}
+	for _, s := range r.Steps {
+		if s.Begun.IsZero() {
+			continue
+		}
+		until := s.Ended
+		if until.IsZero() {
+			until = ended
+		}
+		b := bar{X: at(s.Begun), Width: max(at(until)-at(s.Begun), thinnest), Title: fmt.Sprintf("%s: %s, %s", s.Title, s.Words(), span(until.Sub(s.Begun)))}
+		switch {
+		case s.Failed || s.State == "failed" || s.State == "unknown" || s.State == "not taken back":
+			b.Class = "failed"
+		case s.State == "taken back":
+			b.Class = "reverted"
+		default:
+			b.Class = "step"
+		}
+		seen[b.Class] = true
+		l.Bars = append(l.Bars, b)
+	}
+	for _, e := range []legend{{"step", "a step, done"}, {"reverted", "a step, done and reverted"}, {"failed", "a step that failed, or whose end nobody saw"}} {
+		if seen[e.Class] {
+			l.Legend = append(l.Legend, e)
+		}
+	}
+}
+
+func (l *timeline) drawGaps(r Run, gaps []Gap, at func(time.Time) float64) {
 	for _, g := range gaps {
 		x := max(0, min(at(g.From), width-1))
 		end := float64(width)
 		if !g.Until.IsZero() {
 			end = min(at(g.Until), width)
 		}
-		l.Away = append(l.Away, bar{X: x, Width: max(end-x, 1), Class: "bad"})
+		l.Down = append(l.Down, bar{X: x, Width: max(end-x, 1)})
 	}
-	l.Words += fmt.Sprintf(" The server was %s.", d.Sentence())
+	if r.Downtime != nil {
+		l.Words += fmt.Sprintf(" The server was %s.", r.Downtime.Sentence())
+		l.Legend = append(l.Legend, legend{"down", "the server was down"})
+	}
 }
 
-// longest, in milliseconds, keeps times in their type whatever a host said.
-const longest = 366 * 24 * 3600 * 1000
+// gaps are the times without a server: by the clock where they are known so, else by the
+// beginning of the step that replaced it.
+func (r Run) gaps() []Gap {
+	if r.Downtime == nil {
+		return nil
+	}
+	d := *r.Downtime
+	for _, s := range r.Steps {
+		if s.Swap && !s.Begun.IsZero() && len(d.Gaps) == 0 {
+			began := s.Begun.Add(time.Duration(min(d.After, longest)) * time.Millisecond)
+			if began.After(s.Ended) && !s.Ended.IsZero() {
+				began = s.Ended
+			}
+			return []Gap{{From: began, Until: began.Add(time.Duration(min(d.Millis, longest)) * time.Millisecond)}}
+		}
+	}
+	return d.Gaps
+}
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
-
-func round(d time.Duration) time.Duration {
-	if d < time.Second {
-		return d.Round(time.Millisecond)
-	}
-	return d.Round(100 * time.Millisecond)
-}
