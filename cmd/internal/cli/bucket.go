@@ -61,21 +61,6 @@ func (b *hostBackups) bucketLogin(ctx context.Context) (login bucket.Login, err 
 	return login, nil
 }
 
-// bucketClass is asked before those who would call a store that is away a backup
-// that is damaged.
-func bucketClass(host string, err error) (int, string, bool) {
-	var store *bucket.Error
-	switch {
-	case !errors.As(err, &store):
-		return 0, "", false
-	case store.Refused():
-		return exitAuth, fmt.Sprintf(`check "bucket_login:" of %s in the inventory, and what that login may do in the bucket`, host), true
-	case store.Away():
-		return exitUnreachable, fmt.Sprintf(`does the endpoint of "bucket:" of %s answer from here?`, host), true
-	}
-	return exitBackup, fmt.Sprintf(`check "bucket:" of %s in the inventory`, host), true
-}
-
 // storeTrouble reports an error that says nothing about what the store keeps.
 func storeTrouble(err error) bool {
 	var store *bucket.Error
