@@ -119,7 +119,7 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 // has not: the next start finds it interrupted, and this one says the same.
 func (e *Engine) endAs(ctx context.Context, outcome Outcome, written journal.Outcome, err error) (Result, error) {
 	e.result.Outcome = outcome
-	werr := e.end(ctx, written)
+	werr := e.end(ctx, written, nil)
 	if werr != nil {
 		e.result.Outcome = Interrupted
 	}
@@ -128,8 +128,8 @@ func (e *Engine) endAs(ctx context.Context, outcome Outcome, written journal.Out
 
 // end writes down how the run ended, here and then on the host. Another machine
 // that does not hear of it finds it out by looking.
-func (e *Engine) end(ctx context.Context, outcome journal.Outcome) error {
-	if err := e.write(journal.Record{Kind: journal.RunEnded, Outcome: outcome}); err != nil {
+func (e *Engine) end(ctx context.Context, outcome journal.Outcome, data json.RawMessage) error {
+	if err := e.write(journal.Record{Kind: journal.RunEnded, Outcome: outcome, Data: data}); err != nil {
 		return err
 	}
 	if slices.ContainsFunc(e.Plan.Steps, func(s plan.Step) bool { return !s.Op.Describe().ReadOnly && e.touched(s.ID) }) {
@@ -138,6 +138,12 @@ func (e *Engine) end(ctx context.Context, outcome journal.Outcome) error {
 		}
 	}
 	return nil
+}
+
+// endMigrated ends a run between two releases, with what a person has to know to choose.
+func (e *Engine) endMigrated(ctx context.Context, moved *MigratedError) error {
+	data, err := json.Marshal(moved)
+	return errors.Join(err, e.end(ctx, journal.NeedsPerson, data))
 }
 
 // Abandon ends a run that was interrupted before it changed anything: what its

@@ -18,7 +18,9 @@ import (
 // MigratedError reports that the new version failed after it had changed the
 // database, or that nobody can say: going back takes the database too, and a person
 // decides that.
-type MigratedError struct{ Unsure bool }
+type MigratedError struct {
+	Unsure bool `json:"unsure,omitempty"` // the database did not say
+}
 
 func (e *MigratedError) Error() string {
 	if e.Unsure {

@@ -33,7 +33,7 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 		// put the old server on a database it refuses. A rollback ends too: the next
 		// one is another, with the database in it.
 		e.result.Outcome = NeedsPerson
-		return e.result, errors.Join(err, e.end(ctx, journal.NeedsPerson))
+		return e.result, errors.Join(err, e.endMigrated(ctx, moved))
 	}
 	rollback := e.Plan.Kind == plan.Rollback
 	switch {
@@ -84,7 +84,7 @@ func (e *Engine) takeBack(ctx context.Context, err error) (Result, error) {
 		e.result.Outcome, e.result.Undo = NeedsPerson, uerr
 		var moved *MigratedError
 		if errors.As(uerr, &moved) {
-			return e.result, errors.Join(err, uerr, e.end(ctx, journal.NeedsPerson))
+			return e.result, errors.Join(err, uerr, e.endMigrated(ctx, moved))
 		}
 		var write *journal.WriteError
 		if ctx.Err() != nil || remote.Unanswered(uerr) || remote.Denied(uerr) || errors.Is(uerr, remote.ErrUnknownOutcome) || errors.As(uerr, &write) {

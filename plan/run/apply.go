@@ -42,6 +42,8 @@ func (h *Host) nextApply(runs []journal.RunState) (Job, error) {
 	for _, r := range runs {
 		switch {
 		case r.Run != p.ID:
+		case r.Outcome == journal.NeedsPerson && !Undone(runs, r.Run):
+			return Job{}, h.needsPerson(r)
 		case r.Outcome != journal.Completed:
 			return Job{}, stale(h.Name, planAnew(h.Name), "the saved plan was tried before and ended as %q", r.Outcome)
 		case Undone(runs, p.ID):

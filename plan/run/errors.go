@@ -37,6 +37,12 @@ func stale(host, hint, format string, args ...any) error {
 
 func planAnew(host string) string { return "look again and plan anew: liftalot plan " + host }
 
+// needsPerson refuses what cannot begin where a run has left the host between two releases.
+func (h *Host) needsPerson(r journal.RunState) error {
+	a := Advise(h.Name, r)
+	return &StateError{Unfinished, fmt.Errorf("%s: %s", h.Name, a.Says), a.Next()}
+}
+
 // unfinished refuses what cannot begin before a run that stopped has ended.
 func unfinished(host string, r journal.RunState) error {
 	return &StateError{Unfinished, fmt.Errorf("%s: %s %s was interrupted and is not finished", host, r.Action, r.Run), Resume(host, r.Action)}

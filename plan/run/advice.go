@@ -1,0 +1,125 @@
+package run
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"liftalot/plan/apply"
+	"liftalot/plan/journal"
+)
+
+// An Advice says where a host stands after its runs, and names the one command that helps
+// next. Every command of the tool answers from it, so that no two of them disagree.
+type Advice struct {
+	Says    string   // what happened, in a sentence
+	Command []string // what to type after "liftalot"; nil where nothing waits
+	Why     string   // what the command does in this state, "" where its name says so
+	Or      string   // another way out, "" for none
+}
+
+// Next is the command as it is typed, what it does, and the other way out.
+func (a Advice) Next() string {
+	if a.Command == nil {
+		return ""
+	}
+	next := "liftalot " + strings.Join(a.Command, " ")
+	if a.Why != "" {
+		next = fmt.Sprintf("%q %s", next, a.Why)
+	}
+	if a.Or != "" {
+		next += ", " + a.Or
+	}
+	return next
+}
+
+// Advise tells a run as the newest of a host.
+func Advise(host string, r journal.RunState) Advice {
+	at := r.Last.Time.UTC().Format(time.DateTime) + " UTC"
+	say := func(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+	switch r.Outcome {
+	case journal.Forgotten:
+		a := Advice{Says: say("the %s was given up at %s; what it had changed there stayed", Kind(r.Action), at), Command: []string{"check", host}}
+		if r.Action == journal.Apply {
+			a.Or = say(`or, if it is still the same server, "liftalot rollback %s" takes back what it left`, host)
+		}
+		return a
+	case journal.Completed:
+		switch r.Action {
+		case journal.Rollback:
+			return Advice{Says: "rolled back at " + at, Command: []string{"plan", host}}
+		case journal.Restore:
+			return Advice{Says: "its database was put back from a backup at " + at, Command: []string{"verify", host}}
+		}
+		return Advice{Says: "upgraded at " + at, Command: []string{"verify", host}}
+	case journal.RolledBack:
+		if r.Action == journal.Restore {
+			return Advice{Says: say("a restore failed at %s and was taken back", at), Command: []string{"check", host}}
+		}
+		return Advice{Says: say("an upgrade failed at %s and was taken back", at), Command: []string{"plan", host}}
+	case journal.Aborted:
+		if r.Action == journal.Restore {
+			return Advice{Says: say("a restore stopped at %s before it changed anything", at), Command: []string{"backups", host}}
+		}
+		return Advice{Says: say("an upgrade stopped at %s before it changed anything", at), Command: []string{"plan", host}}
+	case journal.NeedsPerson:
+		return adviseMigrated(host, at, r)
+	}
+	return adviseInterrupted(host, at, r)
+}
+
+// adviseMigrated is for a run that ended between two releases: the new one has changed the
+// database and does not run on it, and the old one cannot.
+func adviseMigrated(host, at string, r journal.RunState) Advice {
+	var end apply.MigratedError
+	_ = json.Unmarshal(r.Last.Data, &end) // journals of before say nothing here
+	if end.Unsure {
+		return Advice{
+			Says: fmt.Sprintf("the %s failed at %s, and the database did not say whether it was migrated: the server was stopped on purpose",
+				Kind(r.Action), at),
+			Command: []string{"rollback", host}, Why: "asks the database again, once it answers on the host",
+		}
+	}
+	return Advice{
+		Says: fmt.Sprintf("the %s failed at %s, and the database is the new release's by now: the server was stopped on purpose, as the old release refuses that database",
+			Kind(r.Action), at),
+		Command: []string{"rollback", host, "--with-database"}, Why: "puts the database and the old release back; what would be lost is shown before it asks",
+	}
+}
+
+func adviseInterrupted(host, at string, r journal.RunState) Advice {
+	a := Advice{
+		Says:    fmt.Sprintf("the %s stopped at %s in step %q", Kind(r.Action), at, r.Last.Step),
+		Command: []string{string(r.Action), host}, Why: "resumes it",
+	}
+	if r.Action == journal.Apply {
+		a.Or = fmt.Sprintf(`"liftalot rollback %s" takes it back`, host)
+		if r.Last.Step == "swap" {
+			a.Why = "looks how the swap ended: it goes on, or takes the upgrade back where the swap was cut off"
+		}
+	}
+	return a
+}
+
+// Resume is what to type after a run that was interrupted: an upgrade can be taken back as
+// well, the others can only be resumed.
+func Resume(host string, action journal.Action) string {
+	return adviseInterrupted(host, "", journal.RunState{Action: action}).Next()
+}
+
+// Describe tells a run in a sentence and names the next command.
+func Describe(host string, r journal.RunState) (says, next string) {
+	a := Advise(host, r)
+	return a.Says, a.Next()
+}
+
+// Kind is the word for an action.
+func Kind(a journal.Action) string {
+	if a == journal.Apply {
+		return "upgrade"
+	}
+	return string(a)
+}
+
+func shortTime(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }
