@@ -2,10 +2,14 @@ package run
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
+	"liftalot/plan"
 	"liftalot/plan/apply"
 	"liftalot/plan/journal"
 )
@@ -32,6 +36,42 @@ func (a Advice) Next() string {
 		next += ", " + a.Or
 	}
 	return next
+}
+
+// Standing says where a host stands as its state has it, and its newest run. No host is
+// asked.
+func Standing(host string, s State) (a Advice, last journal.RunState, err error) {
+	runs, err := s.Runs()
+	if err != nil {
+		return a, last, err
+	}
+	p, _, err := s.Saved()
+	waits := err == nil
+	switch {
+	case len(runs) > 0:
+	case waits:
+		return Advice{Says: "planned, not applied", Command: []string{"apply", host}}, last, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return Advice{Says: "never touched from here", Command: []string{"check", host}}, last, nil
+	default:
+		return a, last, err
+	}
+	last = runs[len(runs)-1]
+	a = Advise(host, last)
+	if waits && !last.Interrupted() && plannedSince(p, runs) {
+		a = Advice{Says: a.Says + "; planned since", Command: []string{"apply", host}}
+	}
+	return a, last, nil
+}
+
+// plannedSince reports whether a saved plan is newer than all that was done, and is not
+// done itself.
+func plannedSince(p *plan.Plan, runs []journal.RunState) bool {
+	if p.Empty() || slices.ContainsFunc(runs, func(r journal.RunState) bool { return r.Run == p.ID }) {
+		return false
+	}
+	made, err := time.Parse(time.RFC3339, p.Created)
+	return err == nil && !made.Before(runs[len(runs)-1].Last.Time.Truncate(time.Second))
 }
 
 // Advise tells a run as the newest of a host.
@@ -106,12 +146,6 @@ func adviseInterrupted(host, at string, r journal.RunState) Advice {
 // well, the others can only be resumed.
 func Resume(host string, action journal.Action) string {
 	return adviseInterrupted(host, "", journal.RunState{Action: action}).Next()
-}
-
-// Describe tells a run in a sentence and names the next command.
-func Describe(host string, r journal.RunState) (says, next string) {
-	a := Advise(host, r)
-	return a.Says, a.Next()
 }
 
 // Kind is the word for an action.

@@ -95,9 +95,9 @@ func (h *Host) Hints(checks []plan.Check) {
 	}
 	for i := range checks {
 		if checks[i].Name == "server" && checks[i].Level == plan.Stop {
-			says, next := Describe(h.Name, last)
-			checks[i].Detail += "; " + says
-			checks[i].Hint = next
+			advice := Advise(h.Name, last)
+			checks[i].Detail += "; " + advice.Says
+			checks[i].Hint = advice.Next()
 		}
 	}
 }

@@ -38,14 +38,14 @@ stays where it was pulled to; the host has a copy of its own.`,
 func (t *target) adopt(ctx context.Context) error {
 	name := t.host.Name
 	taken, err := t.server(nil).Adopt(ctx, func(r journal.RunState, by apply.Operator, since time.Time) error {
-		says, _ := run.Describe(name, r)
+		says := run.Advise(name, r).Says
 		t.term.out.Printf("%s  run %s of %s on %s since %s: %s\n", ui.Bold(name), r.Run, by.User, by.Machine, shortTime(since), says)
 		return t.dialog.confirm(ctx, ui.Textf("Take it over? The other machine can then not resume it."))
 	})
 	if err != nil {
 		return err
 	}
-	_, next := run.Describe(name, taken)
+	next := run.Advise(name, taken).Next()
 	t.term.out.Printf("%s  run %s is this machine's now\n  %s %s\n", name, taken.Run, ui.Dim("next:"), next)
 	return nil
 }

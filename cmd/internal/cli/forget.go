@@ -40,14 +40,14 @@ upgrade there "liftalot rollback" takes it back.`,
 func (t *target) forget(ctx context.Context) error {
 	name := t.host.Name
 	gone, err := t.server(nil).Forget(func(r journal.RunState) error {
-		says, _ := run.Describe(name, r)
+		says := run.Advise(name, r).Says
 		t.term.out.Printf("%s  run %s: %s\n", ui.Bold(name), r.Run, says)
 		return t.dialog.confirm(ctx, ui.Textf("Give it up as it is? Nothing is done on the host: what the run has changed there stays changed. Its plan and its backup stay here."))
 	})
 	if err != nil {
 		return err
 	}
-	_, next := run.Describe(name, gone)
+	next := run.Advise(name, gone).Next()
 	t.term.out.Printf("%s  run %s is given up\n  %s %s\n", name, gone.Run, ui.Dim("next:"), next)
 	return nil
 }

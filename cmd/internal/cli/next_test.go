@@ -55,7 +55,7 @@ func TestTheNextCommandFitsTheRunThatStopped(t *testing.T) {
 		}
 		runs, err := d.folder.history().Runs()
 		must(t, err)
-		if _, next := run.Describe("web1", runs[0]); next != want {
+		if next := run.Advise("web1", runs[0]).Next(); next != want {
 			t.Errorf("status after %s: %s", action, next)
 		}
 		if _, err := d.server(nil).NextApply(); action != journal.Apply && hintOf(t, err) != want {
@@ -170,9 +170,8 @@ func TestAnotherRollbackTakesWhatTheFirstHasLeft(t *testing.T) {
 	if last, ok := run.LastUpgrade(runs); !ok || last.Run != "up" || run.Undone(runs, "up") {
 		t.Errorf("the upgrade cannot be taken back any more: %+v", last)
 	}
-	says, next := run.Describe("web1", first)
-	if !strings.HasPrefix(says, "the rollback failed at ") || next != "liftalot rollback web1, which says whether --with-database is needed" {
-		t.Errorf("%s; %s", says, next)
+	if a := run.Advise("web1", first); !strings.HasPrefix(a.Says, "the rollback failed at ") || !slices.Equal(a.Command, []string{"rollback", "web1", "--with-database"}) {
+		t.Errorf("%s; %s", a.Says, a.Next())
 	}
 }
 

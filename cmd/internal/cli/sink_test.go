@@ -159,7 +159,8 @@ func say(t *testing.T, s *session, attack string) {
 			t.Fatal(err)
 		}
 	}
-	says, next := run.Describe(attack, poisoned[journal.RunState](attack))
+	advice := run.Advise(attack, poisoned[journal.RunState](attack))
+	says, next := advice.Says, advice.Next()
 	s.term.out.Printf("%s %s\n", says, next)
 	for _, v := range []any{p, f, poisoned[checked](attack), poisoned[hostStatus](attack), poisoned[editedFile](attack)} {
 		if err := s.term.out.JSON(v); err != nil {

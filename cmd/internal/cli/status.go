@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,10 +53,11 @@ table says what runs there and what the channel offers.`,
 
 // hostStatus is what is known of a host without asking it.
 type hostStatus struct {
-	Host string `json:"host"`
-	Run  string `json:"run,omitempty"`
-	Says string `json:"says"`
-	Next string `json:"next,omitempty"`
+	Host    string   `json:"host"`
+	Run     string   `json:"run,omitempty"`
+	Says    string   `json:"says"`
+	Next    string   `json:"next,omitempty"`
+	Command []string `json:"command,omitempty"`
 
 	Backup time.Time   `json:"last_backup,omitzero"` // the newest that is here
 	Now    *liveStatus `json:"now,omitempty"`        // with --refresh
@@ -94,44 +93,18 @@ func (s *session) status() error {
 func (t *target) standing() (hostStatus, error) {
 	name := t.host.Name
 	st := hostStatus{Host: name, Backup: t.backups.last()}
-	runs, err := t.folder.history().Runs()
+	a, last, err := run.Standing(name, t.folder.history())
 	if err != nil {
 		return st, err
 	}
-	if len(runs) == 0 {
-		st.Says, st.Next = "never touched from here", "liftalot check "+name
-		_, _, err := t.folder.history().Saved()
-		switch {
-		case err == nil:
-			st.Says, st.Next = "planned, not applied", "liftalot apply "+name
-		case !errors.Is(err, fs.ErrNotExist):
-			return st, err
-		}
-		return st, nil
-	}
-	last := runs[len(runs)-1]
-	st.Run = last.Run
-	st.Says, st.Next = run.Describe(name, last)
+	st.Run, st.Says = last.Run, a.Says
 	if holder, held := journal.Held(t.folder.dir); held && last.Interrupted() {
 		if holder.Purpose == run.Kind(last.Action) { // as the run itself says, see carryOut
-			st.Says, st.Next = fmt.Sprintf("the %s is under way since %s UTC, in step %q (process %d)", run.Kind(last.Action), last.Begun.UTC().Format(time.DateTime), last.Last.Step, holder.PID), ""
+			st.Says, a = fmt.Sprintf("the %s is under way since %s UTC, in step %q (process %d)", run.Kind(last.Action), last.Begun.UTC().Format(time.DateTime), last.Last.Step, holder.PID), run.Advice{}
 		} else {
 			st.Says += fmt.Sprintf("; at work on it now: %s (process %d)", holder.Purpose, holder.PID)
 		}
 	}
-	if !last.Interrupted() && t.folder.plannedSince(runs) {
-		st.Says, st.Next = st.Says+"; planned since", "liftalot apply "+name
-	}
+	st.Next, st.Command = a.Next(), a.Command
 	return st, nil
-}
-
-// plannedSince reports whether the saved plan is newer than all that was done, and is
-// not done itself.
-func (f hostFolder) plannedSince(runs []journal.RunState) bool {
-	p, _, err := f.history().Saved()
-	if err != nil || p.Empty() || slices.ContainsFunc(runs, func(r journal.RunState) bool { return r.Run == p.ID }) {
-		return false
-	}
-	made, err := time.Parse(time.RFC3339, p.Created)
-	return err == nil && !made.Before(runs[len(runs)-1].Last.Time.Truncate(time.Second))
 }
