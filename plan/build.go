@@ -117,8 +117,8 @@ func (b *builder) plan() *Plan {
 	for _, out := range BackupOf(f, b.in.ID, b.backupDir(), 0).Outside {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("backup: it will be without %s: %s", out.Name, out.Why))
 	}
-	if p.Variant == Done {
-		p.Variant = Half
+	if p.Variant == Managed {
+		p.Variant = Incomplete
 	}
 	b.backup()
 	b.record()
@@ -145,7 +145,7 @@ func (b *builder) plan() *Plan {
 // to do at all.
 func (b *builder) idle() (now, nothing bool) {
 	f := b.in.Facts
-	now = VariantOf(f, &b.in.Release) == Done && current(f, &b.in.Release, b.in.Settings.Pin)
+	now = VariantOf(f, &b.in.Release) == Managed && current(f, &b.in.Release, b.in.Settings.Pin)
 	return now, now && len(b.edited) == 0 && len(b.secretFiles()) == 0
 }
 

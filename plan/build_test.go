@@ -29,40 +29,40 @@ func shapes() []hostShape {
 		}
 	}
 	return []hostShape{
-		{"full-public", of("public")},
-		{"full-chatalot-net", with("chatalot-net", func(_ *testing.T, in *BuildInput) { in.Settings.Allow = []string{AllowOldMigrations} })},
-		{"full-ipv6", with("public", func(_ *testing.T, in *BuildInput) { in.Facts.Machine.IPv6Off = false })},
-		{"full-credentials", with("public", func(_ *testing.T, in *BuildInput) { in.Settings.Credentials = true })},
-		{"full-tag-pin", with("public", func(_ *testing.T, in *BuildInput) { in.Settings.Pin = PinTag })},
-		{"full-decisions", with("public", func(_ *testing.T, in *BuildInput) {
+		{"unmanaged-public", of("public")},
+		{"unmanaged-chatalot-net", with("chatalot-net", func(_ *testing.T, in *BuildInput) { in.Settings.Allow = []string{AllowOldMigrations} })},
+		{"unmanaged-ipv6", with("public", func(_ *testing.T, in *BuildInput) { in.Facts.Machine.IPv6Off = false })},
+		{"unmanaged-credentials", with("public", func(_ *testing.T, in *BuildInput) { in.Settings.Credentials = true })},
+		{"unmanaged-tag-pin", with("public", func(_ *testing.T, in *BuildInput) { in.Settings.Pin = PinTag })},
+		{"unmanaged-decisions", with("public", func(_ *testing.T, in *BuildInput) {
 			in.Settings.Allow = []string{AllowWritableProxy, AllowNoFinalDump}
 			in.Settings.MaxDowntime, in.Settings.PublicURL = 0, ""
 		})},
-		{"full-other-names", of("public",
+		{"unmanaged-other-names", of("public",
 			"@postgres:5432", "@db:5433", `"postgres": {`, `"db": {`, `"host": "postgres"`, `"host": "db"`, `"port": 5432`, `"port": 5433`,
 			`"service": "postgres"`, `"service": "db"`, "  postgres:\n    image", "  db:\n    image", "      postgres:\n", "      db:\n",
 			"\"chatalot-db\",\n                        \"postgres\"", "\"chatalot-db\",\n                        \"db\"",
 			"chatalot-server", "talk")},
-		{"full-no-healthcheck", with("public", func(t *testing.T, in *BuildInput) {
+		{"unmanaged-no-healthcheck", with("public", func(t *testing.T, in *BuildInput) {
 			remodel(t, in.Facts, "public", nil, "services", "postgres", "healthcheck")
 		})},
-		{"full-no-container-name", of("public", "    container_name: chatalot-server\n", "",
+		{"unmanaged-no-container-name", of("public", "    container_name: chatalot-server\n", "",
 			`"container_name": "chatalot-server",`, "", `"name": "chatalot-server"`, `"name": "chatalot-chatalot-1"`)},
-		{"full-override", of("traefik")},
-		{"full-image-override", with("public", imageOverride)},
+		{"unmanaged-override", of("traefik")},
+		{"unmanaged-image-override", with("public", imageOverride)},
 		{"staged", of("staged")},
-		{"half-done", of("half-done")},
-		{"done", of("done")},
+		{"incomplete", of("incomplete")},
+		{"managed", of("managed")},
 
 		{"refused-external-db", with("public", func(_ *testing.T, in *BuildInput) {
 			in.Facts.Database.Host, in.Facts.Database.Container, in.Facts.Database.Service = "db.example.com", "", ""
 		})},
 		{"refused-url-specials", with("public", func(_ *testing.T, in *BuildInput) { in.Facts.Database.PlainPassword = false })},
-		{"refused-partial", with("done", func(t *testing.T, in *BuildInput) {
-			remodel(t, in.Facts, "done", nil, "services", ProxyService)
+		{"refused-partial", with("managed", func(t *testing.T, in *BuildInput) {
+			remodel(t, in.Facts, "managed", nil, "services", ProxyService)
 		})},
 		{"refused-old-migrations", of("chatalot-net")},
-		{"refused-conflict", of("half-done", "UPDATER_API_URL: http://chatalot-updater:8081", "UPDATER_API_URL: http://elsewhere",
+		{"refused-conflict", of("incomplete", "UPDATER_API_URL: http://chatalot-updater:8081", "UPDATER_API_URL: http://elsewhere",
 			`"UPDATER_API_URL": "http://chatalot-updater:8081"`, `"UPDATER_API_URL": "http://elsewhere"`)},
 	}
 }
@@ -86,7 +86,7 @@ func imageOverride(t *testing.T, in *BuildInput) {
 
 // wholePlans are the shapes whose plan file is kept byte for byte; of the others
 // what a reader sees is enough.
-var wholePlans = []string{"full-public", "full-override", "staged", "half-done", "done"}
+var wholePlans = []string{"unmanaged-public", "unmanaged-override", "staged", "incomplete", "managed"}
 
 // Each shape has golden files: the plan as one would tell it, or the refusal.
 func TestBuild(t *testing.T) {

@@ -53,10 +53,10 @@ func TestNoWordOfADumpThatIsNotTaken(t *testing.T) {
 			const line = "      UPDATE_CHANNEL: stable\n"
 			file := &in.Facts.Files[0]
 			file.setData(strings.Replace(string(file.Data), line, "", 1))
-			remodel(t, in.Facts, "done", nil, "services", "chatalot", "environment", "UPDATE_CHANNEL")
+			remodel(t, in.Facts, "managed", nil, "services", "chatalot", "environment", "UPDATE_CHANNEL")
 		}, 1},
 	} {
-		in := inputFor(t, recorded(t, "done"))
+		in := inputFor(t, recorded(t, "managed"))
 		in.Facts.Database.Bytes = 8 << 30
 		tt.change(&in)
 		p, _ := build(t, in)

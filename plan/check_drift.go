@@ -126,7 +126,7 @@ func (c *checker) driftOfImage(k Container) {
 // that only runs beside it, or does not run, loses nothing; nor does a server that is
 // replaced by nothing.
 func (c *checker) recreates(k Container) bool {
-	if c.rel != nil && VariantOf(c.f, c.rel) == Done && current(c.f, c.rel, c.s.Pin) && !c.edits {
+	if c.rel != nil && VariantOf(c.f, c.rel) == Managed && current(c.f, c.rel, c.s.Pin) && !c.edits {
 		return false
 	}
 	switch k.Service {

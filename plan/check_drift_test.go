@@ -63,8 +63,8 @@ func TestDriftOfTheDatabaseIsToldOnly(t *testing.T) {
 // A server that is managed and current is not recreated: its drift is told, and stops as
 // soon as there is something to change.
 func TestDriftOfACurrentServerStopsOnlyAChange(t *testing.T) {
-	in := inputFor(t, recorded(t, "done"))
-	remodel(t, in.Facts, "done", "debug", "services", "chatalot", "environment", "RUST_LOG")
+	in := inputFor(t, recorded(t, "managed"))
+	remodel(t, in.Facts, "managed", "debug", "services", "chatalot", "environment", "RUST_LOG")
 	if p, _, err := Build(in); err != nil || !p.Empty() || len(p.Warnings) == 0 {
 		t.Errorf("%v", err)
 	}
@@ -77,7 +77,7 @@ func TestDriftOfACurrentServerStopsOnlyAChange(t *testing.T) {
 // The variables of the recordings hold canaries. All of them differ here, in both
 // directions, and none is in what is said or saved.
 func TestDriftShowsNoSecret(t *testing.T) {
-	for _, name := range []string{"public", "staged", "traefik", "done"} {
+	for _, name := range []string{"public", "staged", "traefik", "managed"} {
 		in := inputFor(t, recorded(t, name))
 		in.Settings.Allow = []string{AllowDrift + "chatalot", AllowDrift + UpdaterService, AllowDrift + ProxyService}
 		env := map[string]any{}

@@ -53,7 +53,7 @@ func checkCases(t testing.TB) []checkCase {
 		{"compose files", "docker-compose.yml is missing", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Files[0].Missing = true }},
 		{"compose files", "does not read the project's files: invalid project", Stop, func(f *Facts, _ *Settings, _ *Release) { f.fails("model", "invalid project") }},
 		{"compose files", "docker-compose.override.yml lies beside", Warn, func(f *Facts, _ *Settings, _ *Release) { f.Project.Loose = []string{"docker-compose.override.yml"} }},
-		{"variant", "full", Pass, nil},
+		{"variant", "unmanaged", Pass, nil},
 		{"variant", "could not be read", Stop, func(f *Facts, _ *Settings, _ *Release) { f.Model = nil }},
 		{"server", "container chatalot-server runs chatalot-chatalot", Pass, nil},
 		{"server", "is exited, not running", Stop, func(f *Facts, _ *Settings, _ *Release) { service(f, "chatalot").State = "exited" }},

@@ -172,9 +172,9 @@ func TestAnEnvFileChangedAfterTheEdit(t *testing.T) {
 // A sidecar that ran before and is recreated by the plan's own step is explained
 // by that step.
 func TestTheSidecarIsExplainedByItsStep(t *testing.T) {
-	in := inputFor(t, recorded(t, "half-done"))
+	in := inputFor(t, recorded(t, "incomplete"))
 	p, _ := build(t, in)
-	now := recorded(t, "half-done")
+	now := recorded(t, "incomplete")
 	service(now, ProxyService).ID = "new"
 	if moved := Moved(p, now, nothing); len(moved) != 1 {
 		t.Errorf("%q", moved)

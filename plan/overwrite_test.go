@@ -43,7 +43,7 @@ func TestAValueIsReplacedWhereItIsSet(t *testing.T) {
 		{name: "in an env_file", over: "services:\n  chatalot:\n    env_file: chat.env\n", without: true, path: base, want: line},
 		{name: "in what an override extends", over: "services:\n  chatalot:\n    extends: {file: other.yml, service: chat}\n", stop: "change it by hand where it is set"},
 	} {
-		in := inputFor(t, recorded(t, "done"))
+		in := inputFor(t, recorded(t, "managed"))
 		f := in.Facts
 		if tt.without {
 			f.Files[0].setData(strings.Replace(string(f.Files[0].Data), line, "", 1))
@@ -52,7 +52,7 @@ func TestAValueIsReplacedWhereItIsSet(t *testing.T) {
 		over.setData(tt.over)
 		f.Files = slices.Insert(f.Files, 1, over)
 		f.Project.Files = append(f.Project.Files, override)
-		remodel(t, f, "done", "beta", "services", "chatalot", "environment", key)
+		remodel(t, f, "managed", "beta", "services", "chatalot", "environment", key)
 		in.Settings.Allow = []string{AllowOverwrite + "chatalot." + key}
 		p, edited, err := Build(in)
 		var refused *RefusedError
@@ -66,7 +66,7 @@ func TestAValueIsReplacedWhereItIsSet(t *testing.T) {
 		case len(edited) != 1 || edited[0].Path != tt.path || !strings.Contains(string(edited[0].Result.After), tt.want) || position(p, "swap") < 0:
 			t.Errorf("%s: %d files edited, steps %q", tt.name, len(edited), ids(p.Steps))
 		default:
-			if _, err := Guard("web1", f.Model, recorded(t, "done").Model, edited); err != nil {
+			if _, err := Guard("web1", f.Model, recorded(t, "managed").Model, edited); err != nil {
 				t.Errorf("%s: %v", tt.name, err)
 			}
 		}
@@ -78,7 +78,7 @@ func TestAValueIsReplacedWhereItIsSet(t *testing.T) {
 func TestTheGuardAsksForWhatAFileSaysAlready(t *testing.T) {
 	const override = "/srv/chatalot/docker-compose.override.yml"
 	lost := []string{`"UPDATER_API_URL": "http://chatalot-updater:8081",`, ""} // from the model
-	in := inputFor(t, recorded(t, "done", append(lost, `"UPDATE_CHANNEL": "stable"`, `"UPDATE_CHANNEL": "beta"`)...))
+	in := inputFor(t, recorded(t, "managed", append(lost, `"UPDATE_CHANNEL": "stable"`, `"UPDATE_CHANNEL": "beta"`)...))
 	in.Settings.Allow = []string{AllowOverwrite + "chatalot.UPDATE_CHANNEL"}
 	over := File{Path: override, Real: override, Mode: 0o644}
 	over.setData("services:\n  chatalot:\n    environment:\n      UPDATER_API_URL: !reset null\n      UPDATE_CHANNEL: beta\n")
@@ -88,10 +88,10 @@ func TestTheGuardAsksForWhatAFileSaysAlready(t *testing.T) {
 	if len(edited) != 1 || edited[0].Path != override {
 		t.Fatalf("%d files edited", len(edited))
 	}
-	if _, err := Guard("web1", in.Facts.Model, recorded(t, "done").Model, edited); err != nil {
+	if _, err := Guard("web1", in.Facts.Model, recorded(t, "managed").Model, edited); err != nil {
 		t.Error(err)
 	}
-	if _, err := Guard("web1", in.Facts.Model, recorded(t, "done", lost...).Model, edited); err == nil || !strings.Contains(err.Error(), "UPDATER_API_URL") {
+	if _, err := Guard("web1", in.Facts.Model, recorded(t, "managed", lost...).Model, edited); err == nil || !strings.Contains(err.Error(), "UPDATER_API_URL") {
 		t.Errorf("a variable that is still missing passes: %v", err)
 	}
 }

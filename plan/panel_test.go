@@ -13,7 +13,7 @@ func TestP1AfterAnUpdateFromThePanelTheFilesComeFirst(t *testing.T) {
 	const repo = "registry.seglamater.app/seglamater/chatalot"
 	runs := repo + "@sha256:" + strings.Repeat("b", 64)
 	for name, ref := range map[string]string{"by digest": runs, "by tag": repo + ":0.24.7"} {
-		in := inputFor(t, recorded(t, "done"))
+		in := inputFor(t, recorded(t, "managed"))
 		s := service(in.Facts, "chatalot")
 		s.Image, s.ImageID = ref, "sha256:"+strings.Repeat("c", 64)
 		in.Facts.Images = append(in.Facts.Images, Image{ID: s.ImageID, Digests: []string{"elsewhere.example.com/chatalot@sha256:1", runs}})
@@ -30,7 +30,7 @@ func TestP1AfterAnUpdateFromThePanelTheFilesComeFirst(t *testing.T) {
 		// With the line as the hint has it the next release goes in, and back to what runs.
 		old := in.Facts.Model.Service("chatalot").Image
 		in.Facts.Files[0].setData(strings.ReplaceAll(string(in.Facts.Files[0].Data), old, runs))
-		remodel(t, in.Facts, "done", runs, "services", "chatalot", "image")
+		remodel(t, in.Facts, "managed", runs, "services", "chatalot", "image")
 		p, _ := build(t, in)
 		swap, _ := p.Step("swap")
 		if got := swap.Op.(Swap); got.OldRef != runs || got.OldImage != s.ImageID {
@@ -45,14 +45,14 @@ func TestP1AfterAnUpdateFromThePanelTheFilesComeFirst(t *testing.T) {
 }
 
 func TestP2DoneMeansNothingToDo(t *testing.T) {
-	in := inputFor(t, recorded(t, "done"))
+	in := inputFor(t, recorded(t, "managed"))
 	p, edited := build(t, in)
-	if !p.Empty() || len(edited) > 0 || p.Variant != Done {
+	if !p.Empty() || len(edited) > 0 || p.Variant != Managed {
 		t.Errorf("%s, %d steps, %d edits", p.Variant, len(p.Steps), len(edited))
 	}
 	// What is missing from a done host is completed, not passed over.
 	service(in.Facts, UpdaterService).State = "exited"
-	if p, _ := build(t, in); p.Empty() || p.Variant != Half {
+	if p, _ := build(t, in); p.Empty() || p.Variant != Incomplete {
 		t.Errorf("with the updater stopped: %s, %d steps", p.Variant, len(p.Steps))
 	}
 }

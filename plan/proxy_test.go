@@ -46,10 +46,10 @@ func TestF1TheDecisionForAWritableProxyMeetsOneThatIsThere(t *testing.T) {
 	}{
 		{"never started, read-only", "staged", true, 0, "", true, false},
 		{"never started, writable", "staged", nil, 0, "", false, true},
-		{"restarting, read-only", "half-done", true, 4, "", true, false},
-		{"runs well, read-only", "half-done", true, 0, "", false, false},
-		{"was restarted once, read-only", "done", true, 1, "healthy", false, false},
-		{"restarting beside an updater, read-only", "done", true, 4, "unhealthy", true, false},
+		{"restarting, read-only", "incomplete", true, 4, "", true, false},
+		{"runs well, read-only", "incomplete", true, 0, "", false, false},
+		{"was restarted once, read-only", "managed", true, 1, "healthy", false, false},
+		{"restarting beside an updater, read-only", "managed", true, 4, "unhealthy", true, false},
 	} {
 		in := inputFor(t, recorded(t, tt.host))
 		in.Settings.Allow = []string{AllowWritableProxy}

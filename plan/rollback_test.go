@@ -14,7 +14,7 @@ import (
 func rollbackInput(t *testing.T) RollbackInput {
 	t.Helper()
 	p, _ := build(t, inputFor(t, recorded(t, "public")))
-	now := recorded(t, "done")
+	now := recorded(t, "managed")
 	now.Database.Migrated = recorded(t, "public").Database.Migrated
 	return RollbackInput{
 		Plan: p, Facts: now, Begun: func(string) bool { return true },
@@ -41,7 +41,7 @@ func ids(steps []Step) []string {
 
 func TestRollback(t *testing.T) {
 	moved := rollbackInput(t)
-	moved.Facts = recorded(t, "done")
+	moved.Facts = recorded(t, "managed")
 	moved.Facts.Database.Migrated = append(moved.Facts.Database.Migrated, Migration{Version: 99, Success: true})
 	moved.WithDB = true
 	early := rollbackInput(t)

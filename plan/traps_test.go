@@ -131,7 +131,7 @@ func TestC3EverySecretTheUpdaterUsesIsDefined(t *testing.T) {
 func TestC4GuardHoldsTheEditAgainstTheMergedModel(t *testing.T) {
 	in := inputFor(t, recorded(t, "public"))
 	_, edited := build(t, in)
-	before, after := in.Facts.Model, recorded(t, "done").Model
+	before, after := in.Facts.Model, recorded(t, "managed").Model
 	words, err := Guard("web1", before, after, edited)
 	if err != nil || !strings.Contains(words, UpdaterService) {
 		t.Errorf("%q, %v", words, err)
@@ -139,9 +139,9 @@ func TestC4GuardHoldsTheEditAgainstTheMergedModel(t *testing.T) {
 	// Nothing came about, as without the profile; and more than was meant.
 	for name, bad := range map[string]*compose.Model{
 		"unchanged":     before,
-		"a port closed": remodelled(t, "done", nil, "services", "chatalot", "ports"),
-		"a volume gone": remodelled(t, "done", nil, "volumes", "file_storage"),
-		"a new command": remodelled(t, "done", []any{"sh"}, "services", "postgres", "command"),
+		"a port closed": remodelled(t, "managed", nil, "services", "chatalot", "ports"),
+		"a volume gone": remodelled(t, "managed", nil, "volumes", "file_storage"),
+		"a new command": remodelled(t, "managed", []any{"sh"}, "services", "postgres", "command"),
 	} {
 		var guard *GuardError
 		if _, err := Guard("web1", before, bad, edited); !errors.As(err, &guard) || len(guard.Diffs) == 0 || !strings.HasPrefix(err.Error(), "web1: no plan") {
@@ -181,12 +181,12 @@ func TestC5TheUpdaterLooksAfterTheContainerThatRuns(t *testing.T) {
 
 func TestC6TheDatabaseIsTheServersOwn(t *testing.T) {
 	for _, s := range shapes() {
-		if s.name != "full-other-names" && s.name != "full-no-healthcheck" {
+		if s.name != "unmanaged-other-names" && s.name != "unmanaged-no-healthcheck" {
 			continue
 		}
 		doc := editedFile(t, s.in(t))
 		service, condition, url := "db", "service_healthy", "postgres://chatalot:__DB_PASSWORD__@db:5433/chatalot"
-		if s.name == "full-no-healthcheck" {
+		if s.name == "unmanaged-no-healthcheck" {
 			service, condition, url = "postgres", "service_started", "postgres://chatalot:__DB_PASSWORD__@postgres:5432/chatalot"
 		}
 		if got := at(doc, "services", UpdaterService, "depends_on", service, "condition"); got != condition {
@@ -229,7 +229,7 @@ func TestC7PinsTheImageWhereItCounts(t *testing.T) {
 	// An override the base file's pin does not beat is found in the model.
 	plain := inputFor(t, recorded(t, "public"))
 	_, base := build(t, plain)
-	after := remodelled(t, "done", "images.example.com/chatalot:latest", "services", "chatalot", "image")
+	after := remodelled(t, "managed", "images.example.com/chatalot:latest", "services", "chatalot", "image")
 	if _, err := Guard("web1", plain.Facts.Model, after, base); err == nil {
 		t.Error("a pin without effect passes")
 	}
@@ -317,7 +317,7 @@ func TestC9NothingThatStartsMayRecreateTheDatabase(t *testing.T) {
 		"its image":      func(f *Facts) { service(f, "postgres").Moved = true },
 		"nobody knows":   func(f *Facts) { service(f, "postgres").Unsure = true },
 	} {
-		in, drift := inputFor(t, recorded(t, "half-done")), what != "nothing"
+		in, drift := inputFor(t, recorded(t, "incomplete")), what != "nothing"
 		move(in.Facts)
 		p, _ := build(t, in)
 		if !slices.ContainsFunc(p.Deviations, func(w string) bool { return strings.Contains(w, "would recreate what they depend on (postgres)") }) && drift {
@@ -367,7 +367,7 @@ func TestC10TheFormOfAFileDoesNotMatter(t *testing.T) {
 		in := inputFor(t, recorded(t, "public"))
 		in.Facts.Files[0].setData(string(sc.Change.Edit(in.Facts.Files[0].Data)))
 		p, edited := build(t, in)
-		if p.Variant != Full {
+		if p.Variant != Unmanaged {
 			t.Errorf("%s: %s", form, p.Variant)
 		}
 		after := edited[0].Result.After
@@ -424,7 +424,7 @@ func TestC13APlanHoldsNoSecret(t *testing.T) {
 	}
 	for name, in := range map[string]BuildInput{
 		"public": inputFor(t, recorded(t, "public")), "traefik": inputFor(t, recorded(t, "traefik")),
-		"staged": inputFor(t, recorded(t, "staged")), "half-done": inputFor(t, recorded(t, "half-done")),
+		"staged": inputFor(t, recorded(t, "staged")), "incomplete": inputFor(t, recorded(t, "incomplete")),
 		"inline": inputFor(t, recorded(t, "public", inline...)),
 	} {
 		p, _ := build(t, in)
@@ -532,7 +532,7 @@ func TestB4TheServerThatRunsCanBeStartedAgain(t *testing.T) {
 	if got := wayBack(ahead); !strings.Contains(got, pinned) || !strings.Contains(got, "runs chatalot-chatalot") {
 		t.Errorf("got %q", got)
 	}
-	if got := wayBack(recorded(t, "done")); got != "" {
+	if got := wayBack(recorded(t, "managed")); got != "" {
 		t.Errorf("a server that is done: %q", got)
 	}
 

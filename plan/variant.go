@@ -16,13 +16,25 @@ type Variant string
 
 // A host is in exactly one of these.
 const (
-	Full    Variant = "full"      // no updater services are defined
-	Staged  Variant = "staged"    // both are defined and were never started
-	Partial Variant = "partial"   // one of two: a person must look
-	Half    Variant = "half-done" // an earlier attempt, completed key by key
-	Done    Variant = "done"      // running and healthy, nothing to do
-	Unknown Variant = "unknown"   // the look did not get that far
+	Unmanaged  Variant = "unmanaged"  // no updater services are defined
+	Staged     Variant = "staged"     // both are defined and were never started
+	Partial    Variant = "partial"    // one of two: a person must look
+	Incomplete Variant = "incomplete" // both are defined, and not all is as it should be
+	Managed    Variant = "managed"    // running and healthy, nothing to do
+	Unknown    Variant = "unknown"    // the probe did not get that far
 )
+
+// formerVariants are the names in plan files that were written before version 0.5.0.
+var formerVariants = map[string]Variant{"full": Unmanaged, "half-done": Incomplete, "done": Managed}
+
+// UnmarshalText reads a variant, also by its former name.
+func (v *Variant) UnmarshalText(text []byte) error {
+	*v = Variant(text)
+	if now, ok := formerVariants[string(text)]; ok {
+		*v = now
+	}
+	return nil
+}
 
 // VariantOf decides by what is defined and what runs, never by the version.
 // Done is what the look alone can tell; [Build] has the last word, since only it
@@ -36,7 +48,7 @@ func VariantOf(f *Facts, rel *Release) Variant {
 	proxy := slices.Contains(services, ProxyService)
 	switch {
 	case !updater && !proxy:
-		return Full
+		return Unmanaged
 	case updater != proxy:
 		return Partial
 	}
@@ -46,9 +58,9 @@ func VariantOf(f *Facts, rel *Release) Variant {
 		return Staged
 	}
 	if hasUpdater && hasProxy && u.Running() && p.Running() && u.Health != "unhealthy" && ours(f, rel) {
-		return Done
+		return Managed
 	}
-	return Half
+	return Incomplete
 }
 
 // ours reports whether the server already runs an image of the vendor's registry.

@@ -18,14 +18,14 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // The recordings NAME.look are what the script said on throw-away servers of
-// testenv (public, chatalot-net, staged, traefik; done after a real upgrade,
-// half-done after a container and two keys of it were taken away again). The
+// testenv (public, chatalot-net, staged, traefik; managed after a real upgrade,
+// incomplete after a container and two keys of it were taken away again). The
 // passwords in them were replaced by ones that contain "canary" or "ca4a47",
 // and parts of inspect that nobody reads were left out. HostConfig was added later, as
 // the same engine and Compose make it of the same files, without its zero values.
 const recordedMarker = "@@0123456789abcdef0123456789abcdef"
 
-var recorded = []string{"public", "chatalot-net", "staged", "traefik", "done", "half-done"}
+var recorded = []string{"public", "chatalot-net", "staged", "traefik", "managed", "incomplete"}
 
 func recording(t testing.TB, name string) []byte {
 	t.Helper()

@@ -16,7 +16,7 @@ import (
 // as it was nor done would otherwise be told to be settled by hand. stopped is whether
 // the look found something that stops.
 func (h *Host) LeftBehind(ctx context.Context, v plan.Variant, stopped bool) ([]plan.Check, error) {
-	if v == plan.Done {
+	if v == plan.Managed {
 		return nil, nil
 	}
 	own, err := h.State.Runs()
@@ -28,7 +28,7 @@ func (h *Host) LeftBehind(ctx context.Context, v plan.Variant, stopped bool) ([]
 	if begun != nil {
 		all = append(all, *begun)
 	}
-	if v != plan.Full {
+	if v != plan.Unmanaged {
 		all = append(all, h.forgotten(own, stopped)...)
 	}
 	return all, err

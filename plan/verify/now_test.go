@@ -61,7 +61,7 @@ func TestOtherContainersOfTheSameMakeAreNoFault(t *testing.T) {
 			}
 		})
 	}
-	v := verifier{f: seen(t, "done")}
+	v := verifier{f: seen(t, "managed")}
 	if got := v.mounts("redis", []string{"volume " + volume + " /data", "bind /srv/a /a"}); got[0] != "volume (nameless) /data" || got[1] != "bind /srv/a /a" {
 		t.Errorf("%q", got)
 	}
@@ -128,7 +128,7 @@ func TestALoweredServerIsNoticed(t *testing.T) {
 
 // What a look adds to what is known: of a managed server that is well and says what it is.
 func TestHighestIn(t *testing.T) {
-	f := seen(t, "done")
+	f := seen(t, "managed")
 	h, ok := HighestIn(f, time.Now())
 	if !ok || h.Version != "0.24.6" || h.Migration != f.Database.Latest() || !strings.Contains(h.Image, "@sha256:") {
 		t.Errorf("%+v, %v", h, ok)
@@ -139,7 +139,7 @@ func TestHighestIn(t *testing.T) {
 		"no version":  func(f *plan.Facts) { f.Health.Version = "edge" },
 		"a guess":     func(f *plan.Facts) { f.Health.Version = "" },
 	} {
-		f := seen(t, "done")
+		f := seen(t, "managed")
 		change(f)
 		if h, ok := HighestIn(f, time.Now()); ok {
 			t.Errorf("%s: %+v", name, h)

@@ -36,8 +36,8 @@ func decode(t *testing.T, v any, elem ...string) {
 func upgraded(t *testing.T) (*plan.Plan, *plan.Facts) {
 	t.Helper()
 	var p plan.Plan
-	decode(t, &p, "..", "testdata", "build", "full-public.json")
-	f := seen(t, "done")
+	decode(t, &p, "..", "testdata", "build", "unmanaged-public.json")
+	f := seen(t, "managed")
 	// The recording is of a twin: its database's container is another.
 	db, _ := f.Container("postgres")
 	for i := range p.Rests.Containers {
@@ -229,17 +229,17 @@ func TestRolledBack(t *testing.T) {
 // A sidecar that was there before the upgrade may be there after its rollback.
 func TestRolledBackToAHostWithASidecar(t *testing.T) {
 	var p plan.Plan
-	decode(t, &p, "..", "testdata", "build", "half-done.json")
+	decode(t, &p, "..", "testdata", "build", "incomplete.json")
 	if w := RolledBack(&p); w.NoUpdater || w.Updater {
 		t.Errorf("%+v", w)
 	}
-	if err := Failed("web1", Host(t.Context(), &host{}, seen(t, "half-done"), RolledBack(&p))); err != nil {
+	if err := Failed("web1", Host(t.Context(), &host{}, seen(t, "incomplete"), RolledBack(&p))); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestAnythingAsksForTheUpdaterOnlyWhereThereIsOne(t *testing.T) {
-	for name, want := range map[string]bool{"public": false, "done": true} {
+	for name, want := range map[string]bool{"public": false, "managed": true} {
 		f := seen(t, name)
 		w := ExpectUnknown(f)
 		if w.Updater != want || w.NoUpdater || w.Version != "" {

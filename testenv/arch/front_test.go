@@ -132,7 +132,7 @@ func TestReadmeAnswersAStranger(t *testing.T) {
 			t.Errorf("README.md does not say %s: %q is not in it", what, want)
 		}
 	}
-	for _, v := range []plan.Variant{plan.Full, plan.Staged, plan.Partial, plan.Half, plan.Done} {
+	for _, v := range []plan.Variant{plan.Unmanaged, plan.Staged, plan.Partial, plan.Incomplete, plan.Managed} {
 		if n := strings.Count(readme, "\n| `"+string(v)+"` |"); n != 1 {
 			t.Errorf("README.md explains the state %q %d times, want once", v, n)
 		}

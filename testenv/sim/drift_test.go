@@ -25,7 +25,7 @@ func TestNothingDriftsByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err = l.Plan(t.Context())
-	if err != nil || p.Variant != plan.Done {
+	if err != nil || p.Variant != plan.Managed {
 		t.Fatalf("%v: %v", p, err)
 	}
 	if i := slices.IndexFunc(p.Warnings, func(w string) bool { return strings.HasPrefix(w, "drift:") }); i >= 0 {
