@@ -48,7 +48,7 @@ func Build(in BuildInput) (*Plan, []EditedFile, error) {
 	if stop := Stopped(Checks(in.Facts, in.Settings, &in.Release)); len(stop) > 0 {
 		return refuse(stop)
 	}
-	a, bad := aimAt(in)
+	a, bad := deploymentOf(in)
 	if len(bad) > 0 {
 		return refuse(bad)
 	}
@@ -66,7 +66,7 @@ func Build(in BuildInput) (*Plan, []EditedFile, error) {
 	if len(e.reason) > 0 {
 		return refuse(e.reason)
 	}
-	b := builder{in: in, aim: a, edited: edited, notes: e.notes}
+	b := builder{in: in, target: a, edited: edited, notes: e.notes}
 	b.settled, b.drifted = dependencies(in.Facts)
 	b.noDeps = len(b.drifted) > 0
 	if current, nothing := b.idle(); current && !nothing {
@@ -80,7 +80,7 @@ func Build(in BuildInput) (*Plan, []EditedFile, error) {
 // builder lays the steps out.
 type builder struct {
 	in     BuildInput
-	aim    aim
+	target deployment
 	edited []EditedFile
 	notes  []string
 	steps  []Step
@@ -206,7 +206,7 @@ func BackupOf(f *Facts, id, dir string, limit time.Duration) Backup {
 	bk := Backup{
 		ID: id, Dir: dir, Container: f.Database.Container, User: f.Database.User, Database: f.Database.Name,
 		Tables: f.Database.Tables, Migration: f.Database.Latest(), Files: mustFiles(f), EnvFiles: further.Files, Outside: further.Outside,
-		Limit: dumpLimit(f, limit), Project: f.Project, ImageID: server.ImageID,
+		MaxSeconds: dumpLimit(f, limit), Project: f.Project, ImageID: server.ImageID,
 	}
 	if hasSecretsDir(f) {
 		bk.Secrets = secretsDir(f)
@@ -285,7 +285,7 @@ func (b *builder) names() {
 		op.Images = append(op.Images, ImageName{Ref: i.ref.ByDigest(), Name: i.ref.Pinned(PinTag), Keep: fmt.Sprintf("%s-%s", b.rollbackTag(), i.what)})
 	}
 	b.add(Step{
-		ID: "names", Title: "give the pulled images their tags", Op: op, Undo: Names{Images: op.Images, Back: true},
+		ID: "names", Title: "give the pulled images their tags", Op: op, Undo: Names{Images: op.Images, IsRollback: true},
 		Reason: "the compose file names them by tag (pin: tag), and each tag must be the very image that was verified",
 	})
 }
@@ -334,10 +334,10 @@ func reasons(splices []compose.Splice) string {
 
 func (b *builder) sidecar() {
 	f, r := b.in.Facts, b.in.Release
-	down := Down{Project: f.Project, Settled: b.settled, NoDeps: b.noDeps}
+	down := Down{Project: f.Project, Dependencies: b.settled, NoDeps: b.noDeps}
 	for _, service := range []string{UpdaterService, ProxyService} {
 		if c, ok := f.Container(service); ok && c.Running() {
-			down.Back = append(down.Back, service)
+			down.Former = append(down.Former, service)
 		} else {
 			down.Services = append(down.Services, service)
 		}
@@ -348,13 +348,13 @@ func (b *builder) sidecar() {
 	b.add(Step{
 		ID: "sidecar", Title: "start socket proxy and updater beside the running server",
 		Op: Up{Project: f.Project, Profile: "updater", Services: []string{ProxyService, UpdaterService},
-			Settled: b.settled, NoDeps: b.noDeps},
+			Dependencies: b.settled, NoDeps: b.noDeps},
 		Undo:   down,
 		Reason: "the server and the database are not touched: before it starts anything compose is asked whether it would recreate them",
 	})
 	b.add(Step{
 		ID: "gate", Title: "hold the updater against all it needs",
-		Op: Gate{Project: f.Project, Updater: UpdaterService, Proxy: ProxyService, Server: b.aim.server, Secrets: updaterSecrets,
+		Op: Gate{Project: f.Project, Updater: UpdaterService, Proxy: ProxyService, Server: b.target.server, Secrets: updaterSecrets,
 			Images: map[string]string{UpdaterService: r.Updater.ByDigest(), ProxyService: r.Proxy.ByDigest()}},
 		Reason: "stable, healthy, through the proxy to the engine, every secret readable: all before the server is touched",
 	})
@@ -383,11 +383,11 @@ func (b *builder) swap() {
 		Project: f.Project, Container: server.Name, Port: listenPort(server), Version: b.in.Release.Version,
 		ImageRef: b.in.Release.Server.ByDigest(), OldImage: server.ImageID, OldRef: cmp.Or(composeImage(f), server.Image),
 		OldID: server.ID, Record: b.recordDir(), Dependents: dependents(f, server.Name, ""), DependentRecord: b.recordDir(),
-		Database:  Login{Container: f.Database.Container, User: f.Database.User, Database: f.Database.Name},
-		Migration: f.Database.Latest(),
-		Prober:    b.prober(),
-		Limit:     limit, Soak: soakSeconds,
-		Settled: b.settled, NoDeps: b.noDeps,
+		Database:    Login{Container: f.Database.Container, User: f.Database.User, Database: f.Database.Name},
+		Migration:   f.Database.Latest(),
+		Prober:      b.prober(),
+		MaxDowntime: limit, Soak: soakSeconds,
+		Dependencies: b.settled, NoDeps: b.noDeps,
 	}
 	if !b.in.Settings.Allows(AllowNoFinalDump) {
 		s.Dump = b.backupDir() + "/final.dump"
@@ -397,7 +397,7 @@ func (b *builder) swap() {
 	}
 	back := s
 	// The files go back on their own, three-way, before the server does.
-	back.Back, back.Version, back.ImageRef, back.Dump, back.Files = true, "", "", "", nil
+	back.IsRollback, back.Version, back.ImageRef, back.Dump, back.Files = true, "", "", "", nil
 	b.add(Step{
 		ID: "swap", Title: "replace the server's container", Op: s, Undo: back,
 		Reason: fmt.Sprintf("one job on the host that ends healthy on %s within %s or goes back by itself, whatever happens to this connection", b.in.Release.Version, time.Duration(limit)*time.Second),
@@ -437,16 +437,16 @@ func (b *builder) deviations() []string {
 	if b.noDeps {
 		out = append(out, fmt.Sprintf("services started with --no-deps, since compose would recreate what they depend on (%s); the next \"docker compose up\" there will restart them once", strings.Join(b.drifted, ", ")))
 	}
-	if b.aim.server != "chatalot" {
-		out = append(out, fmt.Sprintf("CHATALOT_UPDATER_SERVER_CONTAINER is %q, the container that runs here, not the runbook's \"chatalot\"", b.aim.server))
+	if b.target.server != "chatalot" {
+		out = append(out, fmt.Sprintf("CHATALOT_UPDATER_SERVER_CONTAINER is %q, the container that runs here, not the runbook's \"chatalot\"", b.target.server))
 	}
-	if b.aim.writable && !b.in.Facts.Model.ReadOnly(ProxyService) {
+	if b.target.writable && !b.in.Facts.Model.ReadOnly(ProxyService) {
 		out = append(out, "socket proxy without read_only, by your decision "+AllowWritableProxy)
 	}
 	if b.in.Settings.Pin == PinTag {
 		out = append(out, "the compose file names images by tag, by your inventory's \"pin: tag\": whoever pulls a tag there later gets what the registry has under it by then, unverified")
 	}
-	if b.aim.ipv6Off {
+	if b.target.ipv6Off {
 		out = append(out, "socket proxy with DISABLE_IPV6=1: IPv6 is off on this host")
 	}
 	return append(out, b.notes...)

@@ -71,7 +71,7 @@ func (b *builder) secretFile(name string) []Step {
 	if there {
 		was = PriorState{Blank: true, Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID}
 	}
-	op := WriteSecret{Path: b.secretPath(name), Source: source, Mode: 0o644 | s.Mode, Was: was}
+	op := WriteSecret{Path: b.secretPath(name), Source: source, Mode: 0o644 | s.Mode, Prior: was}
 	switch source {
 	case FromKey:
 		op.Body = b.in.Release.Key
@@ -124,7 +124,7 @@ func (b *builder) serverSecrets() []Step {
 }
 
 func (b *builder) openStep(s Secret) Step {
-	op := WriteSecret{Path: s.Path, Source: FromItself, Mode: s.Mode | readableByAll, Was: PriorState{Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID}}
+	op := WriteSecret{Path: s.Path, Source: FromItself, Mode: s.Mode | readableByAll, Prior: PriorState{Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID}}
 	return b.makeStep(s.Name, "open "+b.shown(s.Path)+" for the users inside the containers",
 		"docker mounts a file secret with the host's mode and owner, whatever the compose file says", op)
 }
@@ -138,8 +138,8 @@ func (b *builder) shown(file string) string {
 }
 
 func (b *builder) makeStep(name, title, reason string, op WriteSecret) Step {
-	undo := RemoveSecret{Path: op.Path, Source: op.Source, Was: op.Was}
-	if op.Was.Blank && path.Dir(op.Path) == b.secretsDir() {
+	undo := RemoveSecret{Path: op.Path, Source: op.Source, Prior: op.Prior}
+	if op.Prior.Blank && path.Dir(op.Path) == b.secretsDir() {
 		undo.Copy = path.Join(b.backupDir(), "secrets", name)
 	}
 	return Step{ID: "secret-" + name, Title: title, Reason: reason, Op: op, Undo: undo}

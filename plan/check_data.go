@@ -287,7 +287,7 @@ func (c *checker) release() {
 	if c.rel.Signature != verified {
 		level = Warn
 	}
-	c.add("release", level, "", "%s to %s, %s", now, c.rel.Version, c.rel.Vouched())
+	c.add("release", level, "", "%s to %s, %s", now, c.rel.Version, c.rel.DescribeVerification())
 	for _, w := range c.rel.Warnings {
 		c.add("release", Warn, "", "%s", w)
 	}

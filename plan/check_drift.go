@@ -110,10 +110,10 @@ func (c *checker) driftOfImage(k Container) {
 	name := c.f.ImageOf(k.Service)
 	image, _ := c.f.ImageByID(k.ImageID)
 	switch same := name == k.Image || slices.Contains(image.Tags, name) || slices.Contains(image.Digests, name); {
-	case k.Moved && server:
+	case k.Retagged && server:
 		c.add("drift", Warn, "the upgrade replaces it by the release, and going back gives the name to the image that runs now",
 			"service %s: the name of its image, %s, points elsewhere now; \"docker compose up\" would recreate it", k.Service, k.Image)
-	case k.Moved:
+	case k.Retagged:
 		c.add("drift", Warn, "this tool leaves it alone",
 			"service %s: the name of its image, %s, points elsewhere now; \"docker compose up\" would recreate it", k.Service, k.Image)
 	case !server && name != "" && !same && !c.recreates(k):
@@ -162,7 +162,7 @@ func (c *checker) declared(service string) map[string]string {
 	if c.rel == nil || service != UpdaterService && service != ProxyService {
 		return out
 	}
-	a, bad := aimAt(BuildInput{Facts: c.f, Settings: c.s, Release: *c.rel})
+	a, bad := deploymentOf(BuildInput{Facts: c.f, Settings: c.s, Release: *c.rel})
 	if len(bad) > 0 {
 		return out
 	}

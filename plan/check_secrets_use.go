@@ -109,7 +109,7 @@ func userOf(user string) reader {
 // image is replaced.
 func (c *checker) readersOf(k HostContainer) []reader {
 	now := userOf(k.User)
-	if u, ok := c.f.Places.Users[k.ID]; ok {
+	if u, ok := c.f.Resources.Users[k.ID]; ok {
 		now = reader{HostUser: u}
 	}
 	own := k.Project == c.f.Project.Name

@@ -35,16 +35,16 @@ func shutOutCases(t testing.TB) []checkCase {
 		{"shared secrets", "runs as uid 101", Stop, func(f *Facts, _ *Settings, _ *Release) { // its entrypoint gave root up
 			f.openFolder()
 			f.theirs(HostContainer{Name: "x", Mounts: bound("/srv/chatalot/secrets")})
-			f.Places.Users = map[string]HostUser{"id-of-x": {UID: 101, Groups: []int{101}}}
+			f.Resources.Users = map[string]HostUser{"id-of-x": {UID: 101, Groups: []int{101}}}
 		}},
 		{"shared secrets", "runs as uid 0", Stop, func(f *Facts, _ *Settings, _ *Release) { // root without its powers
 			f.openFolder()
 			f.theirs(HostContainer{Name: "x", Mounts: bound("/srv/chatalot/secrets")})
-			f.Places.Users = map[string]HostUser{"id-of-x": {Groups: []int{0}}}
+			f.Resources.Users = map[string]HostUser{"id-of-x": {Groups: []int{0}}}
 		}},
 		{"shared secrets", "mounts /data/chat at", Stop, func(f *Facts, _ *Settings, _ *Release) { // the same folder by another path
 			f.openFolder()
-			f.Places.Real = map[string]string{"/data/chat": "/mnt/disk/chat", "/srv/chatalot/secrets": "/mnt/disk/chat/secrets"}
+			f.Resources.Real = map[string]string{"/data/chat": "/mnt/disk/chat", "/srv/chatalot/secrets": "/mnt/disk/chat/secrets"}
 			f.theirs(HostContainer{Name: "x", User: "5", Mounts: bound("/data/chat")})
 		}},
 		{"shared secrets", "container chatalot-server of project chatalot mounts /srv/chatalot/secrets at /in/there and runs as uid 999", Stop, func(f *Facts, _ *Settings, _ *Release) { // the new image's user
@@ -67,7 +67,7 @@ func shutOutCases(t testing.TB) []checkCase {
 		{"shared secrets", "service coturn, which does not run now, mounts ./secrets as uid 7", Warn, func(f *Facts, _ *Settings, _ *Release) {
 			f.openFolder()
 			remodel(t, f, "public", map[string]any{"user": "7", "volumes": []any{map[string]any{"type": "bind", "source": "./secrets", "target": "/s"}}}, "services", "coturn")
-			f.Places.Real = map[string]string{"./secrets": "/srv/chatalot/secrets"}
+			f.Resources.Real = map[string]string{"./secrets": "/srv/chatalot/secrets"}
 		}},
 	}
 }
@@ -114,7 +114,7 @@ func TestR5WhoKeepsTheSecretsFolder(t *testing.T) {
 		f := recorded(t, "public")
 		f.secretsFolder(Secret{Mode: 0o750, UID: 1, GID: 1000})
 		f.theirs(HostContainer{Name: "x", User: "472", Mounts: bound("/srv/chatalot/secrets")})
-		f.Places.Users = map[string]HostUser{"id-of-x": {UID: 472, Groups: groups}}
+		f.Resources.Users = map[string]HostUser{"id-of-x": {UID: 472, Groups: groups}}
 		if said := fmt.Sprint(Stopped(Checks(f, Settings{}, nil))); !strings.Contains(said, "shared secrets") {
 			t.Errorf("groups %v: %s", groups, said)
 		}

@@ -151,7 +151,7 @@ func checkCases(t testing.TB) []checkCase {
 			f.Model = changed("public", []any{map[string]any{"driver": "nvidia"}}, "services", "chatalot", "gpus")
 		}},
 		{"drift", `service postgres: the name of its image, postgres:17, points elsewhere now; "docker compose up" would recreate it`, Warn,
-			func(f *Facts, _ *Settings, _ *Release) { service(f, "postgres").Moved = true }},
+			func(f *Facts, _ *Settings, _ *Release) { service(f, "postgres").Retagged = true }},
 		{"drift", "volumes./app/data/files: what runs has volume chatalot_file_storage, the files say volume chatalot_files2", Stop, func(f *Facts, _ *Settings, _ *Release) {
 			f.Model = changed("public", "chatalot_files2", "volumes", "file_storage", "name")
 		}},

@@ -12,19 +12,19 @@ import (
 // what is missing is added key by key (trap P3); what is there and differs is a
 // conflict, and a person decides.
 type editor struct {
-	in     BuildInput
-	aim    aim
-	files  []*compose.File
-	edits  map[*compose.File][]compose.Edit
-	reason []Check            // what speaks against a plan
-	notes  []string           // deviations from the vendor's fragment
-	said   []compose.Declared // what files say already, and another may undo
+	in       BuildInput
+	target   deployment
+	files    []*compose.File
+	edits    map[*compose.File][]compose.Edit
+	reason   []Check            // what speaks against a plan
+	notes    []string           // deviations from the vendor's fragment
+	existing []compose.Declared // what files say already, and another may undo
 }
 
 // newEditor parses the project's compose files. One that cannot be edited only
 // matters once an edit falls to it.
-func newEditor(in BuildInput, a aim) (*editor, error) {
-	e := &editor{in: in, aim: a, edits: map[*compose.File][]compose.Edit{}}
+func newEditor(in BuildInput, a deployment) (*editor, error) {
+	e := &editor{in: in, target: a, edits: map[*compose.File][]compose.Edit{}}
 	for _, f := range in.Facts.Files {
 		if !slices.Contains(in.Facts.Project.Files, f.Path) {
 			continue
@@ -67,8 +67,8 @@ func (e *editor) gather() error {
 	e.pin(server, e.in.Release.Server.Pinned(e.in.Settings.Pin))
 	e.environment(server, home, serverEnvironment(e.in.Settings))
 	e.secrets(server, home, []string{"updater_token"})
-	e.service(home, ProxyService, e.aim.proxyService())
-	e.service(home, UpdaterService, e.aim.updaterService())
+	e.service(home, ProxyService, e.target.proxyService())
+	e.service(home, UpdaterService, e.target.updaterService())
 	e.topLevel(home)
 	return nil
 }
@@ -82,7 +82,7 @@ func (e *editor) pin(service, image string) {
 		view, _ := f.Service(service)
 		switch {
 		case view.Image == image && !view.HasBuild && view.Extends == "":
-			e.said = append(e.said, compose.Declare(pin)...)
+			e.existing = append(e.existing, compose.Declare(pin)...)
 		case i == 0 || view.Image != "" || view.HasBuild:
 			e.add(f, pin)
 		}
@@ -170,19 +170,19 @@ func (e *editor) service(home *compose.File, name, body string) {
 		return
 	}
 	home = homes[0]
-	e.unlike(home, name, body)
+	e.noteDeviations(home, name, body)
 	have := e.in.Facts.Model.Service(name)
 	if name == ProxyService {
 		e.writable(home)
-		e.pin(name, e.aim.proxy)
-		e.environment(name, home, e.aim.proxyEnvironment())
+		e.pin(name, e.target.proxy)
+		e.environment(name, home, e.target.proxyEnvironment())
 		e.networks(name, home, have.Networks, []string{updaterNetwork})
 		return
 	}
-	e.pin(name, e.aim.updater)
-	e.environment(name, home, e.aim.environment())
+	e.pin(name, e.target.updater)
+	e.environment(name, home, e.target.environment())
 	e.secrets(name, home, updaterSecrets)
-	e.networks(name, home, have.Networks, append([]string{updaterNetwork}, e.aim.networks...))
+	e.networks(name, home, have.Networks, append([]string{updaterNetwork}, e.target.networks...))
 	e.volumes(name, home, have.Volumes)
 }
 
@@ -190,7 +190,7 @@ func (e *editor) service(home *compose.File, name, body string) {
 // was defined before with read_only: the line is the client's. One that serves its
 // updater so shows that its image needs no such decision.
 func (e *editor) writable(home *compose.File) {
-	if !e.aim.writable || !e.in.Facts.Model.ReadOnly(ProxyService) || e.proxyServes() {
+	if !e.target.writable || !e.in.Facts.Model.ReadOnly(ProxyService) || e.proxyServes() {
 		return
 	}
 	e.reason = append(e.reason, Check{
@@ -219,10 +219,10 @@ func (e *editor) volumes(service string, home *compose.File, have []compose.Mode
 	}
 }
 
-// unlike notes what a service that was there lacks of the vendor's fragment, or
+// noteDeviations notes what a service that was there lacks of the vendor's fragment, or
 // has otherwise, beyond what is completed key by key: it is the client's file,
 // and none of it keeps the updater from working.
-func (e *editor) unlike(home *compose.File, service, body string) {
+func (e *editor) noteDeviations(home *compose.File, service, body string) {
 	diffs, err := home.Compare(service, body)
 	if err != nil {
 		return
@@ -312,11 +312,11 @@ func (e *editor) apply() ([]EditedFile, error) {
 		if len(res.Splices) > 0 {
 			out = append(out, EditedFile{Path: path, Result: res, Declared: declared})
 		} else {
-			e.said = append(e.said, declared...)
+			e.existing = append(e.existing, declared...)
 		}
 	}
 	if len(out) > 0 {
-		out[0].Declared = append(out[0].Declared, e.said...)
+		out[0].Declared = append(out[0].Declared, e.existing...)
 	}
 	return out, nil
 }

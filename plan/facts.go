@@ -15,27 +15,27 @@ import (
 // values of environment variables and contents of secrets are never in it, and
 // the bytes of the client's own files are left out of its JSON form.
 type Facts struct {
-	Host     string          `json:"host"`
-	Machine  Machine         `json:"machine"`
-	Docker   Docker          `json:"docker"`
-	Compose  string          `json:"compose"` // version of the compose plugin, "" when there is none
-	Project  Project         `json:"project"`
-	Others   []Project       `json:"others,omitempty"`   // further stacks with a service of that name
-	Services []Container     `json:"services"`           // containers of the project
-	Everyone []HostContainer `json:"everyone,omitempty"` // every container on the host, the project's too
-	Networks []Network       `json:"networks"`
-	Volumes  []string        `json:"volumes"`
-	Images   []Image         `json:"images"`
-	Files    []File          `json:"files"`              // compose files and .env, in the project's order
-	Included []File          `json:"included,omitempty"` // further files that were read, for what they name in turn
-	Secrets  []Secret        `json:"secrets"`
-	Exposed  []string        `json:"exposed,omitempty"`  // secret files, there or not, whose folder everybody on the host can enter
-	Unplaced []string        `json:"unplaced,omitempty"` // secret files that have no folder yet
-	Health   Health          `json:"health"`
-	Database Database        `json:"database"`
-	Disks    []Disk          `json:"disks"`
-	Places   HostPlaces      `json:"places,omitzero"`
-	Failures []Failure       `json:"failures,omitempty"` // parts of the look that did not succeed
+	Host      string          `json:"host"`
+	Machine   Machine         `json:"machine"`
+	Docker    Docker          `json:"docker"`
+	Compose   string          `json:"compose"` // version of the compose plugin, "" when there is none
+	Project   Project         `json:"project"`
+	Others    []Project       `json:"others,omitempty"`   // further stacks with a service of that name
+	Services  []Container     `json:"services"`           // containers of the project
+	Everyone  []HostContainer `json:"everyone,omitempty"` // every container on the host, the project's too
+	Networks  []Network       `json:"networks"`
+	Volumes   []string        `json:"volumes"`
+	Images    []Image         `json:"images"`
+	Files     []File          `json:"files"`              // compose files and .env, in the project's order
+	Included  []File          `json:"included,omitempty"` // further files that were read, for what they name in turn
+	Secrets   []Secret        `json:"secrets"`
+	Exposed   []string        `json:"exposed,omitempty"`  // secret files, there or not, whose folder everybody on the host can enter
+	Unplaced  []string        `json:"unplaced,omitempty"` // secret files that have no folder yet
+	Health    Health          `json:"health"`
+	Database  Database        `json:"database"`
+	Disks     []Disk          `json:"disks"`
+	Resources HostResources   `json:"places,omitzero"`
+	Failures  []Failure       `json:"failures,omitempty"` // parts of the look that did not succeed
 
 	// Model is the merged compose model with every profile active, as the
 	// host's own compose sees it. Hashes are its config hashes per service.
@@ -118,7 +118,7 @@ type Container struct {
 	Networks   []string          `json:"networks"`
 	Volumes    []string          `json:"volumes"`
 	Ports      []string          `json:"ports"`
-	Moved      bool              `json:"moved,omitempty"`  // its reference names another image by now
+	Retagged   bool              `json:"moved,omitempty"`  // its reference names another image by now
 	Unsure     bool              `json:"unsure,omitempty"` // compose's note of its image cannot be compared
 
 	// Inspect is all that the engine tells of the container, as docker inspect prints

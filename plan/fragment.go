@@ -22,8 +22,8 @@ var updaterVolumes = []variable{
 	{"chatalot_backups", "/var/backups/chatalot"},
 }
 
-// aim is what the fragment needs to know of a deployment.
-type aim struct {
+// deployment is what the fragment needs to know of a deployment.
+type deployment struct {
 	updater, proxy string   // image references
 	server         string   // container name
 	networks       []string // of the updater, besides updaterNetwork
@@ -35,7 +35,7 @@ type aim struct {
 
 // databaseURL is the updater's, with the vendor's placeholder for the password
 // and compose's own escape for a dollar sign.
-func (a aim) databaseURL() string {
+func (a deployment) databaseURL() string {
 	d := a.database
 	u := fmt.Sprintf("postgres://%s:__DB_PASSWORD__@%s:%d/%s", url.User(d.User).String(), d.Host, d.Port, d.Name)
 	if d.Query != "" {
@@ -47,7 +47,7 @@ func (a aim) databaseURL() string {
 // variable is a name and what it is set to.
 type variable struct{ key, value string }
 
-func (a aim) environment() []variable {
+func (a deployment) environment() []variable {
 	return []variable{
 		{"DOCKER_HOST", "tcp://" + ProxyService + ":2375"},
 		{"CHATALOT_UPDATER_SQLITE_PATH", "/var/lib/chatalot-updater/state.db"},
@@ -63,7 +63,7 @@ func (a aim) environment() []variable {
 
 // proxyEnvironment is what the updater may ask of the engine. The proxy binds
 // [::] and dies where IPv6 is off, unless told (trap F2).
-func (a aim) proxyEnvironment() []variable {
+func (a deployment) proxyEnvironment() []variable {
 	acl := []variable{
 		{"CONTAINERS", "1"}, {"IMAGES", "1"}, {"NETWORKS", "1"}, {"POST", "1"},
 		{"EXEC", "0"}, {"VOLUMES", "0"}, {"SYSTEM", "0"}, {"BUILD", "0"},
@@ -74,7 +74,7 @@ func (a aim) proxyEnvironment() []variable {
 	return acl
 }
 
-func (a aim) proxyService() string {
+func (a deployment) proxyService() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "image: %s\ncontainer_name: %s\nrestart: unless-stopped\nenvironment:\n", a.proxy, ProxyService)
 	for _, v := range a.proxyEnvironment() {
@@ -102,7 +102,7 @@ const profile = `profiles:
   - updater
 `
 
-func (a aim) updaterService() string {
+func (a deployment) updaterService() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "image: %s\ncontainer_name: %s\nrestart: unless-stopped\n", a.updater, UpdaterService)
 	fmt.Fprintf(&b, "depends_on:\n  %s:\n    condition: service_started\n", ProxyService)

@@ -27,7 +27,7 @@ func EditLocal(name string, src []byte, l LocalEdit) (*compose.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := aim{
+	a := deployment{
 		updater: l.UpdaterImage, proxy: l.ProxyImage, server: l.Container, networks: l.Networks,
 		database: Database{Host: l.DBService, Port: 5432, User: "chatalot", Name: "chatalot", Service: l.DBService},
 	}

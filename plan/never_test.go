@@ -181,8 +181,8 @@ func TestNoModeIsTightenedAndNoOwnerChanged(t *testing.T) {
 				if ok && m.Mode&mode != mode {
 					t.Fatalf("step %s takes rights away: %04o from %04o", s.ID, m.Mode, mode)
 				}
-				if ok && s.Undo.(RemoveSecret).Was.Mode != mode {
-					t.Fatalf("step %s: its undo leaves mode %04o, it was %04o", s.ID, s.Undo.(RemoveSecret).Was.Mode, mode)
+				if ok && s.Undo.(RemoveSecret).Prior.Mode != mode {
+					t.Fatalf("step %s: its undo leaves mode %04o, it was %04o", s.ID, s.Undo.(RemoveSecret).Prior.Mode, mode)
 				}
 			}
 		}

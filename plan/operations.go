@@ -21,8 +21,8 @@ type Backup struct {
 	Project   Project  `json:"project"`
 	ImageID   string   `json:"image_id"` // of the running server
 
-	Outside []Outside `json:"outside,omitempty"` // what the project names and no backup can have
-	Limit   int       `json:"limit,omitempty"`   // seconds that it may take there
+	Outside    []Outside `json:"outside,omitempty"` // what the project names and no backup can have
+	MaxSeconds int       `json:"limit,omitempty"`   // seconds that it may take there
 }
 
 func (o Backup) Describe() Description {
@@ -67,8 +67,8 @@ func (Pull) Describe() Description { return Description{Kind: "pull"} }
 // Names gives images that were pulled by digest the tags that the compose files name them
 // by, or gives the tags back to what had them.
 type Names struct {
-	Images []ImageName `json:"images"`
-	Back   bool        `json:"back,omitempty"`
+	Images     []ImageName `json:"images"`
+	IsRollback bool        `json:"back,omitempty"`
 }
 
 func (Names) Describe() Description {
@@ -114,7 +114,7 @@ type WriteSecret struct {
 	Mode   fs.FileMode `json:"mode"`
 	Server string      `json:"server,omitempty"` // container whose DATABASE_URL is read
 	Body   []byte      `json:"body,omitempty"`   // FromKey only: public
-	Was    PriorState  `json:"was"`
+	Prior  PriorState  `json:"was"`
 }
 
 func (o WriteSecret) Describe() Description {
@@ -136,12 +136,12 @@ type RemoveSecret struct {
 	Path   string     `json:"path"`
 	Copy   string     `json:"copy,omitempty"` // of the former file, in the backup on the host
 	Source Source     `json:"source"`
-	Was    PriorState `json:"was"`
+	Prior  PriorState `json:"was"`
 }
 
 func (o RemoveSecret) Describe() Description {
 	d := Description{Kind: "unsecret", Part: PartSecrets, Path: o.Path, AsUndo: "the file as it was"}
-	if o.Was.Missing {
+	if o.Prior.Missing {
 		d.AsUndo = "remove the file"
 	}
 	return d
@@ -181,11 +181,11 @@ func (o RevertEdit) Describe() Description {
 
 // Up starts services and leaves what they depend on alone.
 type Up struct {
-	Project  Project  `json:"project"`
-	Profile  string   `json:"profile"`
-	Services []string `json:"services"`
-	Settled  []string `json:"settled"` // services they depend on, which compose would not recreate
-	NoDeps   bool     `json:"no_deps"` // it would: keep it from looking
+	Project      Project  `json:"project"`
+	Profile      string   `json:"profile"`
+	Services     []string `json:"services"`
+	Dependencies []string `json:"settled"` // services they depend on, which compose would not recreate
+	NoDeps       bool     `json:"no_deps"` // it would: keep it from looking
 }
 
 func (Up) Describe() Description { return Description{Kind: "up", Part: PartSidecar, Volatile: true} }
@@ -194,17 +194,17 @@ func (Up) Describe() Description { return Description{Kind: "up", Part: PartSide
 // Volumes stay. What ran before the upgrade comes back from the files as they
 // were.
 type Down struct {
-	Project  Project  `json:"project"`
-	Services []string `json:"services"`
-	Networks []string `json:"networks,omitempty"`
-	Back     []string `json:"back,omitempty"`
-	Settled  []string `json:"settled"`
-	NoDeps   bool     `json:"no_deps"`
+	Project      Project  `json:"project"`
+	Services     []string `json:"services"`
+	Networks     []string `json:"networks,omitempty"`
+	Former       []string `json:"back,omitempty"`
+	Dependencies []string `json:"settled"`
+	NoDeps       bool     `json:"no_deps"`
 }
 
 func (o Down) Describe() Description {
 	d := Description{Kind: "down", Part: PartSidecar, AsUndo: "stop and remove the two containers; volumes stay"}
-	if len(o.Back) > 0 {
+	if len(o.Former) > 0 {
 		d.AsUndo = "the sidecar as it was: what ran before runs again, the rest is removed; volumes stay"
 	}
 	return d
@@ -246,10 +246,10 @@ type Swap struct {
 	Database        Login       `json:"database"`
 	Migration       int64       `json:"migration"` // the newest one the old server knows; 0 is not known
 	Prober          string      `json:"prober"`    // container that watches the server from inside
-	Limit           int         `json:"limit"`     // seconds the server may be away
+	MaxDowntime     int         `json:"limit"`     // seconds the server may be away
 	Soak            int         `json:"soak"`      // seconds it must stay healthy
-	Back            bool        `json:"back"`      // this is a rollback: nothing to undo to
-	Settled         []string    `json:"settled"`
+	IsRollback      bool        `json:"back"`      // this is a rollback: nothing to undo to
+	Dependencies    []string    `json:"settled"`
 	NoDeps          bool        `json:"no_deps"`
 }
 
@@ -318,9 +318,9 @@ func (UndoRestore) Describe() Description {
 
 // Start starts the server's container, as it is, and waits until it is well.
 type Start struct {
-	Container string `json:"container"`
-	Port      int    `json:"port"`
-	Limit     int    `json:"limit"` // seconds
+	Container  string `json:"container"`
+	Port       int    `json:"port"`
+	MaxSeconds int    `json:"limit"` // seconds
 }
 
 func (Start) Describe() Description { return Description{Kind: "start"} }

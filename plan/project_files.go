@@ -262,8 +262,8 @@ func dumpLimit(f *Facts, asked time.Duration) int {
 
 // TimeLimit is how long the host may take over a backup. A plan of before has none.
 func (b Backup) TimeLimit() time.Duration {
-	if b.Limit <= 0 {
+	if b.MaxSeconds <= 0 {
 		return dumpTime
 	}
-	return time.Duration(b.Limit) * time.Second
+	return time.Duration(b.MaxSeconds) * time.Second
 }

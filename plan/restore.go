@@ -48,7 +48,7 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 	case d.LacksCreateDB:
 		return nil, confined(f)
 	}
-	warnings, err := roomFor(f, []need{
+	warnings, err := roomFor(f, []spaceNeed{
 		{BackupRoot, "the dump", b.Size}, {BackupRoot, "a last dump of the present database", max(b.Size, d.Bytes/usualPacking)},
 		{databasePlace(f), "a fresh database beside the present one", roomToFill(f, b.Size)},
 	})
@@ -85,7 +85,7 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 		},
 		{
 			ID: "start", Title: "start the server",
-			Op:     Start{Container: server.Name, Port: listenPort(server), Limit: int(startLimit / time.Second)},
+			Op:     Start{Container: server.Name, Port: listenPort(server), MaxSeconds: int(startLimit / time.Second)},
 			Reason: "the same container; it must say itself that it is well",
 			NoUndo: "the rollback of the restore starts it on the former database",
 		},

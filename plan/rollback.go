@@ -95,7 +95,7 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		op := s.Undo
 		back, swap := op.(Swap)
 		if swap && moved {
-			warnings, err := roomFor(in.Facts, []need{{databasePlace(in.Facts), "a fresh database beside the present one", roomToFill(in.Facts, 0)}})
+			warnings, err := roomFor(in.Facts, []spaceNeed{{databasePlace(in.Facts), "a fresh database beside the present one", roomToFill(in.Facts, 0)}})
 			if err != nil {
 				return nil, err
 			}

@@ -51,7 +51,7 @@ func TestS1SecretsAreReadableForTheirUsers(t *testing.T) {
 
 func TestS1AFileWithContentIsOnlyOpened(t *testing.T) {
 	s, ok := secretStep(t, "db_password", filled(32, 0o600))
-	if !ok || s.Op.(WriteSecret).Source != FromItself || s.Op.(WriteSecret).Mode != 0o644 || s.Undo.(RemoveSecret).Was.Mode != 0o600 || s.Op.(WriteSecret).Body != nil {
+	if !ok || s.Op.(WriteSecret).Source != FromItself || s.Op.(WriteSecret).Mode != 0o644 || s.Undo.(RemoveSecret).Prior.Mode != 0o600 || s.Op.(WriteSecret).Body != nil {
 		t.Errorf("%+v", s)
 	}
 	if s, ok := secretStep(t, "db_password", filled(32, 0o644)); ok {
@@ -95,7 +95,7 @@ func TestS2ServerSecretsAreOpenedNeverClosed(t *testing.T) {
 	key.UID, key.GID = 1000, 1000 // mode 0600
 	p, _ = build(t, in)
 	s, ok := p.Step("secret-jwt_private.pem")
-	if !ok || s.Op.(WriteSecret).Mode != 0o644 || s.Undo.(RemoveSecret).Was.UID != 1000 {
+	if !ok || s.Op.(WriteSecret).Mode != 0o644 || s.Undo.(RemoveSecret).Prior.UID != 1000 {
 		t.Errorf("%+v", p.Steps)
 	}
 }
@@ -109,7 +109,7 @@ func TestS3StagedCredentialsAreKept(t *testing.T) {
 		t.Errorf("an empty file is written again without credentials: %+v", s.Op)
 	}
 	s, ok := secretStep(t, "registry_creds", func(*Secret) {}, with)
-	if !ok || s.Op.(WriteSecret).Source != FromCredentials || !s.Op.(WriteSecret).Was.Blank || s.Op.(WriteSecret).Body != nil {
+	if !ok || s.Op.(WriteSecret).Source != FromCredentials || !s.Op.(WriteSecret).Prior.Blank || s.Op.(WriteSecret).Body != nil {
 		t.Errorf("%+v", s)
 	}
 }

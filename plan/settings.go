@@ -112,8 +112,8 @@ func (r Release) Unsigned(s Settings) []string {
 	return out
 }
 
-// Vouched says in words how far each part of a release is vouched for.
-func (r Release) Vouched() string {
+// DescribeVerification says in words how far each part of a release is vouched for.
+func (r Release) DescribeVerification() string {
 	var words []string
 	for _, image := range r.images() {
 		word := image.name + " " + image.ref.Signature

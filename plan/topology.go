@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// aimAt works out what the vendor's fragment must say on this host.
-func aimAt(in BuildInput) (aim, []Check) {
+// deploymentOf works out what the vendor's fragment must say on this host.
+func deploymentOf(in BuildInput) (deployment, []Check) {
 	f, m := in.Facts, in.Facts.Model
 	server, _ := f.Server()
-	a := aim{
+	a := deployment{
 		updater:  in.Release.Updater.Pinned(in.Settings.Pin),
 		proxy:    in.Release.Proxy.Pinned(in.Settings.Pin),
 		server:   server.Name,
@@ -96,7 +96,7 @@ func dependencies(f *Facts) (all, drifted []string) {
 		all = append(all, s)
 		queue = append(queue, f.Model.Service(s).DependsOn...)
 		c, ok := f.Container(s)
-		if !ok || !c.Running() || c.ConfigHash != f.Hashes[s] || c.Moved || c.Unsure {
+		if !ok || !c.Running() || c.ConfigHash != f.Hashes[s] || c.Retagged || c.Unsure {
 			drifted = append(drifted, s)
 		}
 	}

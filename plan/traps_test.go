@@ -314,7 +314,7 @@ func TestC9NothingThatStartsMayRecreateTheDatabase(t *testing.T) {
 	for what, move := range map[string]func(*Facts){
 		"nothing":        func(*Facts) {},
 		"its definition": func(f *Facts) { f.Hashes["postgres"] = "drifted" },
-		"its image":      func(f *Facts) { service(f, "postgres").Moved = true },
+		"its image":      func(f *Facts) { service(f, "postgres").Retagged = true },
 		"nobody knows":   func(f *Facts) { service(f, "postgres").Unsure = true },
 	} {
 		in, drift := inputFor(t, recorded(t, "incomplete")), what != "nothing"
@@ -345,11 +345,11 @@ func TestC9NothingThatStartsMayRecreateTheDatabase(t *testing.T) {
 func starting(op Op) (settled []string, noDeps, ok bool) {
 	switch op := op.(type) {
 	case Up:
-		return op.Settled, op.NoDeps, true
+		return op.Dependencies, op.NoDeps, true
 	case Swap:
-		return op.Settled, op.NoDeps, true
+		return op.Dependencies, op.NoDeps, true
 	case Down:
-		return op.Settled, op.NoDeps, len(op.Back) > 0
+		return op.Dependencies, op.NoDeps, len(op.Former) > 0
 	}
 	return nil, false, false
 }
@@ -480,8 +480,8 @@ func TestH4TheSwapHasALimitThatFitsMigrations(t *testing.T) {
 	in := inputFor(t, recorded(t, "public"))
 	in.Settings.MaxDowntime = 0
 	p, _ := build(t, in)
-	if s, _ := p.Step("swap"); s.Op.(Swap).Limit < 120 || s.Op.(Swap).Soak < 5 {
-		t.Errorf("limit %d s, soak %d s", s.Op.(Swap).Limit, s.Op.(Swap).Soak)
+	if s, _ := p.Step("swap"); s.Op.(Swap).MaxDowntime < 120 || s.Op.(Swap).Soak < 5 {
+		t.Errorf("limit %d s, soak %d s", s.Op.(Swap).MaxDowntime, s.Op.(Swap).Soak)
 	}
 }
 
@@ -510,7 +510,7 @@ func TestB4RollbackReturnsToTheImageThatRan(t *testing.T) {
 	if tag.Op.(Tag).ImageID != server.ImageID || position(p, "tag") > position(p, "swap") {
 		t.Errorf("%+v", tag.Op)
 	}
-	if back := swap.Undo.(Swap); !back.Back || back.OldImage != server.ImageID || back.OldRef != server.Image || back.ImageRef != "" {
+	if back := swap.Undo.(Swap); !back.IsRollback || back.OldImage != server.ImageID || back.OldRef != server.Image || back.ImageRef != "" {
 		t.Errorf("%+v", back)
 	}
 }
@@ -572,7 +572,7 @@ func TestP3AStagedServiceIsCompletedKeyByKey(t *testing.T) {
 	if at(updater, "build") != nil || at(updater, "image") != in.Release.Updater.ByDigest() {
 		t.Errorf("image %v, build %v", at(updater, "image"), at(updater, "build"))
 	}
-	for _, v := range (aim{server: "chatalot", database: in.Facts.Database}).environment() {
+	for _, v := range (deployment{server: "chatalot", database: in.Facts.Database}).environment() {
 		if got := at(updater, "environment", v.key); got != v.value {
 			t.Errorf("%s is %v; want %s", v.key, got, v.value)
 		}

@@ -115,7 +115,7 @@ func TestAliasAsOpenSSH(t *testing.T) {
 		}
 		ours := filepath.Join(t.TempDir(), "known_hosts")
 		name, port := cfg.KnownAs()
-		must(t, remote.Trust(ours, name, port, s.host.PublicKey()))
+		must(t, remote.AddKnownHost(ours, name, port, s.host.PublicKey()))
 		ssh(ours, "StrictHostKeyChecking=yes")
 		cfg.KnownHosts, cfg.UserKnownHosts = []string{ours}, nil
 		must(t, s.client(cfg).Connect(t.Context()))
@@ -126,7 +126,7 @@ func TestAliasAsOpenSSH(t *testing.T) {
 func TestTrustWritesNoPattern(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "known_hosts")
 	for _, name := range []string{"*", "web?", "a,b", "a b", "a\tb", "!a", "|1|a|b", "@revoked", "#a"} {
-		if remote.Trust(file, name, 22, newSigner(t, "").PublicKey()) == nil {
+		if remote.AddKnownHost(file, name, 22, newSigner(t, "").PublicKey()) == nil {
 			t.Errorf("%q is written", name)
 		}
 	}

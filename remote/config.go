@@ -123,7 +123,7 @@ func (c Config) endpoint() string {
 	return net.JoinHostPort(c.Address, strconv.Itoa(c.Port))
 }
 
-// KnownAs is what known_hosts files hold the host under, and what [Trust] is told:
+// KnownAs is what known_hosts files hold the host under, and what [AddKnownHost] is told:
 // its address and port, or its alias. An alias stands there alone, which is how the
 // format writes port 22, and in small letters, as OpenSSH reads and writes it; one
 // that names a port, as "[gate]:2222", means the line of that port.

@@ -49,7 +49,7 @@
 //
 // A host whose key is not in the known_hosts files, or differs, or is revoked,
 // is refused, and nothing turns that off. [Scan] fetches keys to be shown to a
-// person and [Trust] writes down the one that was accepted. Algorithms are the
+// person and [AddKnownHost] writes down the one that was accepted. Algorithms are the
 // modern ones; ciphers are AES-GCM only, because a client cannot insist on
 // strict key exchange and other modes depend on it (CVE-2023-48795). The agent
 // signs for the chosen identities and is never forwarded; channels that a

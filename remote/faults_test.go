@@ -87,7 +87,7 @@ func TestOutcomeOfEveryCut(t *testing.T) {
 	}
 }
 
-func TestNoiseIsNotOutput(t *testing.T) {
+func TestPreambleIsNotOutput(t *testing.T) {
 	f := newFaulty(t)
 	f.onExec = func(s served) {
 		_ = s.req.Reply(true, nil)

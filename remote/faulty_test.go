@@ -67,7 +67,7 @@ func newFaulty(t *testing.T) *faulty {
 	must(t, err)
 	f.addr = l.Addr().(*net.TCPAddr)
 	f.known = filepath.Join(t.TempDir(), "known_hosts")
-	must(t, remote.Trust(f.known, "127.0.0.1", f.addr.Port, f.host.PublicKey()))
+	must(t, remote.AddKnownHost(f.known, "127.0.0.1", f.addr.Port, f.host.PublicKey()))
 	f.listener = l
 	t.Cleanup(func() {
 		l.Close()

@@ -94,7 +94,7 @@ func TestHostKeys(t *testing.T) {
 func TestKindOfKeyMissing(t *testing.T) {
 	f := newFaulty(t)
 	file := filepath.Join(t.TempDir(), "known_hosts")
-	must(t, remote.Trust(file, "127.0.0.1", f.addr.Port, ecdsaSigner(t).PublicKey()))
+	must(t, remote.AddKnownHost(file, "127.0.0.1", f.addr.Port, ecdsaSigner(t).PublicKey()))
 	err := f.client(func(c *remote.Config) { c.KnownHosts = []string{file} }).Connect(t.Context())
 	bad, ok := errors.AsType[*remote.HostKeyError](err)
 	if !ok || bad.Kind != remote.HostKeyChanged || bad.Got != ssh.FingerprintSHA256(f.host.PublicKey()) {
@@ -144,7 +144,7 @@ func TestScanAndTrust(t *testing.T) {
 	}
 	for range 2 { // twice is once
 		for _, k := range keys {
-			must(t, remote.Trust(file, "127.0.0.1", f.addr.Port, k.Key))
+			must(t, remote.AddKnownHost(file, "127.0.0.1", f.addr.Port, k.Key))
 		}
 	}
 	text, err := os.ReadFile(file)
@@ -158,7 +158,7 @@ func TestScanAndTrust(t *testing.T) {
 		}
 	}
 	must(t, client.Connect(t.Context()))
-	err = remote.Trust(file, "127.0.0.1", f.addr.Port, newSigner(t, "").PublicKey())
+	err = remote.AddKnownHost(file, "127.0.0.1", f.addr.Port, newSigner(t, "").PublicKey())
 	if bad, ok := errors.AsType[*remote.HostKeyError](err); !ok || bad.Kind != remote.HostKeyChanged {
 		t.Errorf("a second key of the same kind: got %v", err)
 	}
@@ -202,7 +202,7 @@ func TestTrustAtTheSameTime(t *testing.T) {
 	for i := range hosts {
 		key := newSigner(t, "").PublicKey()
 		all.Go(func() {
-			if err := remote.Trust(file, fmt.Sprintf("host%d", i), 22, key); err != nil {
+			if err := remote.AddKnownHost(file, fmt.Sprintf("host%d", i), 22, key); err != nil {
 				t.Error(err)
 			}
 		})

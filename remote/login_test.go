@@ -172,7 +172,7 @@ func TestJump(t *testing.T) {
 		t.Errorf("got %q", res.Stdout)
 	}
 	aliased := filepath.Join(t.TempDir(), "known_hosts")
-	must(t, remote.Trust(aliased, "the-gate", 22, first.host.PublicKey()))
+	must(t, remote.AddKnownHost(aliased, "the-gate", 22, first.host.PublicKey()))
 	cfg.Jumps[1].HostKeyAlias, cfg.Jumps[1].KnownHosts = "the-gate", []string{aliased}
 	must(t, last.client(cfg).Connect(t.Context()))
 	cfg.Jumps[1].HostKeyAlias = ""

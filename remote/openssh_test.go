@@ -15,17 +15,17 @@ import (
 // are found on real servers.
 func TestConformance(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		acc    account
-		sudo   remote.Sudo
-		client func(remote.Config) *remote.Client
-		noise  string // what the login's profile says on both streams
+		name     string
+		acc      account
+		sudo     remote.Sudo
+		client   func(remote.Config) *remote.Client
+		preamble string // what the login's profile says on both streams
 	}{
 		{name: "root", acc: account{name: "root"}},
 		{name: "root without sftp", acc: account{name: "root"}, client: remote.WithoutSFTP},
 		{
 			name: "nopasswd", acc: account{shell: "/bin/bash", sudoers: []string{"NAME ALL=(ALL) NOPASSWD: ALL"}},
-			sudo: remote.Sudo{Mode: remote.SudoNoPassword}, noise: "echo welcome; echo welcome >&2\nalias cat=false\n",
+			sudo: remote.Sudo{Mode: remote.SudoNoPassword}, preamble: "echo welcome; echo welcome >&2\nalias cat=false\n",
 		},
 		{
 			name: "password", acc: account{password: "s3cr$t'\\", sudoers: []string{"NAME ALL=(ALL) ALL"}},
@@ -51,8 +51,8 @@ func TestConformance(t *testing.T) {
 					t.Skipf("NOT RUN: no %s here", acc.shell)
 				}
 				acc = s.add(acc)
-				if c.noise != "" {
-					must(t, os.WriteFile(filepath.Join("/home", acc.name, ".bashrc"), []byte(c.noise), 0o644))
+				if c.preamble != "" {
+					must(t, os.WriteFile(filepath.Join("/home", acc.name, ".bashrc"), []byte(c.preamble), 0o644))
 				}
 			}
 			remotetest.Run(t, func(t *testing.T) remotetest.Fixture {

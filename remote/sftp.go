@@ -91,7 +91,7 @@ func (c *Client) startSFTP(ctx context.Context, conn *conn) (*sftpSession, error
 		defer end()
 		_, runErr = c.runOn(life, conn, Command{
 			Name: "start sftp-server", Script: sftpScript, Root: true,
-			Stdin: inR, Stdout: outW, Timeout: sftpLife, MaxStderr: maxNoise, live: true,
+			Stdin: inR, Stdout: outW, Timeout: sftpLife, MaxStderr: maxPreamble, live: true,
 		})
 		inR.CloseWithError(io.ErrClosedPipe)
 		outW.CloseWithError(io.ErrUnexpectedEOF)

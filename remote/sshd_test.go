@@ -103,7 +103,7 @@ Subsystem sftp /usr/lib/openssh/sftp-server
 	prepare(s)
 	s.start(binary)
 	s.known = filepath.Join(dir, "known", "known_hosts")
-	must(t, remote.Trust(s.known, "127.0.0.1", s.port, s.host.PublicKey()))
+	must(t, remote.AddKnownHost(s.known, "127.0.0.1", s.port, s.host.PublicKey()))
 	return s
 }
 

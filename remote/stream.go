@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// maxNoise bounds what is kept of the output before the opening mark: enough
+// maxPreamble bounds what is kept of the output before the opening mark: enough
 // for sudo's lecture and complaint.
-const maxNoise = 8 << 10
+const maxPreamble = 8 << 10
 
 // A stream reads one output of a command. It knows where the output begins and
 // ends by the mark:
 //
-//	noise  mark 'p'  noise  mark 'b'  output  mark 'e' status '.'
+//	preamble  mark 'p'  preamble  mark 'b'  output  mark 'e' status '.'
 //
 // A mark inside the output that is not a well-formed closing one is output.
 type stream struct {
@@ -23,15 +23,15 @@ type stream struct {
 	// again would wait for ever.
 	live bool
 
-	mu      sync.Mutex
-	noise   []byte
-	held    []byte // may be the beginning of a mark
-	told    int    // bytes of it that were handed on before
-	prompts int
-	begun   bool
-	ended   bool
-	status  int
-	shut    bool // the caller has gone; nothing is emitted any more
+	mu       sync.Mutex
+	preamble []byte
+	held     []byte // may be the beginning of a mark
+	told     int    // bytes of it that were handed on before
+	prompts  int
+	begun    bool
+	ended    bool
+	status   int
+	shut     bool // the caller has gone; nothing is emitted any more
 }
 
 func newStream(mark string, emit func([]byte) error) *stream {
@@ -64,7 +64,7 @@ func (s *stream) state() streamState {
 }
 
 // close hands over what could still have become a mark, and ends all writing.
-func (s *stream) close() (noise []byte, err error) {
+func (s *stream) close() (preamble []byte, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.ended {
@@ -72,7 +72,7 @@ func (s *stream) close() (noise []byte, err error) {
 	}
 	s.held = nil
 	s.shut = true
-	return s.noise, err
+	return s.preamble, err
 }
 
 func (s *stream) scan(p []byte) error {
@@ -160,7 +160,7 @@ func (s *stream) deliver(p []byte) error {
 	case len(p) == 0 || s.shut:
 		return nil
 	case !s.begun:
-		s.noise = append(s.noise, p[:min(len(p), maxNoise-len(s.noise))]...)
+		s.preamble = append(s.preamble, p[:min(len(p), maxPreamble-len(s.preamble))]...)
 		return nil
 	}
 	return s.emit(p)

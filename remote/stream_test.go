@@ -12,11 +12,11 @@ import (
 const testMark = "mark=00112233445566778899aabbccddeeff="
 
 // through feeds a text in pieces of the given sizes.
-func through(text, sizes []byte) (out []byte, _ streamState, noise []byte) {
+func through(text, sizes []byte) (out []byte, _ streamState, preamble []byte) {
 	return throughAs(false, text, sizes)
 }
 
-func throughAs(live bool, text, sizes []byte) (out []byte, _ streamState, noise []byte) {
+func throughAs(live bool, text, sizes []byte) (out []byte, _ streamState, preamble []byte) {
 	s := newStream(testMark, func(p []byte) error { out = append(out, p...); return nil })
 	s.live = live
 	for i := 0; len(text) > 0; i++ {
@@ -27,32 +27,32 @@ func throughAs(live bool, text, sizes []byte) (out []byte, _ streamState, noise 
 		s.feed(text[:n])
 		text = text[n:]
 	}
-	noise, _ = s.close()
-	return out, s.state(), noise
+	preamble, _ = s.close()
+	return out, s.state(), preamble
 }
 
 func TestStream(t *testing.T) {
 	for _, c := range []struct {
-		name, text, out, noise string
-		begun, ended           bool
-		status, prompts        int
+		name, text, out, preamble string
+		begun, ended              bool
+		status, prompts           int
 	}{
 		{name: "nothing"},
-		{name: "noise only", text: "motd", noise: "motd"},
-		{name: "whole", text: "motd" + testMark + "bout" + testMark + "e0.after", out: "out", noise: "motd", begun: true, ended: true},
+		{name: "preamble only", text: "motd", preamble: "motd"},
+		{name: "whole", text: "motd" + testMark + "bout" + testMark + "e0.after", out: "out", preamble: "motd", begun: true, ended: true},
 		{name: "status", text: testMark + "b" + testMark + "e137.", begun: true, ended: true, status: 137},
-		{name: "prompts", text: "lecture" + testMark + "psorry" + testMark + "p", noise: "lecturesorry", prompts: 2},
+		{name: "prompts", text: "lecture" + testMark + "psorry" + testMark + "p", preamble: "lecturesorry", prompts: 2},
 		{name: "a prompt in the output is output", text: testMark + "b" + testMark + "p", out: testMark + "p", begun: true},
 		{name: "a second beginning is output", text: testMark + "b" + testMark + "b", out: testMark + "b", begun: true},
 		{name: "no status", text: testMark + "b" + testMark + "e.x", out: testMark + "e.x", begun: true},
 		{name: "too long a status", text: testMark + "b" + testMark + "e1234.", out: testMark + "e1234.", begun: true},
-		{name: "an end before the beginning", text: testMark + "e0.", noise: testMark + "e0."},
+		{name: "an end before the beginning", text: testMark + "e0.", preamble: testMark + "e0."},
 		{name: "half a mark at the end", text: testMark + "bx" + testMark[:9], out: "x" + testMark[:9], begun: true},
 		{name: "a mark cut in its status", text: testMark + "bx" + testMark + "e0", out: "x" + testMark + "e0", begun: true},
 	} {
-		out, st, noise := through([]byte(c.text), []byte{0})
-		if string(out) != c.out || string(noise) != c.noise || st.begun != c.begun || st.ended != c.ended || st.status != c.status || st.prompts != c.prompts {
-			t.Errorf("%s: got out %q, noise %q, %+v", c.name, out, noise, st)
+		out, st, preamble := through([]byte(c.text), []byte{0})
+		if string(out) != c.out || string(preamble) != c.preamble || st.begun != c.begun || st.ended != c.ended || st.status != c.status || st.prompts != c.prompts {
+			t.Errorf("%s: got out %q, preamble %q, %+v", c.name, out, preamble, st)
 		}
 	}
 }
@@ -82,14 +82,14 @@ func TestLiveStream(t *testing.T) {
 
 // FuzzStream: how the bytes are cut into packets changes nothing.
 func FuzzStream(f *testing.F) {
-	f.Add([]byte("noise MbouMtMe0.tail"), []byte{0, 3})
+	f.Add([]byte("preamble MbouMtMe0.tail"), []byte{0, 3})
 	f.Add([]byte("MpMpMbMpMe12"), []byte{7})
 	f.Fuzz(func(t *testing.T, text, sizes []byte) {
 		text = bytes.ReplaceAll(text, []byte("M"), []byte(testMark))
-		out, st, noise := through(text, nil)
+		out, st, preamble := through(text, nil)
 		out2, st2, noise2 := through(text, sizes)
-		if !bytes.Equal(out, out2) || !bytes.Equal(noise, noise2) || st != st2 {
-			t.Errorf("whole: %q %q %+v; in pieces: %q %q %+v", out, noise, st, out2, noise2, st2)
+		if !bytes.Equal(out, out2) || !bytes.Equal(preamble, noise2) || st != st2 {
+			t.Errorf("whole: %q %q %+v; in pieces: %q %q %+v", out, preamble, st, out2, noise2, st2)
 		}
 		// A live stream says the same, and may have said a part of the closing
 		// mark before it was known for one.
@@ -97,8 +97,8 @@ func FuzzStream(f *testing.F) {
 		if rest, same := bytes.CutPrefix(out3, out); !same || st3 != st || len(rest) > 0 && !st.ended || len(rest) > len(testMark)+4 {
 			t.Errorf("whole: %q %+v; live: %q %+v", out, st, out3, st3)
 		}
-		if len(noise) > maxNoise {
-			t.Errorf("kept %d bytes of noise", len(noise))
+		if len(preamble) > maxPreamble {
+			t.Errorf("kept %d bytes of preamble", len(preamble))
 		}
 	})
 }

@@ -35,7 +35,7 @@ func (x *execution) answer(ctx context.Context) error {
 // sudoRefused judges a sudo that has ended without running anything.
 func (x *execution) sudoRefused() error {
 	x.err.mu.Lock()
-	said := bytes.Clone(x.err.noise)
+	said := bytes.Clone(x.err.preamble)
 	x.err.mu.Unlock()
 	return x.sudoError(complaint(said, x.exitStatus, x.asked), nil)
 }
@@ -45,7 +45,7 @@ func (x *execution) sudoError(kind SudoProblem, cause error) error {
 	defer x.err.mu.Unlock()
 	return &SudoError{
 		Host: x.cfg.Name, User: x.cfg.User, Kind: kind,
-		Said: bytes.Clone(x.err.noise), Err: cause,
+		Said: bytes.Clone(x.err.preamble), Err: cause,
 	}
 }
 

@@ -135,23 +135,23 @@ func CheckRevoked(cfg Config, key HostKey) error {
 	return nil
 }
 
-// Trust adds a host's key to a known_hosts file of our own, in OpenSSH's
+// AddKnownHost adds a host's key to a known_hosts file of our own, in OpenSSH's
 // format, creating file and folder for their owner alone. Host and port are what
 // [Config.KnownAs] says. A key that is there already is left alone; a second one of
 // the same kind is refused with a [*HostKeyError], because replacing a key is a
 // decision of its own. Several at once, in other processes too, lose no key of each
 // other. What other files say of the key is not asked: see [CheckRevoked].
-func Trust(file, host string, port int, key ssh.PublicKey) error {
+func AddKnownHost(file, host string, port int, key ssh.PublicKey) error {
 	if strings.ContainsAny(host, " \t,*?") || strings.IndexAny(host, "!|@#") == 0 {
 		return fmt.Errorf("trust %q: known_hosts would read that name as a pattern", host)
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return fmt.Errorf("trust %s: %w", host, err)
 	}
-	return filelock.Do(file, func() error { return addKnownHost(file, host, port, key) })
+	return filelock.Do(file, func() error { return appendKnownHost(file, host, port, key) })
 }
 
-func addKnownHost(file, host string, port int, key ssh.PublicKey) error {
+func appendKnownHost(file, host string, port int, key ssh.PublicKey) error {
 	cfg := Config{Address: host, Port: port, KnownHosts: []string{file}}.withDefaults()
 	check, err := newHostKeyCheck(cfg)
 	if err != nil {

@@ -49,7 +49,7 @@ func trusted(t *testing.T, host *vps.Host) string {
 	for _, line := range host.HostKeys {
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
 		must(t, err)
-		must(t, remote.Trust(file, host.Addr, host.Port, key))
+		must(t, remote.AddKnownHost(file, host.Addr, host.Port, key))
 	}
 	if _, err := os.Stat(file); err != nil {
 		t.Fatal("the environment vouches for no key")

@@ -25,7 +25,7 @@ type WriteOptions struct {
 	// Mode, UID and GID say; they are then for a new file only.
 	KeepMeta bool
 
-	// Owner is whose write it is, such as a run, for [SweepTemps] to go by. It
+	// Owner is whose write it is, such as a run, for [RemoveTemps] to go by. It
 	// becomes part of a file name.
 	Owner string
 }
@@ -61,7 +61,7 @@ type replacement struct {
 // before. Of a symbolic link the target is replaced.
 //
 // An error that wraps [ErrNotStarted] means that the file is as it was; a
-// temporary file may be left beside it when the link broke, which [SweepTemps]
+// temporary file may be left beside it when the link broke, which [RemoveTemps]
 // removes. A file that is there and should not be is [fs.ErrExist], one that
 // differs a [*ChangedError].
 func (c *Client) WriteFile(ctx context.Context, name string, data []byte, opt WriteOptions) error {

@@ -11,25 +11,25 @@ func tempBeside(dest, owner string) string {
 	return path.Join(path.Dir(dest), TempPrefix(owner)+newMark()[len("mark="):][:16])
 }
 
-// SweepTemps is a command that removes what writes of these owners have left
+// RemoveTemps is a command that removes what writes of these owners have left
 // beside the files dest when the link broke. Only who keeps the owners from
 // writing meanwhile may run it.
-func SweepTemps(owners, dest []string) Command {
+func RemoveTemps(owners, dest []string) Command {
 	var args []string
 	for _, o := range owners {
 		args = append(args, TempPrefix(o))
 	}
 	return Command{
-		Name: "remove temporary files", Root: true, Script: sweepScript,
+		Name: "remove temporary files", Root: true, Script: removeTempsScript,
 		Args: append(append(args, "--"), dest...),
 	}
 }
 
-// sweepScript follows links as a write does: the temporary file is beside what
+// removeTempsScript follows links as a write does: the temporary file is beside what
 // a link leads to.
 //
 //	$1… prefixes  --  files
-const sweepScript = `temps=
+const removeTempsScript = `temps=
 while [ "$1" != -- ]; do
 	temps="$temps $1"
 	shift

@@ -142,8 +142,8 @@ func (e *StepError) Error() string {
 
 func (e *StepError) Unwrap() error { return e.Err }
 
-// RefusedByHost reports an operation that found the host in a state it must not
+// RefusedByHostError reports an operation that found the host in a state it must not
 // touch. The sentence says what and what to do.
-type RefusedByHost struct{ Reason string }
+type RefusedByHostError struct{ Reason string }
 
-func (e *RefusedByHost) Error() string { return e.Reason }
+func (e *RefusedByHostError) Error() string { return e.Reason }

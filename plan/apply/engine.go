@@ -356,7 +356,7 @@ func (e *Engine) tidy(ctx context.Context) error {
 		runs = append(runs, e.Plan.Undoes)
 	}
 	for _, c := range []remote.Command{
-		remote.SweepTemps(runs, written(e.Plan.Steps)),
+		remote.RemoveTemps(runs, written(e.Plan.Steps)),
 		{
 			Name: "remove the run's folder", Root: true, Args: append([]string{plan.RunRoot}, runs...),
 			Script: `root=$1

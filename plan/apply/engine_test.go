@@ -567,7 +567,7 @@ func TestRollbackKeepsTheClientsLaterEdits(t *testing.T) {
 	both := strings.Replace(edited["file "+composePath], "chatalot@sha256:", "chatalot:edge # sha256:", 1)
 	c.host.world["file "+composePath] = both
 	rollbackOf(c)
-	var refused *RefusedByHost
+	var refused *RefusedByHostError
 	if res, err := c.run(t.Context()); !errors.As(err, &refused) || res.Outcome != NeedsPerson || c.host.world["file "+composePath] != both {
 		t.Errorf("%+v, %v", res, err)
 	}

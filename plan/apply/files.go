@@ -49,7 +49,7 @@ func (e *Engine) edit(ctx context.Context, op plan.Edit) error {
 		return nil
 	case op.Before:
 	default:
-		return &RefusedByHost{fmt.Sprintf("%s was changed by somebody else since the plan was made: plan again", op.Path)}
+		return &RefusedByHostError{fmt.Sprintf("%s was changed by somebody else since the plan was made: plan again", op.Path)}
 	}
 	after, err := compose.Replay(now.Data, op.Splices)
 	if err != nil {
@@ -68,9 +68,9 @@ func (e *Engine) replace(ctx context.Context, now remote.File, data []byte) erro
 	})
 }
 
-// unedit takes our splices out again and leaves what the client has changed
+// revertEdit takes our splices out again and leaves what the client has changed
 // since. Where both changed the same place a person must look.
-func (e *Engine) unedit(ctx context.Context, op plan.RevertEdit) error {
+func (e *Engine) revertEdit(ctx context.Context, op plan.RevertEdit) error {
 	now, err := e.Host.ReadFile(ctx, op.Path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Nothing of ours is in a file that somebody took away, and the server that ran
@@ -98,7 +98,7 @@ func (e *Engine) unedit(ctx context.Context, op plan.RevertEdit) error {
 	undone, err := compose.Undo(before, ours, now.Data)
 	var both *compose.UndoConflictError
 	if errors.As(err, &both) {
-		return &RefusedByHost{fmt.Sprintf("%s was changed by somebody else in the same place as by the upgrade; nothing was written. %v", op.Path, both)}
+		return &RefusedByHostError{fmt.Sprintf("%s was changed by somebody else in the same place as by the upgrade; nothing was written. %v", op.Path, both)}
 	}
 	if err != nil {
 		return err
@@ -187,14 +187,14 @@ func blank(data []byte) bool {
 	return true
 }
 
-// unsecret takes back what secret did. A token in use goes with the updater
+// removeSecret takes back what secret did. A token in use goes with the updater
 // that used it; content that was there before was never replaced.
-func (e *Engine) unsecret(ctx context.Context, op plan.RemoveSecret) error {
+func (e *Engine) removeSecret(ctx context.Context, op plan.RemoveSecret) error {
 	if op.Source == plan.FromItself {
-		_, err := e.runRoot(ctx, remote.Command{Name: "close " + op.Path, Script: openScript, Args: []string{op.Path, octal(op.Was.Mode)}})
+		_, err := e.runRoot(ctx, remote.Command{Name: "close " + op.Path, Script: openScript, Args: []string{op.Path, octal(op.Prior.Mode)}})
 		return err
 	}
-	if op.Was.Missing {
+	if op.Prior.Missing {
 		script := `rm -f -- "$1"`
 		if op.Source == plan.FromNothing {
 			script = `[ -s "$1" ] || ` + script // what is in it, the client has put there since
@@ -206,7 +206,7 @@ func (e *Engine) unsecret(ctx context.Context, op plan.RemoveSecret) error {
 	// owner and mode; without a copy it was a placeholder of no bytes.
 	_, err := e.runRoot(ctx, remote.Command{
 		Name: "empty " + op.Path, Script: blankScript,
-		Args: []string{op.Path, op.Copy, octal(op.Was.Mode), fmt.Sprintf("%d:%d", op.Was.UID, op.Was.GID), e.temp(op.Path)},
+		Args: []string{op.Path, op.Copy, octal(op.Prior.Mode), fmt.Sprintf("%d:%d", op.Prior.UID, op.Prior.GID), e.temp(op.Path)},
 	})
 	return err
 }

@@ -10,7 +10,7 @@ import (
 // names gives pulled images their tags, or gives the tags back.
 func (e *Engine) names(ctx context.Context, op plan.Names) error {
 	name, args := "give the images their tags", []string{"forth"}
-	if op.Back {
+	if op.IsRollback {
 		name, args = "give the tags back", []string{"back"}
 	}
 	for _, i := range op.Images {

@@ -50,7 +50,7 @@ func TestNamesAreTheVerifiedImages(t *testing.T) {
 		has("keep/p:id-updater", "old")
 	}
 	back := op
-	back.Back = true
+	back.IsRollback = true
 	for range 2 {
 		if err := e.names(t.Context(), back); err != nil {
 			t.Fatal(err)

@@ -32,13 +32,13 @@ func (e *Engine) execute(ctx context.Context, id string, op plan.Op) (json.RawMe
 	case plan.WriteSecret:
 		return nil, e.secret(ctx, op)
 	case plan.RemoveSecret:
-		return nil, e.unsecret(ctx, op)
+		return nil, e.removeSecret(ctx, op)
 	case plan.Login:
 		return nil, e.login(ctx, op)
 	case plan.Edit:
 		return nil, e.edit(ctx, op)
 	case plan.RevertEdit:
-		return nil, e.unedit(ctx, op)
+		return nil, e.revertEdit(ctx, op)
 	case plan.Up:
 		return nil, e.up(ctx, id, op, false)
 	case plan.Down:
@@ -121,9 +121,9 @@ const (
 	upTimeout   = 5 * time.Minute
 )
 
-// settled makes sure that starting a service will not touch what it depends on. On a
+// checkDependencies makes sure that starting a service will not touch what it depends on. On a
 // rollback it tells whether it would, for compose to be kept from looking.
-func (e *Engine) settled(ctx context.Context, p plan.Project, services []string, noDeps, wayBack bool) (drift bool, err error) {
+func (e *Engine) checkDependencies(ctx context.Context, p plan.Project, services []string, noDeps, wayBack bool) (drift bool, err error) {
 	if noDeps || len(services) == 0 {
 		return false, nil
 	}
@@ -140,7 +140,7 @@ func (e *Engine) settled(ctx context.Context, p plan.Project, services []string,
 
 // up starts services and only them. Starting what runs already is no change.
 func (e *Engine) up(ctx context.Context, id string, op plan.Up, wayBack bool) error {
-	drift, err := e.settled(ctx, op.Project, op.Settled, op.NoDeps, wayBack)
+	drift, err := e.checkDependencies(ctx, op.Project, op.Dependencies, op.NoDeps, wayBack)
 	if err != nil {
 		return err
 	}
@@ -191,10 +191,10 @@ func (e *Engine) down(ctx context.Context, id string, op plan.Down) error {
 			return err
 		}
 	}
-	if len(op.Back) == 0 {
+	if len(op.Former) == 0 {
 		return nil
 	}
-	return e.up(ctx, id, plan.Up{Project: op.Project, Profile: "updater", Services: op.Back, Settled: op.Settled, NoDeps: op.NoDeps}, true)
+	return e.up(ctx, id, plan.Up{Project: op.Project, Profile: "updater", Services: op.Former, Dependencies: op.Dependencies, NoDeps: op.NoDeps}, true)
 }
 
 func (e *Engine) gate(ctx context.Context, op plan.Gate) error {

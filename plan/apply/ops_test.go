@@ -238,7 +238,7 @@ func TestErrorsAreSentences(t *testing.T) {
 		{&SwapError{Result: "kept"}, "nothing was changed, the old server serves"},
 		{&SwapError{Result: "back", Notes: []string{"a", "b"}}, "a; b: the job on the host went back by itself and the old server serves again"},
 		{&StaleError{Host: "web1", Moved: []string{"a", "b"}}, "web1: the plan is stale: a; b"},
-		{&RefusedByHost{"because"}, "because"},
+		{&RefusedByHostError{"because"}, "because"},
 	} {
 		if got := tt.err.Error(); got != tt.want {
 			t.Errorf("%q; want %q", got, tt.want)
@@ -256,7 +256,7 @@ func TestEditWritesOnlyWhatWasPlanned(t *testing.T) {
 	s, _ := b.plan.Step("edit")
 	e := &Engine{Host: b.host, Plan: b.plan, Workstation: b.desk()}
 	b.host.world["file "+composePath] += "# theirs\n"
-	var refused *RefusedByHost
+	var refused *RefusedByHostError
 	if err := e.edit(t.Context(), s.Op.(plan.Edit)); !errors.As(err, &refused) || !strings.Contains(err.Error(), "somebody else") {
 		t.Errorf("%v", err)
 	}
@@ -288,7 +288,7 @@ func TestUneditNeedsTheProvenOriginal(t *testing.T) {
 		"another file": func(context.Context, string) ([]byte, error) { return []byte("x"), nil },
 	} {
 		e.Workstation.Original = original
-		if err := e.unedit(t.Context(), s.Undo.(plan.RevertEdit)); err == nil || b.host.world["file "+composePath] != after {
+		if err := e.revertEdit(t.Context(), s.Undo.(plan.RevertEdit)); err == nil || b.host.world["file "+composePath] != after {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -87,7 +87,7 @@ func (h *cutHost) client() *remote.Client {
 	for _, line := range h.HostKeys {
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
 		if err == nil {
-			err = remote.Trust(known, h.Addr, h.Port, key)
+			err = remote.AddKnownHost(known, h.Addr, h.Port, key)
 		}
 		if err != nil {
 			h.t.Fatal(err)
@@ -114,8 +114,8 @@ func (h *cutHost) cut(c powerCut) {
 		Container: "chatalot-server", Port: 8080, ImageRef: c.next, OldImage: old, OldRef: "chatalot-chatalot:latest", OldID: id,
 		Record: "/var/backups/cut/ran", DependentRecord: "/var/backups/cut/ran",
 		Files:    []plan.SwapFile{{Copy: "/var/backups/cut/file.0", Path: "/srv/chatalot/docker-compose.yml", Before: f[3], After: f[4]}},
-		Database: plan.Login{Container: "chatalot-db", User: "chatalot", Database: "chatalot"}, Migration: 51, Limit: 60, Soak: 10,
-		Dump: cmp.Or(c.dump, "/var/backups/cut/final.dump"), Settled: []string{"postgres"},
+		Database: plan.Login{Container: "chatalot-db", User: "chatalot", Database: "chatalot"}, Migration: 51, MaxDowntime: 60, Soak: 10,
+		Dump: cmp.Or(c.dump, "/var/backups/cut/final.dump"), Dependencies: []string{"postgres"},
 	}
 	client := h.client()
 	defer client.Close()

@@ -37,14 +37,14 @@ func (e *Engine) undoRestore(ctx context.Context, id string, op plan.UndoRestore
 		return err
 	}
 	e.again = again // both jobs were tried before, or none
-	return e.start(ctx, id+"-start", plan.Start{Container: op.Server, Port: op.Port, Limit: int(upTimeout / time.Second)})
+	return e.start(ctx, id+"-start", plan.Start{Container: op.Server, Port: op.Port, MaxSeconds: int(upTimeout / time.Second)})
 }
 
 // start starts the server and waits until it is well.
 func (e *Engine) start(ctx context.Context, id string, op plan.Start) error {
 	err := e.runJob(ctx, id, "start the server", job.Spec{
-		Script: startScript, Timeout: time.Duration(op.Limit)*time.Second + time.Minute,
-		Args: []string{op.Container, strconv.Itoa(op.Port), strconv.Itoa(op.Limit)},
+		Script: startScript, Timeout: time.Duration(op.MaxSeconds)*time.Second + time.Minute,
+		Args: []string{op.Container, strconv.Itoa(op.Port), strconv.Itoa(op.MaxSeconds)},
 	})
 	if err == nil {
 		e.started()

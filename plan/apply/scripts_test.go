@@ -288,7 +288,7 @@ func TestS2OpeningKeepsTheContentAndFollowsNoLink(t *testing.T) {
 	if err := onHost(h).secret(t.Context(), secretAt(h, "key", plan.FromItself, 0o644)); err != nil || h.Read("key") != "content" || modeOf(t, h.Path("key")) != 0o644 {
 		t.Errorf("%v; %q, %04o", err, h.Read("key"), modeOf(t, h.Path("key")))
 	}
-	if err := onHost(h).unsecret(t.Context(), plan.RemoveSecret{Path: h.Path("key"), Source: plan.FromItself, Was: plan.PriorState{Mode: 0o600}}); err != nil || modeOf(t, h.Path("key")) != 0o600 {
+	if err := onHost(h).removeSecret(t.Context(), plan.RemoveSecret{Path: h.Path("key"), Source: plan.FromItself, Prior: plan.PriorState{Mode: 0o600}}); err != nil || modeOf(t, h.Path("key")) != 0o600 {
 		t.Errorf("back: %v, %04o", err, modeOf(t, h.Path("key")))
 	}
 	if err := os.Symlink("key", h.Path("link")); err != nil {
@@ -298,7 +298,7 @@ func TestS2OpeningKeepsTheContentAndFollowsNoLink(t *testing.T) {
 		t.Errorf("%v; the file behind a link has mode %04o", err, modeOf(t, h.Path("key")))
 	}
 	// What was refused and changed nothing is taken back by the same script.
-	if err := onHost(h).unsecret(t.Context(), plan.RemoveSecret{Path: h.Path("link"), Source: plan.FromItself, Was: plan.PriorState{Mode: 0o600}}); err != nil || modeOf(t, h.Path("key")) != 0o600 {
+	if err := onHost(h).removeSecret(t.Context(), plan.RemoveSecret{Path: h.Path("link"), Source: plan.FromItself, Prior: plan.PriorState{Mode: 0o600}}); err != nil || modeOf(t, h.Path("key")) != 0o600 {
 		t.Errorf("back: %v, %04o", err, modeOf(t, h.Path("key")))
 	}
 }
@@ -309,7 +309,7 @@ func TestUnsecretBringsBackWhatWasThere(t *testing.T) {
 	h.Write("copy", " \n")
 	for name, copied := range map[string]string{"blank": h.Path("copy"), "empty": ""} {
 		h.Write(name, "made by us")
-		if err := onHost(h).unsecret(t.Context(), plan.RemoveSecret{Path: h.Path(name), Copy: copied, Source: plan.FromRandom, Was: was}); err != nil {
+		if err := onHost(h).removeSecret(t.Context(), plan.RemoveSecret{Path: h.Path(name), Copy: copied, Source: plan.FromRandom, Prior: was}); err != nil {
 			t.Fatal(err)
 		}
 		if got := h.Read(name); got != map[string]string{"blank": " \n", "empty": ""}[name] || modeOf(t, h.Path(name)) != 0o640 {
@@ -320,17 +320,17 @@ func TestUnsecretBringsBackWhatWasThere(t *testing.T) {
 	// An empty file that was made for a login stays once the client has put one in.
 	for _, text := range []string{"", "robot:t0ken\n"} {
 		h.Write("creds", text)
-		empty := plan.RemoveSecret{Path: h.Path("creds"), Source: plan.FromNothing, Was: plan.PriorState{Missing: true}}
-		if err := onHost(h).unsecret(t.Context(), empty); err != nil {
+		empty := plan.RemoveSecret{Path: h.Path("creds"), Source: plan.FromNothing, Prior: plan.PriorState{Missing: true}}
+		if err := onHost(h).removeSecret(t.Context(), empty); err != nil {
 			t.Error(err)
 		}
 		if got, err := os.ReadFile(h.Path("creds")); string(got) != text || (err == nil) != (text != "") {
 			t.Errorf("made empty, now %q: %v", got, err)
 		}
 	}
-	gone := plan.RemoveSecret{Path: h.Path("made"), Source: plan.FromRandom, Was: plan.PriorState{Missing: true}}
+	gone := plan.RemoveSecret{Path: h.Path("made"), Source: plan.FromRandom, Prior: plan.PriorState{Missing: true}}
 	for range 2 { // the second time there is nothing left to do
-		if err := onHost(h).unsecret(t.Context(), gone); err != nil || h.Read("made") != "" {
+		if err := onHost(h).removeSecret(t.Context(), gone); err != nil || h.Read("made") != "" {
 			t.Errorf("%v; %q", err, h.Read("made"))
 		}
 	}
@@ -411,7 +411,7 @@ func TestDownStartsAgainWhatRanBefore(t *testing.T) {
 	h := shimhost.New(t)
 	h.Shim("docker", psDocker)
 	h.Write("hash", "h1\n")
-	op := plan.Down{Project: plan.Project{Name: "chat", WorkingDir: "/d"}, Back: []string{plan.ProxyService}, Settled: []string{"postgres"}}
+	op := plan.Down{Project: plan.Project{Name: "chat", WorkingDir: "/d"}, Former: []string{plan.ProxyService}, Dependencies: []string{"postgres"}}
 	if err := onHost(h).down(t.Context(), "undo-sidecar", op); err != nil {
 		t.Fatal(err)
 	}
@@ -428,7 +428,7 @@ func TestDownStartsAgainBesideWhatHasMoved(t *testing.T) {
 		h.Shim("docker", psDocker)
 		h.Write("hash", "h1\n")
 		h.Write(name, data)
-		op := plan.Down{Project: plan.Project{Name: "chat", WorkingDir: "/d"}, Back: []string{plan.ProxyService}, Settled: []string{"postgres"}}
+		op := plan.Down{Project: plan.Project{Name: "chat", WorkingDir: "/d"}, Former: []string{plan.ProxyService}, Dependencies: []string{"postgres"}}
 		if err := onHost(h).down(t.Context(), "undo-sidecar", op); err != nil {
 			t.Fatal(err)
 		}
@@ -442,7 +442,7 @@ func TestDownStartsAgainBesideWhatHasMoved(t *testing.T) {
 // Trap C9, on the host: compose is asked first, and what it would recreate keeps
 // it from being started at all.
 func TestC9UpAsksComposeFirst(t *testing.T) {
-	up := plan.Up{Project: plan.Project{Name: "chat", WorkingDir: "/d"}, Profile: "updater", Services: []string{"chatalot-updater"}, Settled: []string{"postgres"}}
+	up := plan.Up{Project: plan.Project{Name: "chat", WorkingDir: "/d"}, Profile: "updater", Services: []string{"chatalot-updater"}, Dependencies: []string{"postgres"}}
 	for hash, refused := range map[string]bool{"h1": false, "h2": true} {
 		h := shimhost.New(t)
 		h.Shim("docker", psDocker)
@@ -472,7 +472,7 @@ func TestC9UpAsksComposeFirst(t *testing.T) {
 	}
 	gone := shimhost.New(t)
 	gone.Shim("docker", psDocker)
-	up.NoDeps, up.Settled = false, []string{"gone"}
+	up.NoDeps, up.Dependencies = false, []string{"gone"}
 	gone.Shim("sleep", ":")
 	if err := onHost(gone).up(t.Context(), "sidecar", up, false); err == nil || !strings.Contains(err.Error(), "service gone does not run") {
 		t.Errorf("%v", err)

@@ -53,18 +53,18 @@ func (e *SwapError) Error() string {
 // swap runs the job on the host that replaces the server or goes back by itself.
 func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMessage, error) {
 	// On a rollback the job itself decides: it has the same arguments at every start.
-	if _, err := e.settled(ctx, op.Project, op.Settled, op.NoDeps, op.Back); err != nil {
+	if _, err := e.checkDependencies(ctx, op.Project, op.Dependencies, op.NoDeps, op.IsRollback); err != nil {
 		return nil, err
 	}
 	dir := e.jobFolder(id)
-	if len(e.revertedEdits) > 0 && !op.Back {
+	if len(e.revertedEdits) > 0 && !op.IsRollback {
 		if err := e.found(ctx, dir); err != nil {
 			return nil, err
 		}
 	}
 	// Room for the limit, the soak, and a rollback with its own wait; and when that
 	// is over, for the script's trap to bring one of the servers up.
-	deadline := time.Duration(op.Limit+op.Soak)*time.Second + 15*time.Minute
+	deadline := time.Duration(op.MaxDowntime+op.Soak)*time.Second + 15*time.Minute
 	spec := job.Spec{Dir: dir, Script: swapScript, Args: swapArgs(op, dir, e.Plan.ID), Timeout: deadline, Grace: 5 * time.Minute}
 	var log swapLog
 	st, err := e.detached(ctx, spec, func(chunk []byte) {
@@ -108,7 +108,7 @@ func (e *Engine) found(ctx context.Context, dir string) error {
 
 func swapArgs(op plan.Swap, dir, run string) []string {
 	back := "0"
-	if op.Back {
+	if op.IsRollback {
 		back = "1"
 	}
 	noDeps := ""
@@ -116,11 +116,11 @@ func swapArgs(op plan.Swap, dir, run string) []string {
 		noDeps = "--no-deps"
 	}
 	args := []string{
-		"project=" + op.Project.Name, "dependencies=" + strings.Join(op.Settled, " "), "container=" + op.Container, "service=" + op.Project.Service, "port=" + strconv.Itoa(op.Port), "version=" + op.Version,
+		"project=" + op.Project.Name, "dependencies=" + strings.Join(op.Dependencies, " "), "container=" + op.Container, "service=" + op.Project.Service, "port=" + strconv.Itoa(op.Port), "version=" + op.Version,
 		"image=" + op.ImageRef, "oldimage=" + op.OldImage, "oldref=" + op.OldRef,
-		"limit=" + strconv.Itoa(op.Limit), "soak=" + strconv.Itoa(op.Soak),
+		"limit=" + strconv.Itoa(op.MaxDowntime), "soak=" + strconv.Itoa(op.Soak),
 		"db=" + op.Database.Container, "dbuser=" + op.Database.User, "dbname=" + op.Database.Database,
-		"dump=" + op.Dump, "dumptime=" + strconv.Itoa(plan.DumpTime(op.Limit)), "prober=" + op.Prober, "back=" + back, "work=" + dir, "nodeps=" + noDeps, "temp=" + remote.TempPrefix(run) + "swap",
+		"dump=" + op.Dump, "dumptime=" + strconv.Itoa(plan.DumpTime(op.MaxDowntime)), "prober=" + op.Prober, "back=" + back, "work=" + dir, "nodeps=" + noDeps, "temp=" + remote.TempPrefix(run) + "swap",
 		"migration=" + strconv.FormatInt(op.Migration, 10),
 		"oldid=" + op.OldID, "record=" + op.Record, "dependents=" + dependentArgs(op.Dependents), "dependentrecord=" + op.DependentRecord, "run=" + run, "--",
 	}

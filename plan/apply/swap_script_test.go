@@ -114,7 +114,7 @@ func swapOp(h *shimhost.Host) plan.Swap {
 	return plan.Swap{
 		Project:   plan.Project{Name: "chat", WorkingDir: h.Dir, Files: []string{h.Path("compose.yml")}, Service: "talk"},
 		Container: "talk", Port: 9000, Version: "0.24.6", ImageRef: "registry/x@sha256:1", OldImage: "sha256:old", OldRef: "talk:latest",
-		Database: plan.Login{Container: "db", User: "u", Database: "d"}, Migration: 51, Prober: "updater", Limit: 60, Soak: 10, Settled: []string{"postgres"},
+		Database: plan.Login{Container: "db", User: "u", Database: "d"}, Migration: 51, Prober: "updater", MaxDowntime: 60, Soak: 10, Dependencies: []string{"postgres"},
 		Dump:  h.Path("backup", "final.dump"),
 		Files: []plan.SwapFile{{Copy: h.Path("backup", "file.0"), Path: h.Path("compose.yml"), Before: digest(oldFile), After: digest(newFile)}},
 	}
@@ -226,54 +226,54 @@ func TestSwapDecides(t *testing.T) {
 		{name: "back", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
-			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+			op.IsRollback, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
 		{name: "back, on a database that moved on", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("migrations", "55\n")
-			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+			op.IsRollback, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "migrated", code: 12, serves: "", file: newFile, says: "was migrated"},
 		{name: "back, and the database never answers", change: func(h *shimhost.Host, op *plan.Swap) {
 			deaf("9999", "new")(h, op)
 			h.Write("image", "sha256:new\n")
-			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+			op.IsRollback, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "unsure", code: 12, serves: "", file: newFile, says: "does not answer"},
 		{name: "back, and the database is away for a moment", change: func(h *shimhost.Host, op *plan.Swap) {
 			deaf("4", "new")(h, op)
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
-			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+			op.IsRollback, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
 		{name: "back, from a server that commits while it is stopped", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			is("commits")(h, op)
-			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+			op.IsRollback, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "migrated", code: 12, serves: "", file: oldFile, says: "was migrated"},
 		{name: "back, from a server that leaves a statement behind", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			is("lingers")(h, op)
-			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+			op.IsRollback, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
 		{name: "back, and the old image is gone", change: func(h *shimhost.Host, op *plan.Swap) {
 			is("gone.old")(h, nil)
 			h.Write("image", "sha256:new\n")
 			h.Write("migrations", "55\n")
-			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+			op.IsRollback, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "gone", code: 14, serves: "sha256:new", file: newFile, says: "not on the host any more"},
 		{name: "back, and the engine does not say whether the old image is there", change: func(h *shimhost.Host, op *plan.Swap) {
 			is("gone.old", "deaf.engine")(h, nil)
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
-			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+			op.IsRollback, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
 		{name: "back, beside a database that compose would recreate", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			h.Write("named", "sha256:pulled\n")
 			h.Write("only", "--no-deps")
-			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+			op.IsRollback, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
 		{name: "not healthy, beside a database that compose would recreate", change: func(h *shimhost.Host, op *plan.Swap) {
 			sick(`{"status": "degraded", "version": "0.24.6", "db_healthy": true}`)(h, op)
@@ -284,13 +284,13 @@ func TestSwapDecides(t *testing.T) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			h.Write("only", "up -d --no-build")
-			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+			op.IsRollback, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 		}, end: "healthy", serves: "sha256:old", file: oldFile},
 		{name: "back, and it does not start", change: func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("image", "sha256:new\n")
 			h.Write("compose.yml", oldFile)
 			h.Write("fail.back", "")
-			op.Back, op.Files = true, nil
+			op.IsRollback, op.Files = true, nil
 		}, end: "lost", code: 13, serves: "sha256:new", file: oldFile},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -443,7 +443,7 @@ func TestSwapStopsOnlyANewServerToAskTheDatabase(t *testing.T) {
 		}, false},
 		{"back, where nothing was replaced", func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("compose.yml", oldFile)
-			op.Back, op.Files = true, nil
+			op.IsRollback, op.Files = true, nil
 		}, false},
 		{"a new server that is sick", func(h *shimhost.Host, op *plan.Swap) {
 			h.Write("health.sha256:new", "")

@@ -37,7 +37,7 @@ func (b *asyncWriter) handOver() error {
 	if b.full == nil {
 		b.full, b.free, b.done = make(chan []byte), make(chan []byte, 2), make(chan struct{})
 		b.free <- make([]byte, 0, stride)
-		go b.work()
+		go b.run()
 	}
 	select {
 	case b.full <- b.cur:
@@ -53,7 +53,7 @@ func (b *asyncWriter) handOver() error {
 	}
 }
 
-func (b *asyncWriter) work() {
+func (b *asyncWriter) run() {
 	defer close(b.done)
 	for p := range b.full {
 		if _, b.err = b.to.Write(p); b.err != nil {

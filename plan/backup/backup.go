@@ -1,7 +1,7 @@
 // Package backup takes a host's backup, pulls it off the host, proves it, lists
 // and thins out what there is, and gives it back.
 //
-// [Taker.Take] leaves a folder on this machine that holds the database
+// [Creator.Create] leaves a folder on this machine that holds the database
 // (PostgreSQL's custom format), the secrets folder as one tar, the compose files,
 // .env and the list of containers, each encrypted with age while it arrives, and
 // a manifest that says what was proven. Plain text of them never touches this
@@ -73,8 +73,8 @@ import (
 	"liftalot/remote/job"
 )
 
-//go:embed take.sh
-var takeScript string
+//go:embed create.sh
+var createScript string
 
 // A Runner runs a command on a host; [remote.Client] is one.
 type Runner interface {
@@ -97,8 +97,8 @@ func (e *UnprovenError) Error() string {
 
 func (e *UnprovenError) Unwrap() error { return e.Err }
 
-// A Taker takes backups of one host.
-type Taker struct {
+// A Creator takes backups of one host.
+type Creator struct {
 	Host Runner // under the host's lock
 	// Watch looks at a job under way without waiting for the lock, which the job
 	// itself may hold; nil means Host.
@@ -143,10 +143,10 @@ const (
 	lookEvery   = 100 * time.Millisecond
 )
 
-// Take makes, pulls and proves a backup in the folder dir. Where a proven one of
+// Create makes, pulls and proves a backup in the folder dir. Where a proven one of
 // the same id is there already, it is read again and returned: a run that was
 // interrupted after it does not take another.
-func (t *Taker) Take(ctx context.Context, req Request, dir string) (*Manifest, error) {
+func (t *Creator) Create(ctx context.Context, req Request, dir string) (*Manifest, error) {
 	if m, err := Load(dir); err == nil && m.ID == req.ID {
 		if err := m.Verify(dir, t.Keys.Identity); err != nil {
 			return nil, err
@@ -196,30 +196,30 @@ func (t *Taker) Take(ctx context.Context, req Request, dir string) (*Manifest, e
 	return m, nil
 }
 
-func (t *Taker) unproven(what string, err error) error {
+func (t *Creator) unproven(what string, err error) error {
 	return &UnprovenError{Host: t.Name, What: what, Err: err}
 }
 
-func (t *Taker) tell(e Event) {
+func (t *Creator) tell(e Event) {
 	if t.Tell != nil {
 		t.Tell(e)
 	}
 }
 
-func (t *Taker) watch() Runner {
+func (t *Creator) watch() Runner {
 	if t.Watch != nil {
 		return t.Watch
 	}
 	return t.Host
 }
 
-// saidScript says what take.sh has made, and what the host's clock says now.
+// saidScript says what create.sh has made, and what the host's clock says now.
 const saidScript = `echo "now $(date +%s)"
 cat -- "$1/sums"`
 
 // onHost makes the backup's folder on the host, by a detached job, and returns
 // what is in it.
-func (t *Taker) onHost(ctx context.Context, req Request) (*hostListing, error) {
+func (t *Creator) onHost(ctx context.Context, req Request) (*hostListing, error) {
 	dir := path.Join(plan.RunRoot, req.ID, "backup")
 	if err := t.follow(ctx, req, dir); err != nil {
 		return nil, err
@@ -245,7 +245,7 @@ func (t *Taker) onHost(ctx context.Context, req Request) (*hostListing, error) {
 
 // follow starts the job, or finds the one an earlier start has left, and stays
 // with it to its end. The job's folder does not outlive it.
-func (t *Taker) follow(ctx context.Context, req Request, dir string) error {
+func (t *Creator) follow(ctx context.Context, req Request, dir string) error {
 	st, err := job.Look(ctx, t.watch(), dir, 0)
 	if err != nil {
 		return err
@@ -262,7 +262,7 @@ func (t *Taker) follow(ctx context.Context, req Request, dir string) error {
 	if req.Stream {
 		args[7] = ""
 	}
-	if err := job.Start(ctx, t.Host, job.Spec{Dir: dir, Script: takeScript, Args: append(args, req.files()...), Timeout: req.TimeLimit()}); err != nil {
+	if err := job.Start(ctx, t.Host, job.Spec{Dir: dir, Script: createScript, Args: append(args, req.files()...), Timeout: req.TimeLimit()}); err != nil {
 		return err
 	}
 	wait, cancel := context.WithTimeout(ctx, req.TimeLimit()+2*time.Minute)
@@ -286,7 +286,7 @@ func (t *Taker) follow(ctx context.Context, req Request, dir string) error {
 }
 
 // sweep removes what the job left of itself.
-func (t *Taker) sweep(ctx context.Context, dir string) error {
+func (t *Creator) sweep(ctx context.Context, dir string) error {
 	if err := job.Remove(ctx, t.Host, dir); err != nil {
 		return err
 	}
@@ -321,7 +321,7 @@ var sumLine = regexp.MustCompile(`^([0-9a-f]{64}) ([0-9]{1,15}) (db\.dump|secret
 // leftLine is "left N WHY", N the place of a file in the request.
 var leftLine = regexp.MustCompile(`^left ([0-9]{1,3}) (missing|large|folder|unreadable)$`)
 
-// whyLeft says for a person what take.sh says in a word.
+// whyLeft says for a person what create.sh says in a word.
 var whyLeft = map[string]string{
 	"missing":    "it is not there",
 	"large":      "it is no file, or one of more than 256 MiB",

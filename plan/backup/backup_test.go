@@ -32,7 +32,7 @@ func recorded(t testing.TB) string {
 	return string(data)
 }
 
-// list is what take.sh says of files.
+// list is what create.sh says of files.
 func list(files map[string]string) string {
 	var b strings.Builder
 	for _, name := range []string{"db.dump", "secrets.tar", "containers.json", "file.0", "file.1"} {
@@ -132,19 +132,19 @@ var testKey = sync.OnceValue(func() *age.X25519Identity {
 	return id
 })
 
-func taker(h Runner) *Taker {
+func creator(h Runner) *Creator {
 	now := func() time.Time { return time.Unix(1800000000, 0) }
-	return &Taker{Host: h, Name: "web1", Keys: Keys{Identity: testKey()}, Now: now, pause: time.Millisecond}
+	return &Creator{Host: h, Name: "web1", Keys: Keys{Identity: testKey()}, Now: now, pause: time.Millisecond}
 }
 
 func take(t testing.TB, h Runner, dir string) (*Manifest, error) {
 	t.Helper()
-	return taker(h).Take(t.Context(), Request{Backup: op, Version: "0.23.0", Run: true}, dir)
+	return creator(h).Create(t.Context(), Request{Backup: op, Version: "0.23.0", Run: true}, dir)
 }
 
 func TestTakePullsProvesAndWritesDown(t *testing.T) {
 	h, dir := newHost(t), filepath.Join(t.TempDir(), "b1")
-	k := taker(h)
+	k := creator(h)
 	other, err := NewIdentity()
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestTakePullsProvesAndWritesDown(t *testing.T) {
 		}
 	}
 	h.log = "stage dump the database\nstage hash\n"
-	m, err := k.Take(t.Context(), Request{Backup: op, Version: "0.23.0", Run: true}, dir)
+	m, err := k.Create(t.Context(), Request{Backup: op, Version: "0.23.0", Run: true}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -499,7 +499,7 @@ func TestABackupOfAnotherRunIsNotTakenForThisOne(t *testing.T) {
 	other := op
 	other.ID = "b2"
 	ran := len(h.ran)
-	if m, err := taker(h).Take(t.Context(), Request{Backup: other}, dir); err != nil || m.ID != "b2" || len(h.ran) == ran {
+	if m, err := creator(h).Create(t.Context(), Request{Backup: other}, dir); err != nil || m.ID != "b2" || len(h.ran) == ran {
 		t.Errorf("%+v, %v", m, err)
 	}
 }

@@ -28,7 +28,7 @@ func timeOfID(id string) time.Time {
 	return at
 }
 
-func (t *Taker) now() time.Time {
+func (t *Creator) now() time.Time {
 	if t.Now != nil {
 		return t.Now()
 	}

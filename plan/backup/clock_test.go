@@ -49,11 +49,11 @@ func TestNoClockOfAHostPrunesAnHonestBackup(t *testing.T) {
 				at := now.Add(off(night)).Unix()
 				h.list = strings.NewReplacer("now 1795465860", fmt.Sprintf("now %d", max(0, at+60)), "at 1795465800", fmt.Sprintf("at %d", max(0, at))).Replace(h.list)
 			}
-			k := taker(h)
+			k := creator(h)
 			k.Now = func() time.Time { return now.Add(2 * time.Minute) }
 			b := op
 			b.ID = now.Format("20060102T150405Z") + "-abcdef"
-			if _, err := k.Take(t.Context(), Request{Backup: b}, filepath.Join(folder, b.ID)); err != nil {
+			if _, err := k.Create(t.Context(), Request{Backup: b}, filepath.Join(folder, b.ID)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -68,7 +68,7 @@ func (d *Drill) Run(ctx context.Context) (tables int, rows int64, err error) {
 		}
 		return 0, 0, err
 	}
-	t := &Taker{Host: d.Host, Watch: d.Watch, Name: d.Manifest.Host, Tell: d.Tell}
+	t := &Creator{Host: d.Host, Watch: d.Watch, Name: d.Manifest.Host, Tell: d.Tell}
 	wait, cancel := context.WithTimeout(ctx, drillTimeout+2*time.Minute)
 	defer cancel()
 	var said bytes.Buffer

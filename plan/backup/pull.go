@@ -18,7 +18,7 @@ import (
 )
 
 // pull brings the host's files here, encrypted while they arrive.
-func (t *Taker) pull(ctx context.Context, req Request, said *hostListing, dir string, root *os.Root, to []age.Recipient, m *Manifest) error {
+func (t *Creator) pull(ctx context.Context, req Request, said *hostListing, dir string, root *os.Root, to []age.Recipient, m *Manifest) error {
 	var total int64
 	for _, f := range said.files {
 		total += f.Size
@@ -53,7 +53,7 @@ func (t *Taker) pull(ctx context.Context, req Request, said *hostListing, dir st
 
 // pulled says what an error of a pull means: what the line did can be tried
 // again, anything else leaves no proof.
-func (t *Taker) pulled(name string, err error) error {
+func (t *Creator) pulled(name string, err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -72,7 +72,7 @@ func tryAgain(err error) bool {
 const slack = 16 << 20
 
 // room makes sure that what is coming has a place here.
-func (t *Taker) room(dir string, need int64) error { return room(t.Name, dir, need) }
+func (t *Creator) room(dir string, need int64) error { return room(t.Name, dir, need) }
 
 func room(host, dir string, need int64) error {
 	free, err := freeSpace(dir)
@@ -98,25 +98,25 @@ func size(n int64) string {
 // connections; a shorter one is faster over one.
 const longLine = 20 * time.Millisecond
 
-// usual is how many connections fill a long line, and worth it how much there
+// defaultConns is how many connections fill a long line, and worth it how much there
 // must be to pull.
 const (
-	usual    = 4
-	worthIt  = 8 << 20
-	maxLanes = 16
+	defaultConns     = 4
+	minParallelBytes = 8 << 20
+	maxLanes         = 16
 )
 
 // connections dials what the line needs.
-func (t *Taker) connections(ctx context.Context, total int64) (hosts []Runner, hangUp func(), err error) {
+func (t *Creator) connections(ctx context.Context, total int64) (hosts []Runner, hangUp func(), err error) {
 	hosts = []Runner{t.watch()}
 	n := min(t.Connections, maxLanes)
-	if n == 0 && t.Dial != nil && total >= worthIt {
+	if n == 0 && t.Dial != nil && total >= minParallelBytes {
 		took, err := t.roundTrip(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
 		if took > longLine {
-			n = usual
+			n = defaultConns
 		}
 	}
 	for t.Dial != nil && len(hosts) < n {
@@ -133,7 +133,7 @@ func (t *Taker) connections(ctx context.Context, total int64) (hosts []Runner, h
 
 // roundTrip measures the line by a command that does nothing, the quicker of
 // two: each takes two round trips.
-func (t *Taker) roundTrip(ctx context.Context) (time.Duration, error) {
+func (t *Creator) roundTrip(ctx context.Context) (time.Duration, error) {
 	best := time.Hour
 	for range 2 {
 		res, err := t.watch().Run(ctx, remote.Command{Name: "measure the line", Script: ":"})

@@ -23,12 +23,12 @@ func TestANewRecipientOpensOldContentsToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := taker(below{f.Host})
+	k := creator(below{f.Host})
 	k.Keys.Others = []string{other.Recipient().String()}
 	b := f.Backup
 	b.ID, b.Dir = "b2", f.Path("var", "backups", "b2")
 	dir := filepath.Join(f.list, "b2")
-	m, err := k.Take(t.Context(), Request{Backup: b, Uploads: true, Server: "s"}, dir)
+	m, err := k.Create(t.Context(), Request{Backup: b, Uploads: true, Server: "s"}, dir)
 	if err != nil || m.Uploads.Pulled != 0 {
 		t.Fatalf("%+v, %v", m, err)
 	}

@@ -35,7 +35,7 @@ var streamed = regexp.MustCompile(`^([0-9]{1,12}) ([0-9a-f]{64}) ([0-9]{1,12})\n
 
 // stream takes the dump straight off the host. A line that breaks ends it: what
 // was sent cannot be sent again.
-func (t *Taker) stream(ctx context.Context, req Request, root *os.Root, to []age.Recipient, m *Manifest) error {
+func (t *Creator) stream(ctx context.Context, req Request, root *os.Root, to []age.Recipient, m *Manifest) error {
 	t.tell(Event{Stage: "stream the dump: the host lacks the room for it"})
 	f, err := encrypt(root, Dump, to, func(w io.Writer) error { return t.dump(ctx, req, w) })
 	if err := t.pulled(Dump, err); err != nil {
@@ -61,7 +61,7 @@ func (t *Taker) stream(ctx context.Context, req Request, root *os.Root, to []age
 
 // dump has the host send its dump. An error of w is not the line's, though the
 // command that it ends says so.
-func (t *Taker) dump(ctx context.Context, req Request, w io.Writer) error {
+func (t *Creator) dump(ctx context.Context, req Request, w io.Writer) error {
 	var done int64
 	var here error
 	res, err := t.Host.Run(ctx, remote.Command{

@@ -79,7 +79,7 @@ func whole(t *testing.T, dir, archive string) *Manifest {
 	if archive == "zstd.dump" {
 		o.Tables = 33
 	}
-	m, err := taker(h).Take(t.Context(), Request{Backup: o}, dir)
+	m, err := creator(h).Create(t.Context(), Request{Backup: o}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

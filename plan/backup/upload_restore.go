@@ -29,7 +29,7 @@ var placeScript string
 // A UploadRestore brings uploaded files of a backup back to their server. Nothing there
 // is removed, and what is newer than the backup stays, unless Overwrite is set.
 type UploadRestore struct {
-	*Taker                     // of the host, for its connection, its keys and its voice
+	*Creator                   // of the host, for its connection, its keys and its voice
 	Manifest         *Manifest // of a backup with uploaded files
 	Dir              string    // of the backup
 	ID               string    // of this act, names its folders on the host
@@ -58,7 +58,7 @@ func (d *Difference) Bytes() (n int64) {
 	return n
 }
 
-func (p *UploadRestore) inside(write bool) helperContainer {
+func (p *UploadRestore) helper(write bool) helperContainer {
 	host := p.watch()
 	if write {
 		host = p.Host
@@ -71,7 +71,7 @@ func (p *UploadRestore) Compare(ctx context.Context) (*Difference, error) {
 	if p.Manifest.Uploads == nil {
 		return nil, p.unproven("backup "+p.Manifest.ID+" was taken without uploaded files", nil)
 	}
-	in := p.inside(false)
+	in := p.helper(false)
 	folders, err := in.folders(ctx)
 	if err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func (p *UploadRestore) settle(ctx context.Context, in helperContainer, d *Diffe
 	for k, was := range doubtful {
 		files[k] = there[was.Path]
 	}
-	u := &uploading{Taker: p.Taker, in: in}
+	u := &uploading{Creator: p.Creator, in: in}
 	if err := u.hash(ctx, slices.Clone(files), func(int64) {}); err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ tar -x -p -f - -C "$1"`
 const unstageTime = 30 * time.Second
 
 func (p *UploadRestore) batch(ctx context.Context, mount string, folders, files []*Upload) (err error) {
-	in, staging := p.inside(true), path.Join(mount, ".liftalot-"+p.ID)
+	in, staging := p.helper(true), path.Join(mount, ".liftalot-"+p.ID)
 	run := func(ctx context.Context, cmd remote.Command) error {
 		res, err := in.host.Run(ctx, in.command(cmd))
 		var exit *remote.ExitError

@@ -20,7 +20,7 @@ func (f *filed) putBack(t *testing.T, h Runner, id string) *UploadRestore {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &UploadRestore{Taker: taker(h), Manifest: m, Dir: dir, ID: "r1", Database: "db", Server: "chatalot-server"}
+	return &UploadRestore{Creator: creator(h), Manifest: m, Dir: dir, ID: "r1", Database: "db", Server: "chatalot-server"}
 }
 
 func paths(f *filed, list []*Upload) (names []string) {

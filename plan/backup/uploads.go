@@ -45,13 +45,13 @@ const large = 8 * piece
 
 // uploads brings what is new among the server's files, and writes down which
 // content each of them has.
-func (t *Taker) uploads(ctx context.Context, req Request, dir string, root *os.Root, to []age.Recipient, m *Manifest) error {
+func (t *Creator) uploads(ctx context.Context, req Request, dir string, root *os.Root, to []age.Recipient, m *Manifest) error {
 	st, err := openStore(dir, t.Keys, to, m.Recipients)
 	if err != nil {
 		return t.unproven("open the store of files", err)
 	}
 	defer st.Close()
-	u := &uploading{Taker: t, store: st, in: helperContainer{host: t.watch(), database: req.Container, server: req.Server}, root: root}
+	u := &uploading{Creator: t, store: st, in: helperContainer{host: t.watch(), database: req.Container, server: req.Server}, root: root}
 	u.before = t.before(dir)
 	if err := u.look(ctx, m); err != nil {
 		return t.pulled("the list of files", err)
@@ -87,7 +87,7 @@ func (t *Taker) uploads(ctx context.Context, req Request, dir string, root *os.R
 
 // uploading is a backup's files under way.
 type uploading struct {
-	*Taker
+	*Creator
 	store  *store
 	in     helperContainer
 	root   *os.Root
@@ -99,7 +99,7 @@ type uploading struct {
 // before is what is known of the files from the newest sound backup, and from an
 // earlier start of this one. That neither can be read is no error: then all of it
 // is hashed again.
-func (t *Taker) before(dir string) map[string]Upload {
+func (t *Creator) before(dir string) map[string]Upload {
 	known := map[string]Upload{}
 	note := func(dir string) {
 		_ = readUploads(dir, t.Keys.Identity, func(u *Upload) error {

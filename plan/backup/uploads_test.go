@@ -86,7 +86,7 @@ func (f *filed) take(t *testing.T, h Runner, id string) (*Manifest, error) {
 	b := f.Backup
 	b.ID = id
 	b.Dir = filepath.Join(filepath.Dir(b.Dir), id)
-	return taker(h).Take(t.Context(), Request{Backup: b, Uploads: true, Server: "chatalot-server"}, filepath.Join(f.list, id))
+	return creator(h).Create(t.Context(), Request{Backup: b, Uploads: true, Server: "chatalot-server"}, filepath.Join(f.list, id))
 }
 
 func (f *filed) mustTake(t *testing.T, id string) *Manifest {

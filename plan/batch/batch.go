@@ -3,8 +3,8 @@
 // nothing of a host but its name, its kind, its release and its client: the same answers
 // give the same order.
 //
-// Ask [Batch.Next] for the next wave, tell [Batch.Ended] how each host of it
-// ended, and ask again until the wave is empty. What [Batch.Held] then names was
+// Ask [Batch.Next] for the next wave, tell [Batch.Report] how each host of it
+// ended, and ask again until the wave is empty. What [Batch.Skipped] then names was
 // not begun, each with its reason.
 //
 // # Order
@@ -56,8 +56,8 @@ const (
 	Skipped               // it could not be tried: unreachable, locked, no login
 )
 
-// A Held host was not begun.
-type Held struct {
+// A SkippedHost host was not begun.
+type SkippedHost struct {
 	Host string
 	Why  string // as in "held back: …"
 }
@@ -212,8 +212,8 @@ func meets(wave []Host, h Host) bool {
 	return false
 }
 
-// Ended tells how a host of a wave ended.
-func (b *Batch) Ended(h Host, r Result) {
+// Report tells how a host of a wave ended.
+func (b *Batch) Report(h Host, r Result) {
 	k := b.kinds[h.Kind]
 	switch r {
 	case Done:
@@ -254,14 +254,14 @@ func (b *Batch) Stop(why string) {
 	}
 }
 
-// Held returns the hosts that were not begun, each with its reason. It makes
+// Skipped returns the hosts that were not begun, each with its reason. It makes
 // sense when Next has returned none.
-func (b *Batch) Held() (held []Held) {
+func (b *Batch) Skipped() (held []SkippedHost) {
 	for _, h := range b.hosts {
 		if b.begun[h.Name] {
 			continue
 		}
-		held = append(held, Held{Host: h.Name, Why: b.Why(h)})
+		held = append(held, SkippedHost{Host: h.Name, Why: b.Why(h)})
 	}
 	return held
 }

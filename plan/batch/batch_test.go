@@ -24,14 +24,14 @@ func play(t *testing.T, list []Host, p Policy, results map[string]Result) (waves
 		var names []string
 		for _, h := range wave {
 			names = append(names, h.Name)
-			b.Ended(h, results[h.Name])
+			b.Report(h, results[h.Name])
 		}
 		waves = append(waves, strings.Join(names, " "))
 		if len(waves) > len(list) {
 			t.Fatalf("it never ends: %q", waves)
 		}
 	}
-	for _, h := range b.Held() {
+	for _, h := range b.Skipped() {
 		held = append(held, h.Host+": "+h.Why)
 	}
 	return waves, held
@@ -174,10 +174,10 @@ func TestP4AReleaseThatFailedIsInDoubt(t *testing.T) {
 				}
 				for _, h := range wave {
 					waves = append(waves, h.Name)
-					b.Ended(h, c.results[h.Name])
+					b.Report(h, c.results[h.Name])
 				}
 			}
-			for _, h := range b.Held() {
+			for _, h := range b.Skipped() {
 				held = append(held, h.Host+": "+h.Why)
 			}
 			if !slices.Equal(waves, c.waves) || !slices.Equal(held, c.held) {
@@ -191,14 +191,14 @@ func TestP4AReleaseThatFailedIsInDoubt(t *testing.T) {
 // meanwhile.
 func TestP4AHostThatWaitedIsGivenBack(t *testing.T) {
 	b := New(hosts("a:full::1 b:full::1 c:full::1"), Policy{Canary: true})
-	b.Ended(b.Next()[0], Done)
+	b.Report(b.Next()[0], Done)
 	wave := b.Next()
-	b.Ended(wave[0], Failed)
+	b.Report(wave[0], Failed)
 	if why := b.Why(wave[1]); why != "1 of its variant failed, the last one was b" {
 		t.Errorf("it may begin: %q", why)
 	}
 	b.Return(wave[1])
-	if held := b.Held(); len(held) != 1 || held[0].Host != "c" {
+	if held := b.Skipped(); len(held) != 1 || held[0].Host != "c" {
 		t.Errorf("held back %+v", held)
 	}
 }
@@ -212,14 +212,14 @@ func TestP4CanariesAreNamedBefore(t *testing.T) {
 
 func TestStopHoldsTheRestBack(t *testing.T) {
 	b := New(hosts("a b c"), Policy{Canary: true})
-	b.Ended(b.Next()[0], Done)
+	b.Report(b.Next()[0], Done)
 	b.Stop("interrupted")
 	b.Stop("another reason comes too late")
 	if wave := b.Next(); len(wave) > 0 {
 		t.Errorf("%v are begun after the stop", wave)
 	}
-	want := []Held{{"b", "interrupted"}, {"c", "interrupted"}}
-	if got := b.Held(); !slices.Equal(got, want) {
+	want := []SkippedHost{{"b", "interrupted"}, {"c", "interrupted"}}
+	if got := b.Skipped(); !slices.Equal(got, want) {
 		t.Errorf("held back %v, want %v", got, want)
 	}
 }
@@ -264,13 +264,13 @@ func FuzzBatch(f *testing.F) {
 					t.Fatalf("%v again, or its client's, in %v", h, next)
 				}
 				seen[h.Name], clients[h.Client] = true, true
-				b.Ended(h, Result(data[0]>>4)%3)
+				b.Report(h, Result(data[0]>>4)%3)
 			}
 			if len(next) > b.WaveSize() {
 				t.Fatalf("%d in a wave of %d", len(next), b.WaveSize())
 			}
 		}
-		for _, h := range b.Held() {
+		for _, h := range b.Skipped() {
 			if seen[h.Host] || h.Why == "" {
 				t.Fatalf("held back: %+v", h)
 			}

@@ -10,7 +10,7 @@ var aWord = regexp.MustCompile(`[^\s"'` + "`" + `=:,;(){}<>|&@?\\]+`)
 // a secret, as a token in a command is.
 func RedactWords(text string) string {
 	return aWord.ReplaceAllStringFunc(text, func(word string) string {
-		if telling(word) {
+		if distinctive(word) {
 			return hidden
 		}
 		return word

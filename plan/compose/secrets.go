@@ -16,9 +16,9 @@ func Secrets(data []byte) []string {
 	seen := map[string]bool{}
 	for _, l := range splitLines(data) {
 		line := bareText(l)
-		for _, piece := range covered(line, r.line(line)) {
-			for _, v := range meant(piece) {
-				if !seen[v] && telling(v) {
+		for _, piece := range hiddenParts(line, r.line(line)) {
+			for _, v := range spellings(piece) {
+				if !seen[v] && distinctive(v) {
 					seen[v] = true
 					out = append(out, v)
 				}
@@ -28,8 +28,8 @@ func Secrets(data []byte) []string {
 	return out
 }
 
-// covered returns what of a line is hidden in its shown form.
-func covered(line, shown string) []string {
+// hiddenParts returns what of a line is hidden in its shown form.
+func hiddenParts(line, shown string) []string {
 	parts := strings.Split(shown, hidden)
 	if line == shown || len(parts) < 2 {
 		return nil
@@ -47,9 +47,9 @@ func covered(line, shown string) []string {
 	return out
 }
 
-// meant returns the values that a hidden piece may stand for: as it is written, without
+// spellings returns the values that a hidden piece may stand for: as it is written, without
 // its quotes and what follows it, the default of a variable, the password of an address.
-func meant(piece string) []string {
+func spellings(piece string) []string {
 	v := strings.TrimSpace(piece)
 	out := []string{v}
 	if v != "" && isQuote(v[0]) {
@@ -84,9 +84,9 @@ const (
 	fewWords       = 24
 )
 
-// telling reports whether a value is so unlike ordinary text that it can be hidden
+// distinctive reports whether a value is so unlike ordinary text that it can be hidden
 // wherever it turns up. Words, numbers, times, paths and variables are not.
-func telling(v string) bool {
+func distinctive(v string) bool {
 	if len(v) < shortestSecret || len(v) > longestSecret || strings.ContainsAny(v[:1], ".$") || isPath(v) || strings.Contains(v, "-----") || strings.Contains(v, hidden) {
 		return false
 	}

@@ -55,14 +55,14 @@ func TestAPathIsToldFromASecret(t *testing.T) {
 		"/var/lib/docker/volumes/3f9ac1d4e5b60718293a4b5c6d7e8f90/_data", "/opt/LetsEncrypt/privkey.pem", "/srv/OAuth/TOKEN", "/data/PG17/x86_64",
 		"/run/postgresql:/tmp", "/api/v1/tokens", "/tmp//a~",
 	} {
-		if !isPath(path) || telling(path) {
+		if !isPath(path) || distinctive(path) {
 			t.Errorf("%s is taken for a secret", path)
 		}
 	}
 	for _, secret := range []string{
 		"/k3Vb9xQ2pLm8Zr1WtYc7NdHs0fGjE4u", "/Zk9/QmT4xW/7pLcV2nB8sYd1RfHg==", "/aGVsbG8gd29ybGQK", "/opt/k3Vb9xQ2pLm8Zr1W", "/hunter2+hunter2", "/hunter$2!hunter",
 	} {
-		if isPath(secret) || !telling(secret) {
+		if isPath(secret) || !distinctive(secret) {
 			t.Errorf("%s is taken for a path", secret)
 		}
 	}
@@ -72,7 +72,7 @@ func TestAPathIsToldFromASecret(t *testing.T) {
 		for i := range b {
 			b[i] = byte(random.Uint32())
 		}
-		if v := "/" + base64.StdEncoding.EncodeToString(b); !telling(v) {
+		if v := "/" + base64.StdEncoding.EncodeToString(b); !distinctive(v) {
 			t.Errorf("%s is taken for a path", v)
 		}
 	}

@@ -260,7 +260,7 @@ func (p *parser) named(out []byte) error {
 		k := &p.facts.Services[i]
 		ref := p.facts.ImageOf(k.Service)
 		if id, asked := now[ref]; asked {
-			k.Moved, k.Unsure = p.moved(*k, ref, id)
+			k.Retagged, k.Unsure = p.moved(*k, ref, id)
 		}
 	}
 	return nil

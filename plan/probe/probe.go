@@ -1,7 +1,7 @@
 // Package probe takes one read-only look at a host and turns it into
 // [plan.Facts].
 //
-// [Look] sends a single script over a single session, and another one only where compose
+// [Gather] sends a single script over a single session, and another one only where compose
 // files include or extend further files, which are read for what they name. The script starts no
 // container, writes no file, takes no lock and logs in nowhere; [Commands] lists
 // what it may run. It needs sh, docker and compose on the host and nothing more:
@@ -43,18 +43,18 @@ type Options struct {
 	Host       string   // the name in the inventory
 	ComposeDir string   // "" or "auto": find it by the containers' labels
 	Service    string   // "" means chatalot
-	Places     []string // folders whose free space matters
+	DiskPaths  []string // folders whose free space matters
 }
 
 const (
-	maxOutput = 16 << 20
-	maxSaid   = 8000 // bytes that the script passes on of what a part says on stderr
-	timeout   = 2 * time.Minute
+	maxOutput  = 16 << 20
+	maxMessage = 8000 // bytes that the script passes on of what a part says on stderr
+	timeout    = 2 * time.Minute
 )
 
-// Look probes a host. A part that fails on the host is reported in
+// Gather probes a host. A part that fails on the host is reported in
 // Facts.Failures; an error means that there was no answer to read.
-func Look(ctx context.Context, host Runner, opt Options) (*plan.Facts, error) {
+func Gather(ctx context.Context, host Runner, opt Options) (*plan.Facts, error) {
 	marker, err := newMarker()
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func Look(ctx context.Context, host Runner, opt Options) (*plan.Facts, error) {
 	}
 	res, err := host.Run(ctx, remote.Command{
 		Name: "look at the host", Script: script, Root: true, Timeout: timeout,
-		Args:      []string{marker, dir, service, strings.Join(opt.Places, ":")},
+		Args:      []string{marker, dir, service, strings.Join(opt.DiskPaths, ":")},
 		MaxStdout: maxOutput,
 	})
 	if err != nil {
@@ -146,7 +146,7 @@ func split(marker string, out []byte) ([]part, error) {
 		p.code = code
 		if len(fields) == 3 {
 			said := fields[2]
-			if len(said) >= maxSaid { // half a word may be half a secret
+			if len(said) >= maxMessage { // half a word may be half a secret
 				said = said[:strings.LastIndexByte(said, ' ')+1]
 			}
 			p.stderr = strings.TrimSpace(said)

@@ -186,7 +186,7 @@ func TestTheScriptSeesTheSameUnderEveryShell(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := Look(t.Context(), h, Options{Host: "web1", Places: plan.DiskPaths()})
+				got, err := Gather(t.Context(), h, Options{Host: "web1", DiskPaths: plan.DiskPaths()})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -207,7 +207,7 @@ func TestTheScriptSeesTheSameUnderEveryShell(t *testing.T) {
 // comparable leaves out what belongs to the machine of the test.
 func comparable(f *plan.Facts, dir string) plan.Facts {
 	c := *f
-	c.Machine, c.Disks, c.Model, c.Places = plan.Machine{}, nil, nil, plan.HostPlaces{}
+	c.Machine, c.Disks, c.Model, c.Resources = plan.Machine{}, nil, nil, plan.HostResources{}
 	c.Files, c.Secrets, c.Services = slices.Clone(f.Files), slices.Clone(f.Secrets), slices.Clone(f.Services)
 	for i := range c.Services {
 		c.Services[i].Inspect = nil // whole, and so with the folders of either
@@ -242,7 +242,7 @@ func TestTheScriptRunsOnlyWhatIsListed(t *testing.T) {
 	h.Alone = true
 	h.Shell = []string{"/bin/sh"}
 	h.Env = []string{"SHAM_LOG=1"}
-	f, err := Look(t.Context(), h, Options{Host: "web1", Places: plan.DiskPaths()})
+	f, err := Gather(t.Context(), h, Options{Host: "web1", DiskPaths: plan.DiskPaths()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestTheScriptWritesNothing(t *testing.T) {
 	trace := filepath.Join(t.TempDir(), "trace")
 	h.Wrap = []string{strace, "-f", "-qq", "-o", trace, "-e", watched}
 	before := treeOf(t, dir)
-	if _, err := Look(t.Context(), h, Options{Host: "web1", Places: plan.DiskPaths()}); err != nil {
+	if _, err := Gather(t.Context(), h, Options{Host: "web1", DiskPaths: plan.DiskPaths()}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, treeOf(t, dir)); diff != "" {
@@ -366,7 +366,7 @@ func TestWhichStackIsChosen(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			f, err := Look(t.Context(), h, Options{Host: "web1", ComposeDir: tt.dir})
+			f, err := Gather(t.Context(), h, Options{Host: "web1", ComposeDir: tt.dir})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -380,7 +380,7 @@ func TestWhichStackIsChosen(t *testing.T) {
 func TestNoStackAtAll(t *testing.T) {
 	h, _ := recordedHost(t, "public")
 	h.Write("docker/stacks", "")
-	f, err := Look(t.Context(), h, Options{})
+	f, err := Gather(t.Context(), h, Options{})
 	if err != nil || f.Project.Name != "" || len(f.Others) != 0 || f.Docker.Version == "" {
 		t.Errorf("%+v, %v", f.Project, err)
 	}
@@ -393,7 +393,7 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 		for _, what := range []string{"version", "info", "ps", "inspect", "compose"} {
 			h.Write("docker/fail."+what, "")
 		}
-		f, err := Look(t.Context(), h, Options{})
+		f, err := Gather(t.Context(), h, Options{})
 		if err != nil || failure(f, "docker") == "" || f.Machine.Arch == "" {
 			t.Errorf("%+v, %v", f.Failures, err)
 		}
@@ -401,7 +401,7 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 	t.Run("exec fails", func(t *testing.T) {
 		h, _ := recordedHost(t, "public")
 		h.Write("docker/fail.exec", "")
-		f, err := Look(t.Context(), h, Options{})
+		f, err := Gather(t.Context(), h, Options{})
 		if err != nil || failure(f, "health") == "" || failure(f, "dbfacts") == "" || failure(f, "migrations") == "" || f.Health.Asked || f.Model == nil {
 			t.Errorf("%+v, %v", f.Failures, err)
 		}
@@ -421,7 +421,7 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 		if err := os.Remove(dir + "/.env"); err != nil {
 			t.Fatal(err)
 		}
-		f, err := Look(t.Context(), h, Options{})
+		f, err := Gather(t.Context(), h, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -431,8 +431,8 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 		if !token.Hex64 || !token.Newline || token.Blank || !blank.Blank || blank.Hex64 || !ok || spaced.Size != 1 {
 			t.Errorf("token %+v, password %+v, %+v", token, blank, spaced)
 		}
-		if to := f.Places.Real[h.Path("etc/linked")]; to != h.Path("etc/keys") || len(f.Places.Users) != 1 || f.Places.Users["c1"].UID != os.Getuid() {
-			t.Errorf("%+v", f.Places)
+		if to := f.Resources.Real[h.Path("etc/linked")]; to != h.Path("etc/keys") || len(f.Resources.Users) != 1 || f.Resources.Users["c1"].UID != os.Getuid() {
+			t.Errorf("%+v", f.Resources)
 		}
 		if !f.Project.Git || !slices.Equal(f.Project.Loose, []string{"docker-compose.override.yml"}) || !f.Files[1].Missing || f.Files[0].Missing {
 			t.Errorf("%+v, files %+v", f.Project, f.Files)
@@ -464,7 +464,7 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 		link(h.Path("etc/secrets"), dir+"/secrets")
 		seen := func() map[string]plan.Secret {
 			t.Helper()
-			f, err := Look(t.Context(), h, Options{})
+			f, err := Gather(t.Context(), h, Options{})
 			if err != nil || len(f.Failures) > 0 {
 				t.Fatalf("%+v, %v", f.Failures, err)
 			}
@@ -516,7 +516,7 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 			model = strings.Replace(model, "\n", fmt.Sprintf("\n  \"x-%d\": {\n    \"file\": \"%s\"\n  },\n", i, at), 1)
 		}
 		h.Write("docker/model", model)
-		f, err := Look(t.Context(), h, Options{})
+		f, err := Gather(t.Context(), h, Options{})
 		if err != nil || len(f.Failures) > 0 {
 			t.Fatalf("%+v, %v", f.Failures, err)
 		}
@@ -530,20 +530,20 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 	t.Run("a tag that was moved", func(t *testing.T) {
 		h, _ := recordedHost(t, "public")
 		h.Write("docker/moved", "postgres:17")
-		f, err := Look(t.Context(), h, Options{})
+		f, err := Gather(t.Context(), h, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, k := range f.Services {
-			if k.Moved != (k.Service == "postgres") {
-				t.Errorf("%s runs %s: moved %v", k.Service, k.Image, k.Moved)
+			if k.Retagged != (k.Service == "postgres") {
+				t.Errorf("%s runs %s: moved %v", k.Service, k.Image, k.Retagged)
 			}
 		}
 	})
 	t.Run("no model", func(t *testing.T) {
 		h, _ := recordedHost(t, "public")
 		h.Write("docker/model", "")
-		if f, err := Look(context.Background(), h, Options{}); err != nil || f.Model != nil || failure(f, "model") == "" {
+		if f, err := Gather(context.Background(), h, Options{}); err != nil || f.Model != nil || failure(f, "model") == "" {
 			t.Errorf("%+v, %v", f.Failures, err)
 		}
 	})

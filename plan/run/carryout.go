@@ -73,7 +73,7 @@ func (h *Host) carryOut(ctx context.Context, job Job, j *journal.Journal, host *
 		Workstation: h.desk(host, job), Handover: apply.HandoverFolder(job.Was),
 	}
 	e.Workstation.Verify = func(ctx context.Context, _ plan.Verify) (err error) {
-		warned, res.Found, err = h.verify(ctx, verify.Ended(job.Plan, job.Was, job.Resumes))
+		warned, res.Found, err = h.verify(ctx, verify.ExpectAfterRun(job.Plan, job.Was, job.Resumes))
 		return err
 	}
 	if h.Downtime != nil {
@@ -145,7 +145,7 @@ func (h *Host) desk(host *lock.Host, job Job) apply.Workstation {
 	return apply.Workstation{
 		Look: h.LookAndRedact,
 		Backup: func(ctx context.Context, op plan.Backup) (apply.BackupNote, error) {
-			return h.Backups.Take(ctx, host, op, job.Plan.From)
+			return h.Backups.Create(ctx, host, op, job.Plan.From)
 		},
 		Send:     func(ctx context.Context, op plan.Send) error { return h.Backups.Send(ctx, host, op) },
 		Original: func(ctx context.Context, path string) ([]byte, error) { return h.original(ctx, job.Was, path) },

@@ -70,7 +70,7 @@ type Release interface {
 // Backups are the backups of the host on this machine.
 type Backups interface {
 	// Take takes a run's backup and proves it.
-	Take(ctx context.Context, host backup.Runner, op plan.Backup, version string) (apply.BackupNote, error)
+	Create(ctx context.Context, host backup.Runner, op plan.Backup, version string) (apply.BackupNote, error)
 	// Load reads the manifest of the backup of a run; its error is [fs.ErrNotExist] where
 	// there is none.
 	Load(run string) (*backup.Manifest, error)
@@ -129,7 +129,7 @@ const (
 // is not asked a second time: many wait behind it.
 func (h *Host) Look(ctx context.Context) (*plan.Facts, error) {
 	for tries := 1; ; tries++ {
-		f, err := probe.Look(ctx, h.Client, probe.Options{Host: h.Name, ComposeDir: h.ComposeDir, Places: plan.DiskPaths()})
+		f, err := probe.Gather(ctx, h.Client, probe.Options{Host: h.Name, ComposeDir: h.ComposeDir, DiskPaths: plan.DiskPaths()})
 		if err == nil {
 			return f, nil
 		}

@@ -14,7 +14,7 @@ func TestWhoIsLeftBehindByAnUpgrade(t *testing.T) {
 			{Name: "tunnel", State: "running", NetworkMode: "container:" + strings.Repeat("a", 64)},
 			{Name: "another", State: "running", NetworkMode: "container:" + strings.Repeat("b", 64)},
 		}},
-		w: Upgraded(&plan.Plan{Steps: []plan.Step{{Op: plan.Swap{Dependents: []plan.Dependent{{Name: "tunnel"}}}}}}),
+		w: ExpectUpgrade(&plan.Plan{Steps: []plan.Step{{Op: plan.Swap{Dependents: []plan.Dependent{{Name: "tunnel"}}}}}}),
 	}
 	v.dependents()
 	if len(v.out) != 2 || v.out[0].Level != plan.Stop || v.out[1].Level != plan.Warn {

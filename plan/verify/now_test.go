@@ -55,7 +55,7 @@ func TestOtherContainersOfTheSameMakeAreNoFault(t *testing.T) {
 				}
 			}
 			tt.change(f)
-			checks := Host(t.Context(), &host{}, f, Upgraded(p))
+			checks := Host(t.Context(), &host{}, f, ExpectUpgrade(p))
 			if c, ok := find(checks, "untouched", tt.level); !ok || !strings.Contains(c.Detail, tt.says) {
 				t.Errorf("%+v", checks)
 			}
@@ -71,19 +71,19 @@ func TestOtherContainersOfTheSameMakeAreNoFault(t *testing.T) {
 func TestARunHoldsContainersAgainstItsOwnGround(t *testing.T) {
 	p, f := upgraded(t)
 	container(f, "postgres").ID = "new"
-	if err := Failed("web1", Host(t.Context(), &host{}, f, Ended(p, p, false))); err == nil || !strings.Contains(err.Error(), "container new, it was") {
+	if err := Failed("web1", Host(t.Context(), &host{}, f, ExpectAfterRun(p, p, false))); err == nil || !strings.Contains(err.Error(), "container new, it was") {
 		t.Errorf("%v", err)
 	}
-	if err := Failed("web1", Host(t.Context(), &host{}, f, Ended(p, p, true))); err != nil {
+	if err := Failed("web1", Host(t.Context(), &host{}, f, ExpectAfterRun(p, p, true))); err != nil {
 		t.Errorf("a client's restart before a run was resumed: %v", err)
 	}
 	// A rollback days later has seen the containers of then.
 	back := &plan.Plan{Kind: plan.Rollback, Project: p.Project, Rests: plan.Rests{Containers: []plan.ContainerMark{{Service: "postgres", ID: "then", ImageID: "i"}}}}
-	w := Ended(back, p, false)
+	w := ExpectAfterRun(back, p, false)
 	if len(w.Untouched) != 1 || w.Untouched[0].ID != "then" || !w.Same || w.ImageID == "" || w.Base != "" {
 		t.Errorf("%+v", w)
 	}
-	if w := Ended(p, p, true); w.Base != p.To {
+	if w := ExpectAfterRun(p, p, true); w.Base != p.To {
 		t.Error("an update from the panel, before a run was resumed, would be taken back")
 	}
 }
@@ -113,7 +113,7 @@ func TestALoweredServerIsNoticed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, f := upgraded(t)
-			w := Upgraded(p)
+			w := ExpectUpgrade(p)
 			h := tt.highest(f)
 			w.Highest = &h
 			tt.change(f)

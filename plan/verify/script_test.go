@@ -26,7 +26,7 @@ bad=$(cat "$SHIM/bad")
 case $* in *"${bad:-no such thing}"*) exit 22 ;; esac`)
 		h.Write("bad", bad)
 		p, f := upgraded(t)
-		checks := Host(t.Context(), h, f, Upgraded(p))
+		checks := Host(t.Context(), h, f, ExpectUpgrade(p))
 		last := checks[len(checks)-1]
 		if last.Name != "connections" || !strings.Contains(last.Detail, says) || (last.Level == plan.Stop) == (says == "reach each other") {
 			t.Errorf("%q: %+v", bad, last)

@@ -2,8 +2,8 @@
 //
 // [Host] answers the runbook's verification and more, as named checks over a
 // fresh look and one read-only script. It changes nothing. What it expects is in
-// a [Expectation], made from the plan that was carried out ([Upgraded]) or taken back
-// ([RolledBack]), or [ExpectUnknown] on a host this machine knows no run of. [Ended] is what a
+// a [Expectation], made from the plan that was carried out ([ExpectUpgrade]) or taken back
+// ([ExpectRollback]), or [ExpectUnknown] on a host this machine knows no run of. [ExpectAfterRun] is what a
 // run itself holds the host against at its end.
 //
 // What should run now is not only what the last run left. A later release is what the
@@ -46,8 +46,8 @@ type Expectation struct {
 	Dependents []string // containers that hang on the server's and must not be left behind
 }
 
-// Upgraded is what a host looks like after its plan was carried out.
-func Upgraded(p *plan.Plan) Expectation {
+// ExpectUpgrade is what a host looks like after its plan was carried out.
+func ExpectUpgrade(p *plan.Plan) Expectation {
 	return Expectation{Version: p.To, Image: p.Release.Server.ByDigest(), Base: p.To, Updater: true, Untouched: marks(p), Dependents: dependents(p)}
 }
 
@@ -60,8 +60,8 @@ func dependents(p *plan.Plan) (names []string) {
 	return names
 }
 
-// RolledBack is what a host looks like after the plan was taken back again.
-func RolledBack(p *plan.Plan) Expectation {
+// ExpectRollback is what a host looks like after the plan was taken back again.
+func ExpectRollback(p *plan.Plan) Expectation {
 	w := Expectation{Base: p.From, Untouched: marks(p), Files: p.Rests.Files, NoUpdater: true, Dependents: dependents(p)}
 	for _, c := range p.Rests.Containers {
 		switch c.Service {
@@ -75,13 +75,13 @@ func RolledBack(p *plan.Plan) Expectation {
 	return w
 }
 
-// Ended is what a host looks like right after a run of p, which carried out or took back
+// ExpectAfterRun is what a host looks like right after a run of p, which carried out or took back
 // was. Nobody else has touched its other containers since the run was planned, unless it
 // was interrupted and is resumed.
-func Ended(p, was *plan.Plan, resumed bool) Expectation {
-	w := Upgraded(was)
+func ExpectAfterRun(p, was *plan.Plan, resumed bool) Expectation {
+	w := ExpectUpgrade(was)
 	if p.Kind != plan.Upgrade {
-		w = RolledBack(was) // after a restore too, all is as it was seen
+		w = ExpectRollback(was) // after a restore too, all is as it was seen
 		w.Base, w.Untouched = "", marks(p)
 	}
 	w.Same = !resumed

@@ -76,7 +76,7 @@ func gone(f *plan.Facts, service string) {
 func TestUpgraded(t *testing.T) {
 	p, f := upgraded(t)
 	h := &host{}
-	checks := Host(t.Context(), h, f, Upgraded(p))
+	checks := Host(t.Context(), h, f, ExpectUpgrade(p))
 	if err := Failed("web1", checks); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestUpgraded(t *testing.T) {
 	if h.ran != 1 || !h.cmd.Root || h.cmd.Args[0] != "chatalot-server" || h.cmd.Args[1] != plan.UpdaterService {
 		t.Errorf("%+v", h.cmd)
 	}
-	for _, c := range Upgraded(p).Untouched {
+	for _, c := range ExpectUpgrade(p).Untouched {
 		if c.Service == "chatalot" {
 			t.Error("the server itself is to be untouched")
 		}
@@ -132,7 +132,7 @@ func TestEachBrokenPromiseHasItsName(t *testing.T) {
 			p, f := upgraded(t)
 			h := &host{}
 			tt.change(p, f, h)
-			checks := Host(t.Context(), h, f, Upgraded(p))
+			checks := Host(t.Context(), h, f, ExpectUpgrade(p))
 			i := slices.IndexFunc(checks, func(c plan.Check) bool {
 				return c.Name == tt.check && c.Level == plan.Stop && strings.Contains(c.Detail, tt.says)
 			})
@@ -151,7 +151,7 @@ func TestEachBrokenPromiseHasItsName(t *testing.T) {
 func TestALaterReleaseIsNoFault(t *testing.T) {
 	p, f := upgraded(t)
 	f.Health.Version, container(f, "chatalot").ImageID = "0.24.10", "sha256:later"
-	checks := Host(t.Context(), &host{}, f, Upgraded(p))
+	checks := Host(t.Context(), &host{}, f, ExpectUpgrade(p))
 	if err := Failed("web1", checks); err != nil {
 		t.Error(err)
 	}
@@ -161,7 +161,7 @@ func TestALaterReleaseIsNoFault(t *testing.T) {
 		t.Errorf("nothing is said of it: %+v", checks)
 	}
 	f.Health.DBHealthy, f.Health.Status = false, "degraded"
-	if err := Failed("web1", Host(t.Context(), &host{}, f, Upgraded(p))); err == nil {
+	if err := Failed("web1", Host(t.Context(), &host{}, f, ExpectUpgrade(p))); err == nil {
 		t.Error("a later release that is not well passes")
 	}
 }
@@ -169,7 +169,7 @@ func TestALaterReleaseIsNoFault(t *testing.T) {
 func TestRestartsAreAWarning(t *testing.T) {
 	p, f := upgraded(t)
 	container(f, "chatalot").Restarts = 2
-	checks := Host(t.Context(), &host{}, f, Upgraded(p))
+	checks := Host(t.Context(), &host{}, f, ExpectUpgrade(p))
 	if Failed("web1", checks) != nil || !slices.ContainsFunc(checks, func(c plan.Check) bool { return c.Name == "restarts" && c.Level == plan.Warn }) {
 		t.Errorf("%+v", checks)
 	}
@@ -212,7 +212,7 @@ func TestRolledBack(t *testing.T) {
 			f := before()
 			tt.change(f)
 			h := &host{}
-			checks := Host(t.Context(), h, f, RolledBack(p))
+			checks := Host(t.Context(), h, f, ExpectRollback(p))
 			if (Failed("web1", checks) != nil) != (tt.level == plan.Stop) {
 				t.Errorf("%+v", checks)
 			}
@@ -230,10 +230,10 @@ func TestRolledBack(t *testing.T) {
 func TestRolledBackToAHostWithASidecar(t *testing.T) {
 	var p plan.Plan
 	decode(t, &p, "..", "testdata", "build", "incomplete.json")
-	if w := RolledBack(&p); w.NoUpdater || w.Updater {
+	if w := ExpectRollback(&p); w.NoUpdater || w.Updater {
 		t.Errorf("%+v", w)
 	}
-	if err := Failed("web1", Host(t.Context(), &host{}, seen(t, "incomplete"), RolledBack(&p))); err != nil {
+	if err := Failed("web1", Host(t.Context(), &host{}, seen(t, "incomplete"), ExpectRollback(&p))); err != nil {
 		t.Error(err)
 	}
 }

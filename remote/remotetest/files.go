@@ -239,7 +239,7 @@ func testFileSweep(t *testing.T, h host) {
 	h.sh(t, `mkdir "$1/real" && echo x >"$1/real/file" && ln -s real/file "$1/link"
 for n in run-1-aa run-1-bb run-10-cc; do : >"$1/real/.liftalot-$n"; done`, h.Dir)
 	for range 2 {
-		_, err := h.Run(t.Context(), remote.SweepTemps([]string{"run-1", "run-2"}, []string{h.at("link"), h.at("not/there")}))
+		_, err := h.Run(t.Context(), remote.RemoveTemps([]string{"run-1", "run-2"}, []string{h.at("link"), h.at("not/there")}))
 		must(t, err)
 	}
 	if left := h.sh(t, `ls -A "$1/real"`, h.Dir); left != ".liftalot-run-10-cc\nfile" {

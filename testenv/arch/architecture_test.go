@@ -14,12 +14,12 @@ func TestThePageOnArchitectureTellsWhoImportsWhom(t *testing.T) {
 	const page = "docs/architecture.md"
 	imports := map[string]map[string]bool{}
 	for _, f := range load(t).shipped() {
-		if imports[f.room] == nil {
-			imports[f.room] = map[string]bool{}
+		if imports[f.pkg] == nil {
+			imports[f.pkg] = map[string]bool{}
 		}
 		for _, path := range f.imports {
 			if name, ours := strings.CutPrefix(path, module+"/"); ours {
-				imports[f.room][name] = true
+				imports[f.pkg][name] = true
 			}
 		}
 	}

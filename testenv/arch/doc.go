@@ -1,4 +1,4 @@
-// Package arch holds the rules of the house, as tests.
+// Package arch holds the rules for all code of the project, as tests.
 //
 // There is nothing to call. [go test] reads the source tree and fails, with the
 // reason, where it breaks a rule that the language does not know: who may import
@@ -6,7 +6,7 @@
 // rule that stands in the way of something good is changed here, in the commit
 // that needs it, with its reason.
 //
-//	rooms_test.go         who may import whom: the table of the rooms
+//	layering_test.go      who may import whom: the table of the packages
 //	rules_test.go         what code may not do, by reading every file
 //	methods_test.go       how many methods a type may have, and reach
 //	linked_test.go        which modules reach the binary, and the platforms it builds for

@@ -66,7 +66,7 @@ func reach(all map[string]*class, name string, reached map[string]bool) {
 func classes(tr *tree) map[string]*class {
 	all := map[string]*class{}
 	of := func(f file, name string) *class {
-		key := f.room + "." + name
+		key := f.pkg + "." + name
 		if all[key] == nil {
 			all[key] = &class{methods: map[string]bool{}}
 		}
@@ -121,12 +121,12 @@ func (f file) className(typ ast.Expr) string {
 	}
 	sel, ok := typ.(*ast.SelectorExpr)
 	if !ok {
-		return f.room + "." + baseName(typ)
+		return f.pkg + "." + baseName(typ)
 	}
 	pkg, _ := sel.X.(*ast.Ident)
 	for _, path := range f.imports {
-		if room, ours := strings.CutPrefix(path, module+"/"); ours && pkg != nil && f.localName(path) == pkg.Name {
-			return room + "." + sel.Sel.Name
+		if folder, ours := strings.CutPrefix(path, module+"/"); ours && pkg != nil && f.localName(path) == pkg.Name {
+			return folder + "." + sel.Sel.Name
 		}
 	}
 	return ""

@@ -21,7 +21,7 @@ type rule struct {
 func rules() []rule {
 	return []rule{
 		{"no sleeping", "a wait that no context ends keeps an interrupted run alive, and a test that sleeps is slow or flaky: use a timer and a select, or testing/synctest", sleeps},
-		{"no exit below main", "a room that ends the process leaves locks, files and hosts behind: return the error", exits},
+		{"no exit below main", "a package that ends the process leaves locks, files and hosts behind: return the error", exits},
 		{"no printing", "a byte that does not go through cmd/internal/ui is neither escaped nor redacted", prints},
 		{"no init", "what runs before main cannot be tested or chosen: build it where it is used", inits},
 		{"no unchecked peer", "trust is checked on the workstation, always: there is no switch for it", unchecked},
@@ -69,7 +69,7 @@ func prints(tr *tree) (found []string) {
 		found = append(found, tr.uses(f, "fmt", "Print", "Printf", "Println")...)
 		found = append(found, tr.uses(f, "log", "Print", "Printf", "Println")...)
 		found = append(found, builtinPrints(tr, f)...)
-		if !under(f.room, "cmd/internal/ui") && f.path != processFile {
+		if !under(f.pkg, "cmd/internal/ui") && f.path != processFile {
 			found = append(found, tr.uses(f, "os", "Stdout", "Stderr", "Stdin")...)
 		}
 	}
@@ -115,7 +115,7 @@ func unchecked(tr *tree) (found []string) {
 // A confined import may stand in few files, each with its reason.
 type confined struct {
 	path   string
-	in     []string // rooms or files
+	in     []string // packages or files
 	reason string
 }
 
@@ -127,18 +127,18 @@ func confinedImports() []confined {
 		{"math/rand/v2", []string{"plan/release/transport.go", "cmd/internal/cli/fleet.go"}, "names and tokens come from crypto/rand; only a pause may be guessed"},
 		{"unsafe", nil, "nothing here needs it"},
 		{"io/ioutil", nil, "deprecated"},
-		{"github.com/spf13/cobra", []string{"cmd/internal/cli"}, "commands are thin and live in one room"},
-		{"golang.org/x/crypto/ssh", []string{"remote"}, "one room speaks SSH"},
-		{"github.com/pkg/sftp", []string{"remote"}, "one room speaks SFTP"},
-		{"github.com/aws/aws-sdk-go-v2/aws/signer/v4", []string{"plan/backup/bucket"}, "one room speaks S3"},
-		{"github.com/google/go-containerregistry/pkg/v1/remote", []string{"plan/release"}, "one room speaks to registries"},
+		{"github.com/spf13/cobra", []string{"cmd/internal/cli"}, "commands are thin and live in one package"},
+		{"golang.org/x/crypto/ssh", []string{"remote"}, "one package speaks SSH"},
+		{"github.com/pkg/sftp", []string{"remote"}, "one package speaks SFTP"},
+		{"github.com/aws/aws-sdk-go-v2/aws/signer/v4", []string{"plan/backup/bucket"}, "one package speaks S3"},
+		{"github.com/google/go-containerregistry/pkg/v1/remote", []string{"plan/release"}, "one package speaks to registries"},
 	}
 }
 
 func strays(tr *tree) (found []string) {
 	for _, f := range tr.shipped() {
 		for _, c := range confinedImports() {
-			if slices.Contains(f.imports, c.path) && !slices.ContainsFunc(c.in, func(in string) bool { return f.path == in || under(f.room, in) }) {
+			if slices.Contains(f.imports, c.path) && !slices.ContainsFunc(c.in, func(in string) bool { return f.path == in || under(f.pkg, in) }) {
 				found = append(found, fmt.Sprintf("%s imports %s: %s", f.path, c.path, c.reason))
 			}
 		}
@@ -178,22 +178,22 @@ func TestEveryPackageHasItsManual(t *testing.T) {
 		if f.test {
 			continue
 		}
-		name[f.room] = f.syntax.Name.Name
-		doc[f.room] += f.syntax.Doc.Text()
+		name[f.pkg] = f.syntax.Name.Name
+		doc[f.pkg] += f.syntax.Doc.Text()
 	}
-	for room, pkg := range name {
+	for folder, pkg := range name {
 		want := "Package " + pkg + " "
 		if pkg == "main" {
-			base := filepath.Base(room)
+			base := filepath.Base(folder)
 			want = strings.ToUpper(base[:1]) + base[1:] + " "
 		}
-		if !strings.HasPrefix(doc[room], want) {
-			t.Errorf("%s: want a package comment that begins with %q: it is the manual, the first thing a reader sees", room, want)
+		if !strings.HasPrefix(doc[folder], want) {
+			t.Errorf("%s: want a package comment that begins with %q: it is the manual, the first thing a reader sees", folder, want)
 		}
 	}
 }
 
-// The room that acts on hosts must be of use to any program that does.
+// The package that acts on hosts must be of use to any program that does.
 func TestRemoteKnowsNoProduct(t *testing.T) {
 	walk(t, filepath.Join(root, "remote"), func(path string) {
 		data, err := os.ReadFile(filepath.Join(root, path))

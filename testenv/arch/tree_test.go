@@ -23,7 +23,7 @@ const root = "../.."
 // A file is one Go file of the project.
 type file struct {
 	path    string // from the root, with slashes
-	room    string // its folder
+	pkg     string // its folder
 	test    bool
 	syntax  *ast.File
 	imports []string
@@ -86,7 +86,7 @@ func (tr *tree) add(path string) error {
 		return err
 	}
 	f := file{
-		path: path, room: filepath.ToSlash(filepath.Dir(path)), test: strings.HasSuffix(path, "_test.go"),
+		path: path, pkg: filepath.ToSlash(filepath.Dir(path)), test: strings.HasSuffix(path, "_test.go"),
 		syntax: syntax, lines: strings.Count(string(data), "\n"),
 	}
 	for _, spec := range syntax.Imports {
@@ -103,12 +103,12 @@ func (tr *tree) add(path string) error {
 // shipped are the files that are no tests and outside testenv: what a user runs.
 func (tr *tree) shipped() []file {
 	return slices.DeleteFunc(slices.Clone(tr.files), func(f file) bool {
-		return f.test || under(f.room, "testenv")
+		return f.test || under(f.pkg, "testenv")
 	})
 }
 
-// under reports whether a room is dir or beneath it.
-func under(room, dir string) bool { return room == dir || strings.HasPrefix(room, dir+"/") }
+// under reports whether a folder is dir or beneath it.
+func under(folder, dir string) bool { return folder == dir || strings.HasPrefix(folder, dir+"/") }
 
 // at names a place for a failure message.
 func (tr *tree) at(n ast.Node) string {

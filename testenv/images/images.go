@@ -102,7 +102,7 @@ func (b *Builder) All(ctx context.Context) (Set, error) {
 	if set.Programs.Busybox, err = b.busybox(ctx, set.VPS); err != nil {
 		return Set{}, err
 	}
-	set.Fixture, err = b.fixture(ctx, set.Programs)
+	set.Fixture, err = b.vendorImage(ctx, set.Programs)
 	return set, err
 }
 

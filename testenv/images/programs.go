@@ -30,19 +30,19 @@ type Programs struct {
 // mainPackages are compiled from this module, so what is tested is what is
 // written.
 const (
-	standinPackage = "liftalot/testenv/fakes/cmd/fakes"
-	fixturePackage = "liftalot/testenv/fakevendor/cmd/fakevendor"
+	fakesPackage  = "liftalot/testenv/fakes/cmd/fakes"
+	vendorPackage = "liftalot/testenv/fakevendor/cmd/fakevendor"
 )
 
 // compile builds our own programs. Go's cache makes a second time cheap.
 func (b *Builder) compile(ctx context.Context) (Programs, error) {
 	began := time.Now()
 	folder := filepath.Join(b.cache, "programs")
-	standin, newStandin, err := b.goBuild(ctx, folder, standinPackage)
+	standin, newStandin, err := b.goBuild(ctx, folder, fakesPackage)
 	if err != nil {
 		return Programs{}, err
 	}
-	fixture, newFixture, err := b.goBuild(ctx, folder, fixturePackage)
+	fixture, newFixture, err := b.goBuild(ctx, folder, vendorPackage)
 	if err != nil {
 		return Programs{}, err
 	}
@@ -119,8 +119,8 @@ func (b *Builder) busybox(ctx context.Context, vps string) (string, error) {
 	return file, os.Rename(file+".part", file)
 }
 
-// fixture packs the programs into the image of the vendor's hosts.
-func (b *Builder) fixture(ctx context.Context, p Programs) (string, error) {
+// vendorImage packs the programs into the image of the vendor's hosts.
+func (b *Builder) vendorImage(ctx context.Context, p Programs) (string, error) {
 	entries, err := readEntries(map[string]string{
 		"fixture": p.Fixture, "standin": p.Standin, "busybox": p.Busybox,
 	})

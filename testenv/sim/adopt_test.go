@@ -9,15 +9,15 @@ import (
 	"liftalot/plan/apply"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
+	"liftalot/testenv/sim/driver"
 	"liftalot/testenv/sim/engine"
-	"liftalot/testenv/sim/pilot"
 )
 
 // struck is how a killed laptop's goroutine ends.
 type struck struct{}
 
 // kill runs a command of a laptop and kills it when the step is begun.
-func kill(t *testing.T, l *pilot.Laptop, step string, command func() error) {
+func kill(t *testing.T, l *driver.Laptop, step string, command func() error) {
 	t.Helper()
 	defer func() {
 		l.Moment = nil
@@ -25,7 +25,7 @@ func kill(t *testing.T, l *pilot.Laptop, step string, command func() error) {
 			t.Errorf("step %s was not begun", step)
 		}
 	}()
-	l.Moment = func(m pilot.Moment) {
+	l.Moment = func(m driver.Moment) {
 		if m.Step == step && strings.HasPrefix(m.What, "event") {
 			panic(struck{})
 		}
@@ -53,7 +53,7 @@ func TestAnotherLaptopTakesARunOver(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, a := server(t, engine.App{Boot: 2 * time.Second})
-			b := &pilot.Laptop{Dir: t.TempDir(), Config: a.Config, Release: a.Release, Now: time.Now, Name: "colleague"}
+			b := &driver.Laptop{Dir: t.TempDir(), Config: a.Config, Release: a.Release, Now: time.Now, Name: "colleague"}
 			before := seen(t, s, state)
 			if state, ok := errors.AsType[*run.StateError](b.Adopt(t.Context())); !ok || state.Why != run.Nothing {
 				t.Fatalf("nothing was begun: %v", state)
@@ -69,9 +69,9 @@ func TestAnotherLaptopTakesARunOver(t *testing.T) {
 			must(t, b.Adopt(t.Context()))
 
 			var lost *apply.AdoptedError
-			for name, again := range map[string]func() (pilot.Result, error){
-				"apply":    func() (pilot.Result, error) { return a.Apply(t.Context()) },
-				"rollback": func() (pilot.Result, error) { return a.Rollback(t.Context()) },
+			for name, again := range map[string]func() (driver.Result, error){
+				"apply":    func() (driver.Result, error) { return a.Apply(t.Context()) },
+				"rollback": func() (driver.Result, error) { return a.Rollback(t.Context()) },
 			} {
 				if name == "apply" && tt.back {
 					continue // the unfinished rollback is in its way

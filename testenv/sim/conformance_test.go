@@ -31,7 +31,7 @@ func lend(t testing.TB, h *sim.Host, users ...machine.User) login {
 	must(t, err)
 	l := login{filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "known_hosts")}
 	must(t, os.WriteFile(l.keyFile, pem.EncodeToMemory(block), 0o600))
-	must(t, remote.Trust(l.knownHosts, h.Addr, h.Port, h.HostKey))
+	must(t, remote.AddKnownHost(l.knownHosts, h.Addr, h.Port, h.HostKey))
 	key, err := ssh.NewPublicKey(public)
 	must(t, err)
 	for _, u := range users {

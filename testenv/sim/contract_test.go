@@ -15,8 +15,8 @@ import (
 	"liftalot/plan/probe"
 	"liftalot/remote"
 	"liftalot/testenv/sim"
+	"liftalot/testenv/sim/driver"
 	"liftalot/testenv/sim/engine"
-	"liftalot/testenv/sim/pilot"
 )
 
 // TestContract puts the tool's look, which asks docker and compose about forty
@@ -29,7 +29,7 @@ func TestContract(t *testing.T) {
 			s, _ := serverOf(t, layout, engine.App{})
 			c := remote.NewClient(lend(t, s.Host, accounts()...).config(s.Host, "root", remote.Sudo{}))
 			t.Cleanup(func() { c.Close() })
-			f, err := probe.Look(t.Context(), c, probe.Options{Host: pilot.HostName, Places: plan.DiskPaths()})
+			f, err := probe.Gather(t.Context(), c, probe.Options{Host: driver.HostName, DiskPaths: plan.DiskPaths()})
 			must(t, err)
 			here, err := json.Marshal(f)
 			must(t, err)

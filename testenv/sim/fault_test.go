@@ -108,7 +108,7 @@ func TestCutWriteIsSwept(t *testing.T) {
 			left++
 		}
 		c = remote.NewClient(config)
-		_, err := c.Run(t.Context(), remote.SweepTemps([]string{"run-1"}, []string{"/srv/w/f"}))
+		_, err := c.Run(t.Context(), remote.RemoveTemps([]string{"run-1"}, []string{"/srv/w/f"}))
 		c.Close()
 		if said, _ := h.Shell("ls -A /srv/w"); said != "f" || err != nil {
 			t.Errorf("message %d: there is %q after a sweep, %v", n, said, err)

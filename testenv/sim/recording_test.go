@@ -12,9 +12,9 @@ import (
 	"liftalot/remote"
 	"liftalot/testenv/scenarios"
 	"liftalot/testenv/sim"
+	"liftalot/testenv/sim/driver"
 	"liftalot/testenv/sim/engine"
 	"liftalot/testenv/sim/machine"
-	"liftalot/testenv/sim/pilot"
 	"liftalot/testenv/vps"
 	"liftalot/testenv/vps/vpstest"
 )
@@ -112,11 +112,11 @@ func edited(t *testing.T, s *sim.Server) []byte {
 	t.Helper()
 	c := remote.NewClient(lend(t, s.Host, accounts()...).config(s.Host, "root", remote.Sudo{}))
 	defer c.Close()
-	f, err := probe.Look(t.Context(), c, probe.Options{Host: pilot.HostName, Places: plan.DiskPaths()})
+	f, err := probe.Gather(t.Context(), c, probe.Options{Host: driver.HostName, DiskPaths: plan.DiskPaths()})
 	must(t, err)
-	release, err := pilot.Release()
+	release, err := driver.Release()
 	must(t, err)
-	_, edited, err := plan.Build(plan.BuildInput{Facts: f, Settings: pilot.Settings(), Release: release, ID: "run", Now: time.Now()})
+	_, edited, err := plan.Build(plan.BuildInput{Facts: f, Settings: driver.Settings(), Release: release, ID: "run", Now: time.Now()})
 	must(t, err)
 	if len(edited) != 1 {
 		t.Fatalf("%d files are edited", len(edited))

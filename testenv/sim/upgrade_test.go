@@ -9,26 +9,26 @@ import (
 	"liftalot/plan/apply"
 	"liftalot/remote"
 	"liftalot/testenv/sim"
+	"liftalot/testenv/sim/driver"
 	"liftalot/testenv/sim/engine"
 	"liftalot/testenv/sim/machine"
-	"liftalot/testenv/sim/pilot"
 )
 
 // server starts a server and a laptop that may log in to it as root.
-func server(t testing.TB, next engine.App) (*sim.Server, *pilot.Laptop) {
+func server(t testing.TB, next engine.App) (*sim.Server, *driver.Laptop) {
 	t.Helper()
 	return serverOf(t, sim.Public, next)
 }
 
-func serverOf(t testing.TB, layout sim.Layout, next engine.App) (*sim.Server, *pilot.Laptop) {
+func serverOf(t testing.TB, layout sim.Layout, next engine.App) (*sim.Server, *driver.Laptop) {
 	t.Helper()
 	s, err := sim.NewServerOf(layout, sim.Options{Machine: machine.Options{Hostname: "web1"}}, next)
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
 	l := lend(t, s.Host, accounts()...)
-	release, err := pilot.Release()
+	release, err := driver.Release()
 	must(t, err)
-	return s, &pilot.Laptop{Dir: t.TempDir(), Config: l.config(s.Host, "root", remote.Sudo{}), Release: release, Now: time.Now}
+	return s, &driver.Laptop{Dir: t.TempDir(), Config: l.config(s.Host, "root", remote.Sudo{}), Release: release, Now: time.Now}
 }
 
 // state is all that must be the same after an upgrade was taken back.
@@ -56,7 +56,7 @@ func TestAMovedTagDoesNotRecreateTheDatabase(t *testing.T) {
 		pull := func() { pullPostgres(s) }
 		if late {
 			// Between the plan and the first start.
-			l.Moment = func(m pilot.Moment) {
+			l.Moment = func(m driver.Moment) {
 				if m.Step == "sidecar" && m.What == fmt.Sprintf("event %d", apply.StepBegun) {
 					s.Machine.Do(pull)
 				}

@@ -219,11 +219,11 @@ func (t *target) locked(id, reason string, tell func(string)) *lock.Host {
 }
 
 func (t *target) takeBackup(ctx context.Context, host *lock.Host, p *backup.Pending, track *ui.Track) (*backup.Manifest, error) {
-	taker, err := t.backups.taker(ctx, host, track)
+	creator, err := t.backups.creator(ctx, host, track)
 	if err != nil {
 		return nil, err
 	}
-	return taker.Take(ctx, p.Request, p.Dir)
+	return creator.Create(ctx, p.Request, p.Dir)
 }
 
 // staleAfter is how long an unfinished backup is worth resuming.

@@ -343,7 +343,7 @@ func (b *hostBackups) pruneCopies(ctx context.Context, policy backup.Policy) err
 		}
 		gone++
 	}
-	contents, freed, err := c.Sweep(ctx, b.now())
+	contents, freed, err := c.CollectGarbage(ctx, b.now())
 	if !b.term.flags.json && (gone > 0 || contents > 0) {
 		b.term.out.Printf("%s  %s removed from the bucket, and %s of uploaded files, %s\n",
 			ui.Bold(b.host.Name), ui.Count(gone, "backup", "backups"), ui.Count(contents, "content", "contents"), ui.Bytes(freed))

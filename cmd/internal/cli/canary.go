@@ -112,7 +112,7 @@ func (b *batchRun) mayBegin(h batch.Host) bool {
 func (b *batchRun) judge(h batch.Host) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.work.Ended(h, b.resultOf(h.Name))
+	b.work.Report(h, b.resultOf(h.Name))
 }
 
 // installs is what a job installs, "" for one that brings a host back.

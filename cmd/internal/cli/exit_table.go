@@ -112,7 +112,7 @@ var exitRules = []exitRule{
 
 	ofTypeHint(exitCheck, func(_ string, e *plan.RefusedError) string { return firstHint(e.Checks) }),
 	ofTypeHint(exitCheck, func(_ string, e *compose.RefusalError) string { return e.Hint }),
-	ofType[*probe.CandidateError](exitCheck, editByHand),
+	ofType[*probe.RenderError](exitCheck, editByHand),
 	ofType[*plan.GuardError](exitCheck, editByHand),
 	ofType[*apply.StaleError](exitStale, "look again and plan anew: liftalot plan HOST"),
 	ofType[*backup.UnprovenError](exitBackup, "nothing was changed: without a proven backup nothing ever is"),
@@ -146,7 +146,7 @@ var personRules = []exitRule{
 	ofTypeHint(exitPerson, func(host string, e *backup.KeyError) string {
 		return fmt.Sprintf("put the key that opens the backup, or a recovery key, into %s, then: liftalot rollback %s", e.File, host)
 	}),
-	ofType[*apply.RefusedByHost](exitPerson, "settle that on the host first, then: liftalot rollback HOST"),
+	ofType[*apply.RefusedByHostError](exitPerson, "settle that on the host first, then: liftalot rollback HOST"),
 }
 
 // unknownCommand is cobra's word for it: there is no type.

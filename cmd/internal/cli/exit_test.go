@@ -53,7 +53,7 @@ func TestEveryErrorHasItsStatus(t *testing.T) {
 		{"no such release", &release.NotFoundError{}, exitCheck},
 		{"a check", &plan.RefusedError{Checks: []plan.Check{{Hint: "do this"}}}, exitCheck},
 		{"an edit that cannot be made", &compose.RefusalError{}, exitCheck},
-		{"compose refuses", &probe.CandidateError{}, exitCheck},
+		{"compose refuses", &probe.RenderError{}, exitCheck},
 		{"model differs", &plan.GuardError{}, exitCheck},
 		{"verification", &verify.Error{}, exitCheck},
 		{"a host that talks nonsense", &run.LookError{Err: errors.New("x")}, exitCheck},
@@ -84,7 +84,7 @@ func TestEveryErrorHasItsStatus(t *testing.T) {
 }
 
 func TestAnEditThatComposeRefusesHasAWayOn(t *testing.T) {
-	for _, err := range []error{&probe.CandidateError{}, &plan.GuardError{}} {
+	for _, err := range []error{&probe.RenderError{}, &plan.GuardError{}} {
 		if _, hint := classify("web1", err); !strings.Contains(hint, "nothing was changed") || !strings.Contains(hint, "liftalot plan web1") {
 			t.Errorf("%T: %q", err, hint)
 		}
@@ -121,7 +121,7 @@ func TestTheResultOfARunDecides(t *testing.T) {
 		{"refused before anything was begun", apply.Result{Outcome: apply.NotBegun}, &remote.AuthError{}, exitAuth, "load the key into your agent", ""},
 		{"migrated", apply.Result{Outcome: apply.NeedsPerson}, &apply.MigratedError{}, exitPerson, "liftalot rollback web1 --with-database", ""},
 		{"nobody knows whether migrated", apply.Result{Outcome: apply.NeedsPerson}, &apply.MigratedError{Unsure: true}, exitPerson, "make the database answer", ""},
-		{"client's later edit in the way", apply.Result{Outcome: apply.NeedsPerson}, &apply.StepError{Err: &apply.RefusedByHost{}}, exitPerson, "settle that on the host first", ""},
+		{"client's later edit in the way", apply.Result{Outcome: apply.NeedsPerson}, &apply.StepError{Err: &apply.RefusedByHostError{}}, exitPerson, "settle that on the host first", ""},
 		{"the old image is gone", apply.Result{Outcome: apply.NeedsPerson}, &apply.StepError{Err: &plan.ImageGoneError{Begun: true}}, exitPerson, `"docker load" from a backup`, ""},
 		{"the old image is gone, and has a digest", apply.Result{Outcome: apply.NeedsPerson}, &plan.ImageGoneError{Begun: true, Ref: "r/x@sha256:1"}, exitPerson, "on the host: docker pull r/x@sha256:1; then: liftalot rollback web1", ""},
 		{"the old image is gone, and is here", apply.Result{Outcome: apply.NeedsPerson}, &plan.ImageGoneError{Begun: true, Ref: "r/x@sha256:1", Copy: "b/image.tar.gz.age"}, exitPerson, "b/image.tar.gz.age has it", ""},

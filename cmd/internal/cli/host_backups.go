@@ -113,13 +113,13 @@ func (b *hostBackups) found(id string) (*backup.Entry, error) {
 	return nil, nil
 }
 
-// taker takes backups of the host.
-func (b *hostBackups) taker(ctx context.Context, host backup.Runner, track *ui.Track) (*backup.Taker, error) {
+// creator takes backups of the host.
+func (b *hostBackups) creator(ctx context.Context, host backup.Runner, track *ui.Track) (*backup.Creator, error) {
 	keys, err := b.keyring.keys(ctx, b.host)
 	if err != nil {
 		return nil, err
 	}
-	return &backup.Taker{
+	return &backup.Creator{
 		Host: host, Watch: b.client, Dial: b.dial, Connections: b.connections, Name: b.host.Name, Keys: keys,
 		Tell: onTrack(track), Now: b.now,
 	}, nil
@@ -132,12 +132,12 @@ type runBackups struct {
 }
 
 // Take implements [run.Backups].
-func (b runBackups) Take(ctx context.Context, host backup.Runner, op plan.Backup, version string) (apply.BackupNote, error) {
-	taker, err := b.of.taker(ctx, host, b.track)
+func (b runBackups) Create(ctx context.Context, host backup.Runner, op plan.Backup, version string) (apply.BackupNote, error) {
+	creator, err := b.of.creator(ctx, host, b.track)
 	if err != nil {
 		return apply.BackupNote{}, err
 	}
-	m, err := taker.Take(ctx, backup.Request{Backup: op, Version: version, Run: true}, b.of.folder(op.ID))
+	m, err := creator.Create(ctx, backup.Request{Backup: op, Version: version, Run: true}, b.of.folder(op.ID))
 	if err != nil {
 		return apply.BackupNote{}, err
 	}

@@ -64,7 +64,7 @@ func newLiar(t *testing.T, answer string, status int) (l *liar, inventory string
 	l.serving.Go(l.accept)
 	t.Cleanup(func() { l.listener.Close(); l.serving.Wait() })
 	port := l.listener.Addr().(*net.TCPAddr).Port
-	if err := remote.Trust(filepath.Join(dir, ".liftalot", "known_hosts"), "127.0.0.1", port, host.PublicKey()); err != nil {
+	if err := remote.AddKnownHost(filepath.Join(dir, ".liftalot", "known_hosts"), "127.0.0.1", port, host.PublicKey()); err != nil {
 		t.Fatal(err)
 	}
 	key, inventory := filepath.Join(dir, "key"), filepath.Join(dir, "inventory.yml")

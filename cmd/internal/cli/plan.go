@@ -42,7 +42,7 @@ func (t *terminal) printPlan(p *plan.Plan) {
 		return
 	}
 	if p.Kind != plan.Restoration {
-		t.out.Printf("  %s\n", ui.Dim(p.Release.Vouched()))
+		t.out.Printf("  %s\n", ui.Dim(p.Release.DescribeVerification()))
 	}
 	for i, step := range p.Steps {
 		t.out.Printf("  %2d. %s\n      %s\n", i+1, ui.Bold(step.Title), ui.Dim(step.Reason))

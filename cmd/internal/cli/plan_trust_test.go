@@ -100,8 +100,8 @@ func TestR3TheSocketProxyNeedsASignatureToo(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if !strings.HasSuffix(rel.Vouched(), c.vouched) {
-			t.Errorf("%s: %s", name, rel.Vouched())
+		if !strings.HasSuffix(rel.DescribeVerification(), c.vouched) {
+			t.Errorf("%s: %s", name, rel.DescribeVerification())
 		}
 		p := &plan.Plan{ID: "a", Kind: plan.Upgrade, Release: rel, Steps: []plan.Step{{ID: "x"}}}
 		must(t, d.server(nil).Trusted(p, nil))

@@ -75,12 +75,12 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 	if _, err := host.Hold(ctx); err != nil {
 		return nil, err
 	}
-	taker, err := t.backups.taker(ctx, host, track)
+	creator, err := t.backups.creator(ctx, host, track)
 	if err != nil {
 		return nil, err
 	}
 	p := &backup.UploadRestore{
-		Taker: taker, Manifest: e.Manifest, Dir: e.Dir, ID: run, Overwrite: overwrite, Database: facts.Database.Container, Server: server,
+		Creator: creator, Manifest: e.Manifest, Dir: e.Dir, ID: run, Overwrite: overwrite, Database: facts.Database.Container, Server: server,
 	}
 	d, err := p.Compare(ctx)
 	if err != nil {
@@ -97,7 +97,7 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 	}
 	progress = t.term.progress()
 	track = progress.Host(t.host.Name)
-	if p.Taker, err = t.backups.taker(ctx, host, track); err != nil {
+	if p.Creator, err = t.backups.creator(ctx, host, track); err != nil {
 		return nil, err
 	}
 	track.Begin("put files back")

@@ -174,7 +174,7 @@ func (b *batchRun) run(ctx context.Context, verb string, members []batch.Host) e
 		b.wave(ctx, progress, n, wave)
 	}
 	progress.Close()
-	for _, h := range b.work.Held() {
+	for _, h := range b.work.Skipped() {
 		b.results[h.Host] = b.heldBack(h.Host, h.Why)
 	}
 	return b.close()

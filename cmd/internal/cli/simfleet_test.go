@@ -93,7 +93,7 @@ func (f *simFleet) boot(shell *dash.Parser, h simHost) {
 		}
 	})
 	s.Machine.AddUser(machine.User{Name: "root", Home: "/root", Keys: [][]byte{f.key}})
-	must(f.t, remote.Trust(filepath.Join(f.dir, ".liftalot", "known_hosts"), s.Addr, s.Port, s.HostKey))
+	must(f.t, remote.AddKnownHost(filepath.Join(f.dir, ".liftalot", "known_hosts"), s.Addr, s.Port, s.HostKey))
 	f.servers[h.name] = s
 	f.names = append(f.names, h.name)
 	line := fmt.Sprintf("{address: %s, port: %d, user: root", s.Addr, s.Port)

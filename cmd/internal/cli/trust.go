@@ -146,7 +146,7 @@ func (m *trustDialog) machine(ctx context.Context, at remote.Config, question ui
 	}
 	name, port := at.KnownAs()
 	for _, k := range chosen {
-		if err := remote.Trust(m.target.ssh.known, name, port, k.Key); err != nil {
+		if err := remote.AddKnownHost(m.target.ssh.known, name, port, k.Key); err != nil {
 			return err
 		}
 	}

@@ -199,7 +199,7 @@ func TestTrustThroughAJumpHostThatIsKnown(t *testing.T) {
 	b := newBehind(t)
 	home, err := os.UserHomeDir()
 	must(t, err)
-	must(t, remote.Trust(filepath.Join(home, ".ssh", "known_hosts"), "the-gate", 22, b.gate.key))
+	must(t, remote.AddKnownHost(filepath.Join(home, ".ssh", "known_hosts"), "the-gate", 22, b.gate.key))
 	b.says(b.does(exitHostKey, "check", "initech"), "hint: compare the fingerprint with the client's, then: liftalot trust initech --fingerprint "+b.initech)
 	b.trusts(exitDone, "", "--fingerprint", b.initech)
 	b.knows("initech")

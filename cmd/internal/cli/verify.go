@@ -74,9 +74,9 @@ func (t *target) wantNow(f *plan.Facts, was *plan.Plan, run journal.RunState, ba
 	want := verify.ExpectUnknown(f)
 	switch {
 	case was != nil && back:
-		want = verify.RolledBack(was)
+		want = verify.ExpectRollback(was)
 	case was != nil && run.Outcome == journal.Completed:
-		want = verify.Upgraded(was)
+		want = verify.ExpectUpgrade(was)
 	}
 	seen, err := t.folder.seenBefore()
 	want.Highest = seen.Highest

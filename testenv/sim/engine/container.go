@@ -103,9 +103,9 @@ func (c *Container) stop(e *Engine) {
 	}
 }
 
-// furnish makes the files inside: the tools, a /tmp, and the secrets, which are
+// populate makes the files inside: the tools, a /tmp, and the secrets, which are
 // the host's own files.
-func (c *Container) furnish(e *Engine) error {
+func (c *Container) populate(e *Engine) error {
 	m := e.machine
 	c.root = m.NewRoot()
 	tools := []string{"sh", "cat", "curl", "sleep", "rm", "cut", "true", "hostname", "head", "tr", "sed", "grep", "wc"}

@@ -469,7 +469,7 @@ func (e *Engine) run(x *Container) error {
 	if err := e.join(x); err != nil {
 		return err
 	}
-	if err := x.furnish(e); err != nil {
+	if err := x.populate(e); err != nil {
 		return err
 	}
 	x.start(e)

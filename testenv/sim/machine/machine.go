@@ -67,7 +67,7 @@ func New(opt Options) *Machine {
 	m.users = []User{{Name: "root", Home: "/root"}}
 	m.root = m.newInode(typeDir|0o755, 0, 0)
 	m.boot()
-	m.furnish()
+	m.populate()
 	return m
 }
 

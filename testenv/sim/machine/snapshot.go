@@ -34,7 +34,7 @@ func (m *Machine) Restore(s *Snapshot) *Snapshot {
 	m.inode, m.disk.used, m.bootID, m.boots, m.lastPID = s.inode, s.used, s.bootID, s.boots, s.pid
 	m.disk.full = false
 	m.clock.now, m.clock.booted, m.clock.began = s.now, s.booted, time.Now()
-	m.furnishProc()
+	m.populateProc()
 	return back
 }
 

@@ -17,9 +17,9 @@ import (
 	"liftalot/remote"
 	"liftalot/testenv/sim"
 	"liftalot/testenv/sim/dash"
+	"liftalot/testenv/sim/driver"
 	"liftalot/testenv/sim/engine"
 	"liftalot/testenv/sim/machine"
-	"liftalot/testenv/sim/pilot"
 )
 
 // A Bench is a server for each path, with a kept state, and a key to them. It
@@ -91,13 +91,13 @@ func (b *Bench) open(ctx context.Context, p Path, key ssh.PublicKey, shell *dash
 	}
 	s := &site{path: p, server: server, laptop: filepath.Join(b.dir, "laptop-"+p.Name), secrets: server.Secrets()}
 	known := filepath.Join(b.dir, "known_hosts")
-	err = errors.Join(remote.Trust(known, server.Addr, server.Port, server.HostKey), os.MkdirAll(s.laptop, 0o700))
+	err = errors.Join(remote.AddKnownHost(known, server.Addr, server.Port, server.HostKey), os.MkdirAll(s.laptop, 0o700))
 	if err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
 	server.Machine.AddUser(machine.User{Name: "root", Home: "/root", Keys: [][]byte{key.Marshal()}})
 	s.config = remote.Config{
-		Name: pilot.HostName, Address: server.Addr, Port: server.Port, User: "root",
+		Name: driver.HostName, Address: server.Addr, Port: server.Port, User: "root",
 		Identities: []string{b.keyFile}, IdentitiesOnly: true, KnownHosts: []string{known},
 	}
 	server.Machine.Do(func() {
@@ -140,13 +140,13 @@ func (s *site) upgrade(ctx context.Context) error {
 	return nil
 }
 
-func (s *site) laptopAt(dir string) (*pilot.Laptop, error) {
-	release, err := pilot.Release()
-	return &pilot.Laptop{Dir: dir, Config: s.config, Release: release, Now: time.Now}, err
+func (s *site) laptopAt(dir string) (*driver.Laptop, error) {
+	release, err := driver.Release()
+	return &driver.Laptop{Dir: dir, Config: s.config, Release: release, Now: time.Now}, err
 }
 
 // begin puts the server and a laptop to where the path begins.
-func (b *Bench) begin(path string) (s *site, l *pilot.Laptop, done func(), err error) {
+func (b *Bench) begin(path string) (s *site, l *driver.Laptop, done func(), err error) {
 	s, ok := b.sites[path]
 	if !ok {
 		return nil, nil, nil, fmt.Errorf("there is no path %q", path)
@@ -158,7 +158,7 @@ func (b *Bench) begin(path string) (s *site, l *pilot.Laptop, done func(), err e
 }
 
 // lend gives a workstation with the state from which the path begins.
-func (b *Bench) lend(s *site) (l *pilot.Laptop, done func(), err error) {
+func (b *Bench) lend(s *site) (l *driver.Laptop, done func(), err error) {
 	dir, err := os.MkdirTemp(b.dir, "case-")
 	if err != nil {
 		return nil, nil, err
@@ -188,7 +188,7 @@ func tighten(dir string) error {
 }
 
 // first is what the path does.
-func (s *site) first(ctx context.Context, l *pilot.Laptop) (pilot.Result, error) {
+func (s *site) first(ctx context.Context, l *driver.Laptop) (driver.Result, error) {
 	if s.path.Upgraded {
 		return l.Rollback(ctx)
 	}

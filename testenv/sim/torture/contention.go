@@ -12,7 +12,7 @@ import (
 	"liftalot/plan/apply"
 	"liftalot/remote/lock"
 	"liftalot/testenv/sim"
-	"liftalot/testenv/sim/pilot"
+	"liftalot/testenv/sim/driver"
 )
 
 // A Contention is a meeting of two operators on one server: the second begins at a
@@ -68,9 +68,9 @@ const meeting = 300
 
 // An operator is one of the two, and how it went.
 type operator struct {
-	laptop *pilot.Laptop
+	laptop *driver.Laptop
 	name   string
-	res    pilot.Result
+	res    driver.Result
 	err    error
 	began  bool // it came to write something down, which is under the lock
 }
@@ -109,8 +109,8 @@ func (b *Bench) Contention(ctx context.Context, seed uint64) Contention {
 	var group sync.WaitGroup
 	for i, o := range both {
 		o.laptop.Name = o.name
-		o.laptop.Moment = func(m pilot.Moment) {
-			if m.What == pilot.Decide {
+		o.laptop.Moment = func(m driver.Moment) {
+			if m.What == driver.Decide {
 				return
 			}
 			mu.Lock()

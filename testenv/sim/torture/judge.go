@@ -14,12 +14,12 @@ import (
 	"liftalot/remote"
 	"liftalot/remote/lock"
 	"liftalot/testenv/sim"
+	"liftalot/testenv/sim/driver"
 	"liftalot/testenv/sim/engine"
-	"liftalot/testenv/sim/pilot"
 )
 
 // outcome judges what the tool said when it lived to say it.
-func (t *trial) outcome(f Fault, back bool, res pilot.Result, err error) {
+func (t *trial) outcome(f Fault, back bool, res driver.Result, err error) {
 	t.told(err)
 	if err == nil && res.Outcome != apply.Completed {
 		t.say("it says nothing of having ended as %q", res.Outcome)

@@ -11,7 +11,7 @@ import (
 	"liftalot/plan/apply"
 	"liftalot/remote/lock"
 	"liftalot/testenv/sim"
-	"liftalot/testenv/sim/pilot"
+	"liftalot/testenv/sim/driver"
 )
 
 // caseTimeout bounds a case; with nothing wrong it takes well under a second.
@@ -45,7 +45,7 @@ func (b *Bench) Count(ctx context.Context, path string) (Counts, error) {
 		return nil, err
 	}
 	moments, messages, writes := 0, 0, 0 // the second by other goroutines, under the host's own lock
-	l.Moment = func(pilot.Moment) { moments++ }
+	l.Moment = func(driver.Moment) { moments++ }
 	l.FS = &disk{ask: func() error { writes++; return nil }, torn: func() bool { return false }}
 	s.server.SetFault(func(e sim.Event) sim.Fault { messages = e.N; return sim.None })
 	res, err := s.first(ctx, l)
@@ -69,14 +69,14 @@ func (b *Bench) Run(ctx context.Context, c Case) (Report, error) {
 		return r, err
 	}
 	t := &trial{site: s, laptop: l}
-	run := func(ctx context.Context) (pilot.Result, error) { return s.first(ctx, l) }
+	run := func(ctx context.Context) (driver.Result, error) { return s.first(ctx, l) }
 	back := s.path.Upgraded
-	for _, strike := range c.Strikes {
+	for _, strike := range c.Injections {
 		f, err := faultNamed(strike.Fault)
 		if err != nil {
 			return r, err
 		}
-		if !t.strike(ctx, f, strike.N, back, run) {
+		if !t.inject(ctx, f, strike.N, back, run) {
 			r.Reached = false
 			return r, nil
 		}
@@ -100,7 +100,7 @@ func (b *Bench) Run(ctx context.Context, c Case) (Report, error) {
 // A trial is a case on its way.
 type trial struct {
 	*site
-	laptop   *pilot.Laptop
+	laptop   *driver.Laptop
 	broken   []string
 	vanished bool            // a dead link holds the lock
 	filled   bool            // the server's disk was full
@@ -112,9 +112,9 @@ func (t *trial) say(format string, args ...any) {
 	t.broken = append(t.broken, fmt.Sprintf(format, args...))
 }
 
-// strike runs until the fault has come and the tool has ended, and reports
+// inject runs until the fault has come and the tool has ended, and reports
 // whether it came.
-func (t *trial) strike(ctx context.Context, f Fault, n int, back bool, run func(context.Context) (pilot.Result, error)) bool {
+func (t *trial) inject(ctx context.Context, f Fault, n int, back bool, run func(context.Context) (driver.Result, error)) bool {
 	s, l := t.site, t.laptop
 	ctx, end := context.WithCancelCause(ctx)
 	var reached, dead atomic.Bool
@@ -125,7 +125,7 @@ func (t *trial) strike(ctx context.Context, f Fault, n int, back bool, run func(
 		l.Config.KeepAlive = keepAlive
 	}
 	moment := 0
-	l.Moment = func(pilot.Moment) {
+	l.Moment = func(driver.Moment) {
 		if moment++; f.At == Moments && moment == n {
 			reached.Store(true)
 			dead.Store(f.gone)
@@ -138,7 +138,7 @@ func (t *trial) strike(ctx context.Context, f Fault, n int, back bool, run func(
 		}
 	}
 	if f.At == Writes {
-		l.FS = t.striking(f, n, &reached, &dead)
+		l.FS = t.injecting(f, n, &reached, &dead)
 	}
 	s.server.SetFault(func(e sim.Event) sim.Fault {
 		t.asked.WriteString(e.Command)
@@ -152,7 +152,7 @@ func (t *trial) strike(ctx context.Context, f Fault, n int, back bool, run func(
 		switch {
 		case f.gone:
 			dead.Store(true)
-			end(pilot.ErrGone)
+			end(driver.ErrGone)
 		case f.full:
 			s.server.Machine.Do(func() { s.server.Machine.FillDisk(true) })
 		case f.link == sim.None:
@@ -185,7 +185,7 @@ func (t *trial) strike(ctx context.Context, f Fault, n int, back bool, run func(
 }
 
 // command runs the tool, and says whether it lived to see its end.
-func (t *trial) command(ctx context.Context, run func(context.Context) (pilot.Result, error)) (res pilot.Result, err error, alive bool) {
+func (t *trial) command(ctx context.Context, run func(context.Context) (driver.Result, error)) (res driver.Result, err error, alive bool) {
 	defer func() {
 		if e := recover(); e != nil {
 			if _, ok := e.(killed); !ok {
@@ -197,8 +197,8 @@ func (t *trial) command(ctx context.Context, run func(context.Context) (pilot.Re
 	return res, err, true
 }
 
-// striking is a disk on which the fault comes with the n-th change.
-func (t *trial) striking(f Fault, n int, reached, dead *atomic.Bool) *disk {
+// injecting is a disk on which the fault comes with the n-th change.
+func (t *trial) injecting(f Fault, n int, reached, dead *atomic.Bool) *disk {
 	writes := 0
 	return &disk{
 		torn: func() bool { return f.Name == "write-torn" && writes+1 == n },
@@ -217,7 +217,7 @@ func (t *trial) striking(f Fault, n int, reached, dead *atomic.Bool) *disk {
 }
 
 // goOn continues, twice, and judges the end.
-func (t *trial) goOn(ctx context.Context, back bool, run func(context.Context) (pilot.Result, error)) {
+func (t *trial) goOn(ctx context.Context, back bool, run func(context.Context) (driver.Result, error)) {
 	res, err := run(ctx)
 	if held, ok := errors.AsType[*lock.HeldError](err); ok {
 		// A link that only one end knows to be dead: a person breaks the lock.

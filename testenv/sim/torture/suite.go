@@ -24,7 +24,7 @@ func Points(ctx context.Context, b *Bench) ([]Case, map[string]Counts, error) {
 		for _, f := range Faults {
 			for i := 1; i <= n[f.At]; i++ {
 				for _, then := range p.thens() {
-					list = append(list, Case{p.Name, []Strike{{f.Name, i, then}}})
+					list = append(list, Case{p.Name, []Injection{{f.Name, i, then}}})
 				}
 			}
 		}
@@ -40,7 +40,7 @@ func Points(ctx context.Context, b *Bench) ([]Case, map[string]Counts, error) {
 func Thin(list []Case, phase int) []Case {
 	cuts := []string{"cut", "cut-first", "cut-half", "cut-last"}
 	return slices.DeleteFunc(slices.Clone(list), func(c Case) bool {
-		s := c.Strikes[0]
+		s := c.Injections[0]
 		turn := s.N + phase
 		p, _ := pathNamed(c.Path)
 		thens := p.thens()
@@ -78,9 +78,9 @@ func Doubles(counts map[string]Counts, r *rand.Rand, n int) []Case {
 			kills = append(kills, f)
 		}
 	}
-	draw := func(p Path, thens []string) Strike {
+	draw := func(p Path, thens []string) Injection {
 		f := kills[r.IntN(len(kills))]
-		return Strike{f.Name, 1 + r.IntN(counts[p.Name][f.At]), thens[r.IntN(len(thens))]}
+		return Injection{f.Name, 1 + r.IntN(counts[p.Name][f.At]), thens[r.IntN(len(thens))]}
 	}
 	var list []Case
 	for range n {
@@ -90,7 +90,7 @@ func Doubles(counts map[string]Counts, r *rand.Rand, n int) []Case {
 		if first.Then == Rollback {
 			thens = []string{Rollback}
 		}
-		list = append(list, Case{p.Name, []Strike{first, draw(p, thens)}})
+		list = append(list, Case{p.Name, []Injection{first, draw(p, thens)}})
 	}
 	return list
 }
@@ -113,7 +113,7 @@ func Sample(list []Case, r *rand.Rand, n int) []Case {
 // kind is a path and its faults.
 func (c Case) kind() string {
 	names := []string{c.Path}
-	for _, s := range c.Strikes {
+	for _, s := range c.Injections {
 		names = append(names, s.Fault)
 	}
 	return strings.Join(names, "/")
@@ -135,8 +135,8 @@ func (t *Tally) add(r Report, err error, tell func(Report, error)) {
 	if r.Took > t.slowest.Took {
 		t.slowest = r
 	}
-	name := r.Case.Strikes[0].Fault
-	if len(r.Case.Strikes) > 1 {
+	name := r.Case.Injections[0].Fault
+	if len(r.Case.Injections) > 1 {
 		name = "two kills"
 	}
 	key := [2]string{name, r.Case.Path}

@@ -151,8 +151,8 @@ const (
 	Rollback = "rollback"
 )
 
-// A Strike is a fault at its n-th point, counted from 1, and what is done then.
-type Strike struct {
+// A Injection is a fault at its n-th point, counted from 1, and what is done then.
+type Injection struct {
 	Fault string
 	N     int
 	Then  string
@@ -160,15 +160,15 @@ type Strike struct {
 
 // A Case is a path and what strikes it, one after the other.
 type Case struct {
-	Path    string
-	Strikes []Strike
+	Path       string
+	Injections []Injection
 }
 
 // String is the form that [ParseCase] reads.
 func (c Case) String() string {
 	var b strings.Builder
 	b.WriteString(c.Path)
-	for _, s := range c.Strikes {
+	for _, s := range c.Injections {
 		fmt.Fprintf(&b, "/%s/%d/%s", s.Fault, s.N, s.Then)
 	}
 	return b.String()
@@ -193,7 +193,7 @@ func ParseCase(s string) (Case, error) {
 		if _, err := faultNamed(f[0]); err != nil {
 			return c, err
 		}
-		c.Strikes = append(c.Strikes, Strike{f[0], n, f[2]})
+		c.Injections = append(c.Injections, Injection{f[0], n, f[2]})
 	}
 	return c, nil
 }

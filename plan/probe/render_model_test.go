@@ -73,7 +73,7 @@ func TestCandidateOfSeveralFilesLeavesNothingBehind(t *testing.T) {
 	}
 	refusing, q := candidateHost(t)
 	refusing.Write("refuses", "")
-	var bad *CandidateError
+	var bad *RenderError
 	if _, err := RenderModel(t.Context(), refusing, "web1", q, files(q)); !errors.As(err, &bad) {
 		t.Error(err)
 	}
@@ -110,7 +110,7 @@ func TestCandidateIsInterruptedAndLeavesNothingBehind(t *testing.T) {
 	// The sham docker says that it is there and waits to be killed with the rest.
 	h.Shim("docker", `echo "$*" >>"$SHIM/log"; mkfifo "$SHIM/never" && : >"$SHIM/started" && read -r x <"$SHIM/never"`)
 	args := []string{"2", "1", "5", "1", "7", "--", "-p", "x", "-f", "@candidate.0", "-f", "@candidate.1", "config"}
-	h.Terminate(t.Context(), remote.Command{Name: "ask", Script: candidateScript, Args: args, Stdin: strings.NewReader("ab")}, "started")
+	h.Terminate(t.Context(), remote.Command{Name: "ask", Script: renderScript, Args: args, Stdin: strings.NewReader("ab")}, "started")
 	leftBehind(t, h)
 }
 
@@ -118,8 +118,8 @@ func TestCandidateRefusedByCompose(t *testing.T) {
 	h, p := candidateHost(t)
 	h.Write("refuses", "")
 	_, err := RenderModel(t.Context(), h, "web1", p, map[string][]byte{p.Files[1]: []byte("new\n")})
-	var bad *CandidateError
-	if !errors.As(err, &bad) || bad.Said != "service chatalot: invalid" || !strings.HasPrefix(err.Error(), "web1: compose does not accept") {
+	var bad *RenderError
+	if !errors.As(err, &bad) || bad.Message != "service chatalot: invalid" || !strings.HasPrefix(err.Error(), "web1: compose does not accept") {
 		t.Errorf("%v", err)
 	}
 }

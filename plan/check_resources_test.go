@@ -56,10 +56,10 @@ func placeCases(t testing.TB) []checkCase {
 			f.Networks = append(f.Networks, Network{Name: "chatalot_updater_internal", Project: "chatalot_updater", Key: "internal"})
 		}},
 		{"volumes", `a volume "chatalot_updater_data", and there is one of that name, made for updater_data of project other`, Stop, func(f *Facts, _ *Settings, _ *Release) {
-			f.Places.Volumes = []HostVolume{{Name: "chatalot_updater_data", Project: "other", Key: "updater_data"}}
+			f.Resources.Volumes = []HostVolume{{Name: "chatalot_updater_data", Project: "other", Key: "updater_data"}}
 		}},
 		{"volumes", `a volume "chatalot_chatalot_backups", and there is one of that name, which compose did not make`, Stop, func(f *Facts, _ *Settings, _ *Release) {
-			f.Places.Volumes = []HostVolume{{Name: "chatalot_chatalot_backups"}}
+			f.Resources.Volumes = []HostVolume{{Name: "chatalot_chatalot_backups"}}
 		}},
 		{"ports", "service chatalot publishes port 127.0.0.1:9999/tcp of the host, and container web of project shop has it", Stop, func(f *Facts, _ *Settings, _ *Release) {
 			remodelled(f, port, "services", "chatalot", "ports")
@@ -67,7 +67,7 @@ func placeCases(t testing.TB) []checkCase {
 		}},
 		{"ports", "a process of the host (ss -lnp", Stop, func(f *Facts, _ *Settings, _ *Release) {
 			remodelled(f, port, "services", "chatalot", "ports")
-			f.Places.Listening = []Socket{{Protocol: "tcp", IP: "0.0.0.0", Port: 9999}}
+			f.Resources.Listening = []Socket{{Protocol: "tcp", IP: "0.0.0.0", Port: 9999}}
 		}},
 		{"database files", "(/var/lib/postgresql/data in chatalot-db) are in a nameless volume: recreating its container loses them", Warn, func(f *Facts, _ *Settings, _ *Release) {
 			f.ours("postgres", HostContainer{Mounts: []HostMount{{Type: "volume", Name: namelessVolume, Destination: "/var/lib/postgresql/data"}}})
@@ -96,12 +96,12 @@ func TestPlacesThatAreFree(t *testing.T) {
 		"the server's own port": func(f *Facts) {
 			remodel(t, f, "public", port, "services", "chatalot", "ports")
 			f.ours("chatalot", HostContainer{Ports: published("127.0.0.1", "8080")})
-			f.Places.Listening = []Socket{{Protocol: "tcp", IP: "127.0.0.1", Port: 8080}}
+			f.Resources.Listening = []Socket{{Protocol: "tcp", IP: "127.0.0.1", Port: 8080}}
 		},
 		"the port on another address": func(f *Facts) {
 			remodel(t, f, "public", port, "services", "chatalot", "ports")
 			f.theirs(HostContainer{Name: "web", Ports: published("192.168.1.2", "8080")})
-			f.Places.Listening = []Socket{{Protocol: "tcp", IP: "192.168.1.2", Port: 8080}, {Protocol: "udp", IP: "0.0.0.0", Port: 8080}}
+			f.Resources.Listening = []Socket{{Protocol: "tcp", IP: "192.168.1.2", Port: 8080}, {Protocol: "udp", IP: "0.0.0.0", Port: 8080}}
 		},
 		"the port of a stopped container": func(f *Facts) {
 			remodel(t, f, "public", port, "services", "chatalot", "ports")
@@ -113,12 +113,12 @@ func TestPlacesThatAreFree(t *testing.T) {
 		},
 		"what a former upgrade left": func(f *Facts) {
 			f.Networks = append(f.Networks, Network{Name: "chatalot_updater_internal", Project: "chatalot", Key: "updater_internal"})
-			f.Places.Volumes = []HostVolume{{Name: "chatalot_updater_data", Project: "chatalot", Key: "updater_data"}, {Name: "chatalot_chatalot_backups", Project: "chatalot", Key: "chatalot_backups"}}
+			f.Resources.Volumes = []HostVolume{{Name: "chatalot_updater_data", Project: "chatalot", Key: "updater_data"}, {Name: "chatalot_chatalot_backups", Project: "chatalot", Key: "chatalot_backups"}}
 		},
 		"another stack's own": func(f *Facts) {
 			f.theirs(HostContainer{Name: "teamchat-chatalot-updater-1", Project: "teamchat", Service: UpdaterService})
 			f.Networks = append(f.Networks, Network{Name: "teamchat_updater_internal", Project: "teamchat", Key: "updater_internal"})
-			f.Places.Volumes = []HostVolume{{Name: "teamchat_updater_data", Project: "teamchat", Key: "updater_data"}}
+			f.Resources.Volumes = []HostVolume{{Name: "teamchat_updater_data", Project: "teamchat", Key: "updater_data"}}
 		},
 		"the database in a volume with a name": func(f *Facts) {
 			f.ours("postgres", HostContainer{Mounts: []HostMount{{Type: "volume", Name: "chatalot_postgres_data", Destination: "/var/lib/postgresql/data/"}}})
@@ -140,7 +140,7 @@ func TestPlacesThatAreFree(t *testing.T) {
 // Of the edited files compose itself says the names.
 func TestRow24OccupiedByTheEditedModel(t *testing.T) {
 	f := recorded(t, "public")
-	f.Places.Volumes = []HostVolume{{Name: "named-by-the-client"}}
+	f.Resources.Volumes = []HostVolume{{Name: "named-by-the-client"}}
 	f.theirs(HostContainer{Name: "their-updater"})
 	after := model(t, `{"name": "chatalot", "services": {"chatalot": {}, "chatalot-updater": {"container_name": "their-updater"}, "chatalot-socket-proxy": {}},
 		"volumes": {"updater_data": {"name": "named-by-the-client"}, "chatalot_backups": {"name": "elsewhere", "external": true}}}`)

@@ -18,7 +18,7 @@ func (p *parser) hostVolumes(out []byte) error {
 		if err := json.Unmarshal([]byte(l), &v); err != nil {
 			return fmt.Errorf("a volume of the host: %w", err)
 		}
-		p.facts.Places.Volumes = append(p.facts.Places.Volumes, v)
+		p.facts.Resources.Volumes = append(p.facts.Resources.Volumes, v)
 	}
 	return nil
 }
@@ -31,7 +31,7 @@ const passModes = 1<<1 | 1<<2
 // hex", and "real PATH" with what the path leads to. A container that ended meanwhile has
 // nothing behind its ID.
 func (p *parser) insideContainers(out []byte) error {
-	p.facts.Places.Users = map[string]plan.HostUser{}
+	p.facts.Resources.Users = map[string]plan.HostUser{}
 	for _, l := range lines(out) {
 		kind, rest, _ := strings.Cut(l, " ")
 		path, to, tab := strings.Cut(rest, "\t")
@@ -45,7 +45,7 @@ func (p *parser) insideContainers(out []byte) error {
 			if err != nil {
 				return fmt.Errorf("the user of a container: %w", err)
 			}
-			p.facts.Places.Users[id] = u
+			p.facts.Resources.Users[id] = u
 		default:
 			return fmt.Errorf("what is inside a container: %q", l)
 		}
@@ -55,10 +55,10 @@ func (p *parser) insideContainers(out []byte) error {
 
 // leads notes what a path is behind its links.
 func (p *parser) leads(path, to string) {
-	if p.facts.Places.Real == nil {
-		p.facts.Places.Real = map[string]string{}
+	if p.facts.Resources.Real == nil {
+		p.facts.Resources.Real = map[string]string{}
 	}
-	p.facts.Places.Real[path] = to
+	p.facts.Resources.Real[path] = to
 }
 
 // userOf reads what /proc says of a process: words that end with a colon, and what belongs
@@ -111,7 +111,7 @@ func (p *parser) listening(out []byte) error {
 			slices.Reverse(raw[i : i+4])
 		}
 		ip, _ := netip.AddrFromSlice(raw)
-		p.facts.Places.Listening = append(p.facts.Places.Listening, plan.Socket{Protocol: strings.TrimSuffix(family, "6"), IP: ip.Unmap().String(), Port: int(n)})
+		p.facts.Resources.Listening = append(p.facts.Resources.Listening, plan.Socket{Protocol: strings.TrimSuffix(family, "6"), IP: ip.Unmap().String(), Port: int(n)})
 	}
 	return nil
 }

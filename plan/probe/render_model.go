@@ -14,14 +14,14 @@ import (
 	"liftalot/remote"
 )
 
-// candidateScript reads one candidate from standard input, where compose takes
+// renderScript reads one candidate from standard input, where compose takes
 // it as the file "-". Compose takes only one from there: with several, they lie
 // on the memory file system for the moment, where nothing of the client's is,
 // and are gone on every way out.
 //
 //	$1 number of candidates, then for each its length and its place among the
 //	compose arguments; -- and the compose arguments
-const candidateScript = `set -eu
+const renderScript = `set -eu
 n=$1
 shift
 if [ "$n" = 1 ]; then
@@ -48,14 +48,14 @@ done
 docker compose "$@" </dev/null
 `
 
-// CandidateError reports that compose does not accept the edited files.
-type CandidateError struct {
-	Host string
-	Said string // compose's own words: foreign text, bounded, without what may be a secret
+// RenderError reports that compose does not accept the edited files.
+type RenderError struct {
+	Host    string
+	Message string // compose's own words: foreign text, bounded, without what may be a secret
 }
 
-func (e *CandidateError) Error() string {
-	return fmt.Sprintf("%s: compose does not accept the edited file: %s", e.Host, e.Said)
+func (e *RenderError) Error() string {
+	return fmt.Sprintf("%s: compose does not accept the edited file: %s", e.Host, e.Message)
 }
 
 // RenderModel asks the host's compose for the merged model, every profile active,
@@ -84,7 +84,7 @@ func RenderModel(ctx context.Context, host Runner, name string, project plan.Pro
 	}
 	all := slices.Concat([]string{strconv.Itoa(n)}, head, []string{"--"}, args, []string{"--profile", "*", "config", "--format", "json"})
 	res, err := host.Run(ctx, remote.Command{
-		Name: "ask compose about the edited file", Script: candidateScript, Args: all, Stdin: &stdin, Root: true, MaxStdout: maxOutput,
+		Name: "ask compose about the edited file", Script: renderScript, Args: all, Stdin: &stdin, Root: true, MaxStdout: maxOutput,
 	})
 	var exit *remote.ExitError
 	if errors.As(err, &exit) {
@@ -92,7 +92,7 @@ func RenderModel(ctx context.Context, host Runner, name string, project plan.Pro
 		for _, data := range files {
 			said = compose.RedactValues(said, compose.Secrets(data))
 		}
-		return nil, &CandidateError{Host: name, Said: said[max(0, len(said)-400):]}
+		return nil, &RenderError{Host: name, Message: said[max(0, len(said)-400):]}
 	}
 	if err != nil {
 		return nil, err

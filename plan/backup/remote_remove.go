@@ -38,7 +38,7 @@ func (c *RemoteStore) Remove(ctx context.Context, id string) error {
 // CollectGarbage removes contents of uploaded files that no backup in the bucket names, and
 // fragments of backups that were never finished, once they are old by the store's
 // clock. Where it cannot read what a backup names, no content is removed.
-func (c *RemoteStore) Sweep(ctx context.Context, now time.Time) (gone int, freed int64, err error) {
+func (c *RemoteStore) CollectGarbage(ctx context.Context, now time.Time) (gone int, freed int64, err error) {
 	ids, contents, err := c.folders(ctx)
 	if err != nil {
 		return 0, 0, err

@@ -74,7 +74,7 @@ func TestSwapEndsWhatItBeganWhenItsTimeIsOver(t *testing.T) {
 			if tt.back {
 				h.Write("image", "sha256:new\n")
 				h.Write("compose.yml", oldFile)
-				op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+				op.IsRollback, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 			}
 			log, code := runSwap(t, h, op)
 			if log.end != tt.end || code != tt.code || !h.Has("struck") {
@@ -149,7 +149,7 @@ func (h *aJob) Run(ctx context.Context, cmd remote.Command) (remote.Result, erro
 func TestSwapHasTimeToEndWhatItBegan(t *testing.T) {
 	h := &aJob{}
 	e := &Engine{Host: h, Watch: h, Plan: &plan.Plan{ID: "run"}, Workstation: Workstation{Now: time.Now}}
-	if _, err := e.swap(t.Context(), "swap", plan.Swap{Limit: 60, Soak: 10}); err != nil {
+	if _, err := e.swap(t.Context(), "swap", plan.Swap{MaxDowntime: 60, Soak: 10}); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(h.seconds, []string{"970", "300"}) || h.watched < 1270*time.Second {

@@ -67,7 +67,7 @@ func (b below) Run(ctx context.Context, cmd remote.Command) (remote.Result, erro
 
 func takeFrom(t *testing.T, h *shimhost.Host, b plan.Backup, dir string) (*Manifest, error) {
 	t.Helper()
-	return taker(below{h}).Take(t.Context(), Request{Backup: b}, dir)
+	return creator(below{h}).Create(t.Context(), Request{Backup: b}, dir)
 }
 
 func TestTheScriptTakesTheRunbooksBackup(t *testing.T) {
@@ -432,7 +432,7 @@ func TestTheScriptPacksAsTheServerCan(t *testing.T) {
 
 func TestTheScriptSavesTheImageWhereAsked(t *testing.T) {
 	h, b := shimOp(t)
-	m, err := taker(below{h}).Take(t.Context(), Request{Backup: b, Image: true}, t.TempDir())
+	m, err := creator(below{h}).Create(t.Context(), Request{Backup: b, Image: true}, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -445,7 +445,7 @@ func TestTheScriptSavesTheImageWhereAsked(t *testing.T) {
 func TestTheDumpIsStreamed(t *testing.T) {
 	h, b := shimOp(t)
 	dir := t.TempDir()
-	m, err := taker(below{h}).Take(t.Context(), Request{Backup: b, Stream: true}, dir)
+	m, err := creator(below{h}).Create(t.Context(), Request{Backup: b, Stream: true}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -458,7 +458,7 @@ func TestTheDumpIsStreamed(t *testing.T) {
 	h, b = shimOp(t)
 	h.Write("fail.dump", "")
 	var unproven *UnprovenError
-	if _, err := taker(below{h}).Take(t.Context(), Request{Backup: b, Stream: true}, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "connection lost") {
+	if _, err := creator(below{h}).Create(t.Context(), Request{Backup: b, Stream: true}, t.TempDir()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), "connection lost") {
 		t.Errorf("%v", err)
 	}
 }
@@ -466,7 +466,7 @@ func TestTheDumpIsStreamed(t *testing.T) {
 // A disk here that is full is not a line that broke: to go on is of no use.
 func TestAFullDiskIsNoBrokenLine(t *testing.T) {
 	full := errors.New("no space left on device")
-	k := taker(running(func(cmd remote.Command) error {
+	k := creator(running(func(cmd remote.Command) error {
 		_, err := io.WriteString(cmd.Stdout, "PGDMP")
 		return fmt.Errorf("%s: %w: take output: %w", cmd.Name, remote.ErrUnknownOutcome, err)
 	}))
@@ -499,7 +499,7 @@ func TestTheScriptMissesAFile(t *testing.T) {
 // The dump is read with its own standard input closed: docker exec would eat
 // the rest of a script that comes that way.
 func TestTheScriptLeavesItsInputAlone(t *testing.T) {
-	for _, line := range strings.Split(takeScript+streamScript, "\n") {
+	for _, line := range strings.Split(createScript+streamScript, "\n") {
 		if strings.Contains(line, "docker ") && !strings.HasPrefix(line, "#") && !strings.Contains(line, "<") {
 			t.Errorf("%q", line)
 		}

@@ -229,7 +229,7 @@ func (c *RemoteStore) Verify(ctx context.Context, m RemoteBackup, proven map[[32
 
 func (c *RemoteStore) verifyContents(ctx context.Context, list []*Upload) error {
 	return someAtOnce(ctx, list, func(ctx context.Context, _ int, u *Upload) error {
-		err := c.stream(ctx, c.objectKey(u.Object), u.Sealed, func(r io.Reader) error { return opens(r, u, c.Keys.Identity) })
+		err := c.stream(ctx, c.objectKey(u.Object), u.Sealed, func(r io.Reader) error { return decryptsWith(r, u, c.Keys.Identity) })
 		if err != nil {
 			return fmt.Errorf("%s, the content of %q: %w", c.objectKey(u.Object), u.Path, err)
 		}
@@ -237,7 +237,7 @@ func (c *RemoteStore) verifyContents(ctx context.Context, list []*Upload) error 
 	})
 }
 
-func opens(r io.Reader, u *Upload, id age.Identity) error {
+func decryptsWith(r io.Reader, u *Upload, id age.Identity) error {
 	plain, err := unseal(r, u.Object.file(), id, io.Discard)
 	if err != nil {
 		return err

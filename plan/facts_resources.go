@@ -2,9 +2,9 @@ package plan
 
 import "strings"
 
-// HostPlaces is what a host has beside its containers that a new one may collide with,
+// HostResources is what a host has beside its containers that a new one may collide with,
 // and what must be known of folders and users to say who reads what.
-type HostPlaces struct {
+type HostResources struct {
 	Volumes   []HostVolume        `json:"volumes,omitempty"`   // every volume of the host
 	Listening []Socket            `json:"listening,omitempty"` // ports on which something of the host listens
 	Real      map[string]string   `json:"real,omitempty"`      // what a path is behind its links, where it has any
@@ -60,7 +60,7 @@ func (c HostContainer) of() string {
 
 // real is a path behind its links, as far as the look followed them.
 func (f *Facts) real(path string) string {
-	if to := f.Places.Real[path]; to != "" {
+	if to := f.Resources.Real[path]; to != "" {
 		return to
 	}
 	return path

@@ -223,10 +223,10 @@ func TestABackupComesBackFromTheBucket(t *testing.T) {
 			if err := c.Remove(t.Context(), "b2"); err != nil {
 				t.Error(err)
 			}
-			if gone, _, err := c.Sweep(t.Context(), time.Now()); gone != 0 || err != nil {
+			if gone, _, err := c.CollectGarbage(t.Context(), time.Now()); gone != 0 || err != nil {
 				t.Errorf("young contents: %d gone, %v", gone, err)
 			}
-			if gone, freed, err := c.Sweep(t.Context(), time.Now().Add(48*time.Hour)); gone != 1 || freed == 0 || err != nil {
+			if gone, freed, err := c.CollectGarbage(t.Context(), time.Now().Add(48*time.Hour)); gone != 1 || freed == 0 || err != nil {
 				t.Errorf("%d gone, %d bytes, %v", gone, freed, err)
 			}
 			if got := ids(t, c); got != "b1 true <nil>" {
@@ -407,11 +407,11 @@ func TestACopyIsTakenOnAPersonsWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := taker(below{f.Host})
+	k := creator(below{f.Host})
 	k.Keys.Others = []string{other.Recipient().String()}
 	b := f.Backup
 	b.ID, b.Dir = "b1", filepath.Join(filepath.Dir(b.Dir), "b1")
-	if _, err := k.Take(t.Context(), Request{Backup: b, Uploads: true, Server: "s"}, filepath.Join(f.list, "b1")); err != nil {
+	if _, err := k.Create(t.Context(), Request{Backup: b, Uploads: true, Server: "s"}, filepath.Join(f.list, "b1")); err != nil {
 		t.Fatal(err)
 	}
 	s := newShelf()
@@ -505,7 +505,7 @@ func TestSweepOfABucketIsCareful(t *testing.T) {
 		c := copies(s)
 		f.push(t, c, "b1")
 		tt.spoil(s)
-		gone, _, err := c.Sweep(t.Context(), tt.now)
+		gone, _, err := c.CollectGarbage(t.Context(), tt.now)
 		if (gone > 0) != tt.gone || (err != nil) != tt.fails {
 			t.Errorf("%s: %d gone, %v", name, gone, err)
 		}

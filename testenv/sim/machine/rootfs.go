@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// furnish makes the folders and files that every machine has.
-func (m *Machine) furnish() {
+// populate makes the folders and files that every machine has.
+func (m *Machine) populate() {
 	for _, dir := range []string{
 		"/etc/ssh/sshd_config.d", "/home", "/root", "/srv", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin",
 		"/usr/lib/openssh", "/var/backups", "/var/lib", "/dev/shm", "/proc/sys/kernel/random", "/proc/sys/net/ipv6/conf/all",
@@ -45,10 +45,10 @@ func (m *Machine) furnish() {
 		}
 		m.MustWrite(path.Join(dir, name), "", 0o755, 0, 0)
 	}
-	m.furnishProc()
+	m.populateProc()
 }
 
-func (m *Machine) furnishProc() {
+func (m *Machine) populateProc() {
 	for name, content := range map[string]func(*Proc) []byte{
 		"/proc/sys/kernel/random/boot_id": func(*Proc) []byte { return []byte(m.bootID + "\n") },
 		"/proc/meminfo":                   func(*Proc) []byte { return []byte("MemTotal:        2048000 kB\nMemFree:         1024000 kB\n") },

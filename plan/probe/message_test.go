@@ -37,11 +37,11 @@ func TestWhatComposeQuotesIsNotInTheFacts(t *testing.T) {
 // A value is hidden before the text is cut: half of one is not recognised, and says enough.
 func TestASecretIsNotCutInTwo(t *testing.T) {
 	const password = "canary0db0password0canary0canary" // in .env of the recording
-	for name, before := range map[string]int{"where it is shown no further": 780, "where the script ends": maxSaid - 20} {
+	for name, before := range map[string]int{"where it is shown no further": 780, "where the script ends": maxMessage - 20} {
 		h, _ := recordedHost(t, "public")
 		h.Shim("docker", strings.Replace(docker, `*"config --hash"*) cat hashes ;;`, `*"config --hash"*) cat said >&2; exit 15 ;;`, 1))
 		h.Write("docker/said", strings.Repeat(password, before/32)+strings.Repeat("x", before%32-1)+" "+password+" is no number\n")
-		f, err := Look(t.Context(), h, Options{})
+		f, err := Gather(t.Context(), h, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

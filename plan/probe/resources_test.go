@@ -35,7 +35,7 @@ func TestLookSeesWhatIsBesideTheProject(t *testing.T) {
 	if err != nil || len(f.Failures) > 0 {
 		t.Fatal(err, f.Failures)
 	}
-	want := plan.HostPlaces{
+	want := plan.HostResources{
 		Volumes: []plan.HostVolume{{Name: "a", Project: "p", Key: "k"}, {Name: "b"}},
 		Users: map[string]plan.HostUser{
 			"c1": {Groups: []int{0, 10}, Override: true}, "c2": {UID: 999, Groups: []int{998}}, "c4": {Groups: []int{0}},
@@ -43,7 +43,7 @@ func TestLookSeesWhatIsBesideTheProject(t *testing.T) {
 		Listening: []plan.Socket{{Protocol: "tcp", IP: "127.0.0.1", Port: 8080}, {Protocol: "tcp", IP: "0.0.0.0", Port: 22}, {Protocol: "tcp", IP: "::", Port: 443}, {Protocol: "tcp", IP: "127.0.0.1", Port: 80}, {Protocol: "udp", IP: "127.0.0.1", Port: 53}},
 		Real:      map[string]string{"/data/x": "/mnt/y z"},
 	}
-	if diff := cmp.Diff(want, f.Places); diff != "" {
+	if diff := cmp.Diff(want, f.Resources); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -1,7 +1,7 @@
-// Package pilot drives [run.Host] against a simulated server, as the commands do: it stands
+// Package driver drives [run.Host] against a simulated server, as the commands do: it stands
 // where cmd stands, without a screen, an inventory and a vendor. What is worth a test is
 // below it.
-package pilot
+package driver
 
 import (
 	"cmp"

@@ -7,8 +7,8 @@ import (
 	"liftalot/plan"
 	"liftalot/plan/probe"
 	"liftalot/remote"
+	"liftalot/testenv/sim/driver"
 	"liftalot/testenv/sim/engine"
-	"liftalot/testenv/sim/pilot"
 )
 
 // A compose plugin that a newer engine refuses reads files as ever and starts nothing: it
@@ -21,14 +21,14 @@ func TestAPluginThatTheEngineRefuses(t *testing.T) {
 		if old {
 			s.Machine.Do(func() { s.Engine.OldClient = "1.43" })
 		}
-		f, err := probe.Look(t.Context(), c, probe.Options{Host: pilot.HostName, Places: plan.DiskPaths()})
+		f, err := probe.Gather(t.Context(), c, probe.Options{Host: driver.HostName, DiskPaths: plan.DiskPaths()})
 		must(t, err)
 		said := ""
 		for _, k := range plan.Stopped(plan.Checks(f, plan.Settings{}, nil)) {
 			said += k.Detail + "\n"
 		}
-		if f.Model == nil || len(f.Everyone) == 0 || len(f.Places.Volumes) == 0 {
-			t.Errorf("old %v: model %v, everyone %d, %+v", old, f.Model != nil, len(f.Everyone), f.Places)
+		if f.Model == nil || len(f.Everyone) == 0 || len(f.Resources.Volumes) == 0 {
+			t.Errorf("old %v: model %v, everyone %d, %+v", old, f.Model != nil, len(f.Everyone), f.Resources)
 		}
 		if strings.Contains(said, "compose 2.26.1-4 cannot speak to engine 26.1.5+dfsg1 (API 1.45): ") != old || strings.Contains(said, "client version 1.43 is too old") != old {
 			t.Errorf("old %v: %s, %+v", old, said, f.Failures)

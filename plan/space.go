@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A need is room that a database which is put back takes on a host's disks.
-type need struct {
+// A spaceNeed is room that a database which is put back takes on a host's disks.
+type spaceNeed struct {
 	place string // folder, "" where it is not known
 	what  string
 	bytes int64
@@ -84,13 +84,13 @@ func placeByModel(f *Facts, c Container) string {
 // RoomForDrill holds what the throw-away database of a drill needs against what is
 // free. Its data is in a volume of its own.
 func RoomForDrill(f *Facts, dump int64) (warnings []string, err error) {
-	return roomFor(f, []need{{BackupRoot, "the dump", dump}, {f.Docker.Root, "a throw-away database", roomToFill(f, dump)}})
+	return roomFor(f, []spaceNeed{{BackupRoot, "the dump", dump}, {f.Docker.Root, "a throw-away database", roomToFill(f, dump)}})
 }
 
 // roomFor refuses what does not fit: a disk that is filled up takes the live
 // database down. Needs on one file system are added up. What is not known keeps
 // nobody from a rollback: it is a warning.
-func roomFor(f *Facts, all []need) (warnings []string, err error) {
+func roomFor(f *Facts, all []spaceNeed) (warnings []string, err error) {
 	type mount struct {
 		free, bytes   int64
 		places, whats []string

@@ -52,7 +52,7 @@ func (r *replay) Run(_ context.Context, cmd remote.Command) (remote.Result, erro
 
 func look(t testing.TB, said []byte) (*plan.Facts, error) {
 	t.Helper()
-	return Look(context.Background(), &replay{said: said}, Options{Host: "web1", Places: plan.DiskPaths()})
+	return Gather(context.Background(), &replay{said: said}, Options{Host: "web1", DiskPaths: plan.DiskPaths()})
 }
 
 // The facts of each recording are kept as golden files; the tests of plan
@@ -101,8 +101,8 @@ func golden(t *testing.T, name string, got []byte) {
 
 func TestLookAsksOnceAsRootWithinBounds(t *testing.T) {
 	r := &replay{said: recording(t, "public")}
-	opt := Options{Host: "web1", ComposeDir: "auto", Places: []string{"/a", "/b"}}
-	if _, err := Look(context.Background(), r, opt); err != nil {
+	opt := Options{Host: "web1", ComposeDir: "auto", DiskPaths: []string{"/a", "/b"}}
+	if _, err := Gather(context.Background(), r, opt); err != nil {
 		t.Fatal(err)
 	}
 	if !r.cmd.Root || r.cmd.Timeout <= 0 || r.cmd.MaxStdout <= 0 || r.cmd.Stdin != nil {
@@ -112,7 +112,7 @@ func TestLookAsksOnceAsRootWithinBounds(t *testing.T) {
 		t.Errorf("arguments (-want +got):\n%s", diff)
 	}
 	first := r.cmd.Args[0]
-	if _, err := Look(context.Background(), r, opt); err != nil || r.cmd.Args[0] == first {
+	if _, err := Gather(context.Background(), r, opt); err != nil || r.cmd.Args[0] == first {
 		t.Errorf("the marker is the same in two looks (%v)", err)
 	}
 }
@@ -157,7 +157,7 @@ func TestLookPassesOnWhatTheHostCouldNot(t *testing.T) {
 		"it said too much": {said: recording(t, "public"), lost: 1},
 		"no script ran":    {said: []byte("This account is currently not available.\n")},
 	} {
-		if f, err := Look(context.Background(), r, Options{}); err == nil {
+		if f, err := Gather(context.Background(), r, Options{}); err == nil {
 			t.Errorf("%s: facts %+v and no error", name, f)
 		}
 	}
@@ -280,8 +280,8 @@ func TestAReferenceThatNamesAnotherImageIsSeen(t *testing.T) {
 		part := "\n" + recordedMarker + " begin named\n" + tt.said + "\n" + recordedMarker + " end named 0 \n"
 		f := edited(t, "public", place, part+place)
 		for _, k := range f.Services {
-			if k.Moved != (k.Service == tt.moved) {
-				t.Errorf("%s: %s: moved %v", tt.name, k.Service, k.Moved)
+			if k.Retagged != (k.Service == tt.moved) {
+				t.Errorf("%s: %s: moved %v", tt.name, k.Service, k.Retagged)
 			}
 		}
 	}

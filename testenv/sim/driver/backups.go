@@ -1,4 +1,4 @@
-package pilot
+package driver
 
 import (
 	"context"
@@ -27,13 +27,13 @@ func (l *Laptop) key() (*age.X25519Identity, error) {
 	return id, err
 }
 
-func (b backups) Take(ctx context.Context, host backup.Runner, op plan.Backup, version string) (apply.BackupNote, error) {
+func (b backups) Create(ctx context.Context, host backup.Runner, op plan.Backup, version string) (apply.BackupNote, error) {
 	key, err := b.key()
 	if err != nil {
 		return apply.BackupNote{}, err
 	}
-	taker := &backup.Taker{Host: host, Watch: b.watch, Name: HostName, Keys: backup.Keys{Identity: key}, Now: b.Now}
-	m, err := taker.Take(ctx, backup.Request{Backup: op, Version: version, Run: true}, b.folder(op.ID))
+	creator := &backup.Creator{Host: host, Watch: b.watch, Name: HostName, Keys: backup.Keys{Identity: key}, Now: b.Now}
+	m, err := creator.Create(ctx, backup.Request{Backup: op, Version: version, Run: true}, b.folder(op.ID))
 	if err != nil {
 		return apply.BackupNote{}, err
 	}

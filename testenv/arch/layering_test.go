@@ -6,17 +6,17 @@ import (
 	"testing"
 )
 
-// A room is a package of the project, with the packages of the project that it
-// may import. Arrows go down only.
-type room struct {
+// A layer is a package of the project, with the packages of the project that it may
+// import.
+type layer struct {
 	name string
 	may  []string
 }
 
-// rooms is the plan of the house. testenv is not in it: it may import anything,
-// and only tests and its own programs import it.
-func rooms() []room {
-	return []room{
+// layers says who may import whom, the lowest first. testenv is not in it: it may import
+// anything, and only tests and its own programs import it.
+func layers() []layer {
+	return []layer{
 		{"inventory", nil},
 
 		// One host over SSH. Nothing here knows what runs on it.
@@ -68,46 +68,46 @@ func rooms() []room {
 	}
 }
 
-// forTests are rooms that only tests import: they would bring testing, or a
-// host that is none, into the binary.
+// forTests are packages that only tests import: they would bring the package testing, or a
+// simulated host, into the binary.
 func forTests() []string { return []string{"remote/remotetest", "plan/internal/shimhost"} }
 
 func TestWhoImportsWhom(t *testing.T) {
 	may := map[string][]string{}
-	for _, r := range rooms() {
+	for _, r := range layers() {
 		may[r.name] = r.may
 	}
 	for _, f := range load(t).shipped() {
-		allowed, known := may[f.room]
+		allowed, known := may[f.pkg]
 		if !known {
-			t.Errorf("%s: %s is in no plan of the house: give it a line in rooms, with what it may import", f.path, f.room)
+			t.Errorf("%s: package %s is not in the table: give it a line in layers, with what it may import", f.path, f.pkg)
 			continue
 		}
 		for _, path := range f.imports {
 			name, ours := strings.CutPrefix(path, module+"/")
 			if ours && !slices.Contains(allowed, name) {
-				t.Errorf("%s: %s may not import %s: arrows go down only, so that each room can be read and tested without those above it (rooms_test.go has the table)", f.path, f.room, name)
+				t.Errorf("%s: %s may not import %s: imports go one way only, so that each package can be read and tested without those above it (layering_test.go has the table)", f.path, f.pkg, name)
 			}
 		}
 	}
 }
 
-func TestOnlyTestsImportTestRooms(t *testing.T) {
+func TestOnlyTestsImportTestPackages(t *testing.T) {
 	for _, f := range load(t).shipped() {
 		for _, path := range f.imports {
 			name, ours := strings.CutPrefix(path, module+"/")
-			if ours && !slices.Contains(forTests(), f.room) && (under(name, "testenv") || slices.Contains(forTests(), name)) {
+			if ours && !slices.Contains(forTests(), f.pkg) && (under(name, "testenv") || slices.Contains(forTests(), name)) {
 				t.Errorf("%s imports %s: what servers are tried on must not reach the binary", f.path, name)
 			}
 		}
 	}
 }
 
-// The table would allow a circle that go itself refuses, but also an arrow that
-// points up; what is beneath must come first.
-func TestRoomsAreInOrder(t *testing.T) {
+// The table lists what is imported before what imports it, so that it reads from the lowest
+// package to the highest.
+func TestLayersAreInOrder(t *testing.T) {
 	var above []string
-	for _, r := range rooms() {
+	for _, r := range layers() {
 		for _, name := range r.may {
 			if !slices.Contains(above, name) {
 				t.Errorf("%s may import %s, which stands below it in the table: put what is imported first", r.name, name)

@@ -112,7 +112,7 @@ func holder(f *Facts, service, protocol, ip string, port int) string {
 	if own {
 		return ""
 	}
-	for _, s := range f.Places.Listening {
+	for _, s := range f.Resources.Listening {
 		if s.Protocol == protocol && s.Port == port && meet(s.IP, ip) {
 			return fmt.Sprintf("a process of the host (ss -lnp \"sport = :%d\" names it)", port)
 		}
@@ -157,7 +157,7 @@ func (c *checker) networksAndVolumes(m *compose.Model) {
 	}
 	for _, v := range updaterVolumes {
 		name := nameOf(c.f, m.HasVolume(v.key), m.VolumeExternal(v.key), m.VolumeID(v.key), v.key)
-		for _, other := range c.f.Places.Volumes {
+		for _, other := range c.f.Resources.Volumes {
 			if name != "" && other.Name == name && (other.Project != c.f.Project.Name || other.Key != v.key) {
 				c.add("volumes", Stop, fmt.Sprintf("remove it if nobody needs what is in it, or give ours another name in the compose file: volumes: {%s: {name: …}}", v.key),
 					"the upgrade makes a volume %q, and there is one of that name, %s: the updater would write into it", other.Name, madeFor(other.Project, other.Key))
