@@ -1,6 +1,9 @@
 package journal
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // A Failure is why a step failed, as far as it was seen: it is kept with the record of the
 // failure, since the container that failed is gone soon after. What a host has said stands
@@ -19,6 +22,18 @@ type LastContainer struct {
 	OOM      bool     `json:"oom,omitempty"` // killed for want of memory
 	Restarts int      `json:"restarts"`
 	Log      []string `json:"log,omitempty"` // its last lines
+}
+
+// Words say in a sentence how the container stands.
+func (c LastContainer) Words() string {
+	if c.Status == "" {
+		return "The container that failed:"
+	}
+	text := fmt.Sprintf("Container %s is %s, exit code %d, restarted %d times", c.Name, c.Status, c.Exit, c.Restarts)
+	if c.OOM {
+		text += ", killed for want of memory"
+	}
+	return text + "."
 }
 
 // failureData is a [Failure] within the data of a record.

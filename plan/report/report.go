@@ -62,14 +62,15 @@ type Rest struct {
 
 // A Run is one run on one host.
 type Run struct {
-	Host    string    `json:"host"`
-	ID      string    `json:"run"`
-	Kind    string    `json:"kind"` // upgrade, rollback or restore
-	Outcome string    `json:"outcome"`
-	Error   string    `json:"error,omitempty"`
-	By      []By      `json:"by"`
-	Begun   time.Time `json:"begun"`
-	Ended   time.Time `json:"ended,omitzero"` // zero while it is not finished
+	Host    string           `json:"host"`
+	ID      string           `json:"run"`
+	Kind    string           `json:"kind"` // upgrade, rollback or restore
+	Outcome string           `json:"outcome"`
+	Error   string           `json:"error,omitempty"`
+	Failure *journal.Failure `json:"failure,omitempty"` // what was seen of the step that failed
+	By      []By             `json:"by"`
+	Begun   time.Time        `json:"begun"`
+	Ended   time.Time        `json:"ended,omitzero"` // zero while it is not finished
 
 	From     string    `json:"from"`
 	To       string    `json:"to"`
@@ -200,6 +201,9 @@ func Tell(p *plan.Plan, records []journal.Record) Run {
 		if s.Run == p.ID {
 			r.Begun, r.Ended, r.Outcome, r.Plan = s.Begun, s.Ended, Words(s.Outcome), s.Plan
 			r.Steps = steps(p, s, records)
+			if s.Outcome != journal.Completed {
+				_, r.Failure = s.Failure()
+			}
 			if s.Outcome == journal.Completed {
 				r.FollowUps = p.FollowUps
 			}

@@ -50,7 +50,11 @@ func (h *Host) Plan(ctx context.Context) (*plan.Plan, error) {
 		return nil, err
 	}
 	if !p.Empty() {
-		p.Warnings = append(p.Warnings, warnings(left)...)
+		again, err := h.failedBefore(p)
+		if err != nil {
+			return nil, err
+		}
+		p.Warnings = slices.Concat(p.Warnings, warnings(left), again)
 	}
 	if len(edited) == 0 {
 		return p, nil

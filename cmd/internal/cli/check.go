@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,75 @@ func (s *session) check(ctx context.Context) error {
 		}
 		return c, nil
 	})
-	return present(s, "hosts", all, s.term.printChecks)
+	err := present(s, "hosts", all, s.term.printChecks)
+	if !s.term.flags.json && len(s.hosts) > 1 {
+		s.printReasons(all.found)
+	}
+	return err
+}
+
+// A reason is a check that did not pass, with the hosts that it did not pass on.
+type reason struct {
+	level        plan.Level
+	name, detail string // the detail where it is the same on all
+	hosts        []string
+}
+
+// reasons are what stands in the way, each once: what stops before what warns, and what
+// holds for most hosts first.
+func reasons(all []*checked) (list []*reason) {
+	place := map[string]*reason{}
+	for _, c := range all {
+		for _, k := range c.Checks {
+			if k.Level == plan.Pass {
+				continue
+			}
+			r := place[string(k.Level)+k.Name]
+			if r == nil {
+				r = &reason{level: k.Level, name: k.Name, detail: k.Detail}
+				place[string(k.Level)+k.Name], list = r, append(list, r)
+			}
+			if r.detail != k.Detail {
+				r.detail = ""
+			}
+			if !slices.Contains(r.hosts, c.Host) {
+				r.hosts = append(r.hosts, c.Host)
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *reason) int {
+		if a.level != b.level {
+			return cmp.Compare(rank(a.level), rank(b.level))
+		}
+		return len(b.hosts) - len(a.hosts)
+	})
+	return list
+}
+
+func rank(l plan.Level) int {
+	if l == plan.Stop {
+		return 0
+	}
+	return 1
+}
+
+// printReasons ends a check of several hosts: the reasons, counted.
+func (s *session) printReasons(all []*checked) {
+	stopped := 0
+	for _, c := range all {
+		if len(plan.Stopped(c.Checks)) > 0 {
+			stopped++
+		}
+	}
+	s.term.out.Printf("\n%s checked, %d stopped by a check\n", ui.Count(len(all), "host", "hosts"), stopped)
+	table := &ui.Table{Columns: []ui.Column{{Title: "LEVEL"}, {Title: "CHECK"}, {Title: "COUNT", Right: true}, {Title: "HOSTS", Min: 10}, {Title: "WHAT", Min: 12}}}
+	list := reasons(all)
+	for _, r := range list {
+		table.Add(mark(r.level), r.name, len(r.hosts), nameSome(r.hosts), cmp.Or(r.detail, "(differs, see above)"))
+	}
+	if len(list) > 0 {
+		s.term.out.Table(table)
+	}
 }
 
 func (t *target) check(ctx context.Context) (*checked, error) {

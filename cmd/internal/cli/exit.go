@@ -18,6 +18,8 @@ type hostError struct {
 	code int
 	err  error
 	hint string
+
+	failure *journal.Failure // what was seen of the step that failed
 }
 
 func (e *hostError) Error() string { return e.err.Error() }
@@ -56,8 +58,8 @@ func (t *terminal) explain(err error) int {
 	}
 	var fleet *fleetError
 	if errors.As(err, &fleet) {
-		for _, h := range fleet.hosts {
-			t.complain(h.err, h.hint)
+		for _, g := range grouped(fleet.hosts) {
+			t.complain(g.err, g.hint, g.failure)
 		}
 		return fleet.code()
 	}
@@ -66,7 +68,7 @@ func (t *terminal) explain(err error) int {
 		return silent.code
 	}
 	code, hint := classify("", err)
-	t.complain(err, hint)
+	t.complain(err, hint, nil)
 	return code
 }
 
@@ -75,7 +77,7 @@ type alreadySaid struct{ code int }
 
 func (e *alreadySaid) Error() string { return "" }
 
-func (t *terminal) complain(err error, hint string) {
+func (t *terminal) complain(err error, hint string, failure *journal.Failure) {
 	t.log(logLine{Event: "error", Text: err.Error()})
 	var many inventory.Errors
 	if errors.As(err, &many) {
@@ -91,6 +93,7 @@ func (t *terminal) complain(err error, hint string) {
 			t.err.Printf("  %s\n", strings.ReplaceAll(line, "\t", "  "))
 		}
 	}
+	printFailure(t.err, failure)
 	if hint != "" {
 		t.err.Printf("%s %s\n", ui.Note("liftalot: hint:"), hint)
 	}

@@ -290,6 +290,7 @@ func (t *terminal) printReport(page report.Page) {
 		if r.Error != "" {
 			t.out.Printf("  %s\n", ui.Bad(r.Error))
 		}
+		printFailure(t.out, r.Failure)
 		if r.Downtime != nil {
 			t.out.Printf("  the server was %s\n", r.Downtime.Sentence())
 		}

@@ -59,6 +59,9 @@ type hostStatus struct {
 	Next    string   `json:"next,omitempty"`
 	Command []string `json:"command,omitempty"`
 
+	Failed  string           `json:"failed,omitempty"`  // the release of the last upgrade, where it failed, when and why
+	Failure *journal.Failure `json:"failure,omitempty"` // what was seen of it
+
 	Backup time.Time   `json:"last_backup,omitzero"` // the newest that is here
 	Now    *liveStatus `json:"now,omitempty"`        // with --refresh
 }
@@ -83,6 +86,12 @@ func (s *session) status() error {
 	}
 	for _, st := range all {
 		s.term.out.Printf("%s  %s\n", ui.Bold(st.Host), st.Says)
+		if st.Failed != "" {
+			s.term.out.Printf("  %s\n", ui.Bad(st.Failed))
+		}
+		if len(all) == 1 {
+			printFailure(s.term.out, st.Failure)
+		}
 		if st.Next != "" {
 			s.term.out.Printf("  %s %s\n", ui.Dim("next:"), st.Next)
 		}
@@ -98,6 +107,9 @@ func (t *target) standing() (hostStatus, error) {
 		return st, err
 	}
 	st.Run, st.Says = last.Run, a.Says
+	if err := t.folder.addFailed(&st); err != nil {
+		return st, err
+	}
 	if holder, held := journal.Held(t.folder.dir); held && last.Interrupted() {
 		if holder.Purpose == run.Kind(last.Action) { // as the run itself says, see carryOut
 			st.Says, a = fmt.Sprintf("the %s is under way since %s UTC, in step %q (process %d)", run.Kind(last.Action), last.Begun.UTC().Format(time.DateTime), last.Last.Step, holder.PID), run.Advice{}
@@ -107,4 +119,27 @@ func (t *target) standing() (hostStatus, error) {
 	}
 	st.Next, st.Command = a.Next(), a.Command
 	return st, nil
+}
+
+// addFailed adds why the last upgrade failed, and why the last run did, if that is another.
+func (f hostFolder) addFailed(st *hostStatus) error {
+	runs, err := f.history().Runs()
+	if err != nil || len(runs) == 0 {
+		return err
+	}
+	failed, err := run.LastFailed(f.history())
+	if err != nil {
+		return err
+	}
+	if failed != nil {
+		st.Failed, st.Failure = failed.Words(), failed.Failure
+	}
+	last := runs[len(runs)-1]
+	if _, why := last.Failure(); why != nil && last.Outcome != journal.Completed {
+		st.Failure = why
+		if failed == nil {
+			st.Failed = why.Reason
+		}
+	}
+	return nil
 }
