@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"time"
 
 	"liftalot/cmd/internal/ui"
@@ -14,7 +15,7 @@ func downtime(d *apply.Downtime) string {
 	case d == nil:
 		return "-"
 	case !d.Since.IsZero():
-		return "down since " + downSince(d)
+		return downSoFar(d.Since, d.Since.Add(openFor(d)))
 	case d.AtLeast:
 		return "at least " + ui.Duration(length(d))
 	}
@@ -31,16 +32,26 @@ func downWords(d *apply.Downtime) string {
 
 func length(d *apply.Downtime) time.Duration { return time.Duration(d.Millis) * time.Millisecond }
 
-// downSince has the date only where the run that told of it went over midnight.
-func downSince(d *apply.Downtime) string {
-	at, end := d.Since.UTC(), d.Since.UTC()
+// openFor is how long the server had not answered when the run ended.
+func openFor(d *apply.Downtime) time.Duration {
+	left := length(d)
 	for _, g := range d.Gaps {
-		if g.From.Equal(d.Since) {
-			end = at.Add(length(d))
+		if !g.Until.IsZero() {
+			left -= g.Until.Sub(g.From)
 		}
 	}
-	if at.Format(time.DateOnly) != end.Format(time.DateOnly) {
-		return at.Format("2006-01-02 15:04 UTC")
+	return max(0, left)
+}
+
+// downSoFar says since when a server does not answer, and how long that is by a moment.
+func downSoFar(since, at time.Time) string {
+	return fmt.Sprintf("down since %s (%s)", downSince(since, at), ui.Duration(max(0, at.Sub(since))))
+}
+
+// downSince has the date only where it is not that of the moment it is told of.
+func downSince(since, at time.Time) string {
+	if since, at = since.UTC(), at.UTC(); since.Format(time.DateOnly) != at.Format(time.DateOnly) {
+		return since.Format("2006-01-02 15:04 UTC")
 	}
-	return at.Format("15:04 UTC")
+	return since.Format("15:04 UTC")
 }

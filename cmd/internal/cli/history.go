@@ -78,8 +78,12 @@ func (s *session) history() error {
 	}}
 	for _, p := range all {
 		away := downtime(p.down)
-		if !p.Since.IsZero() && !p.last {
-			away = "down from " + downSince(p.down) // it is another run's to say until when
+		switch {
+		case p.Since.IsZero():
+		case p.last:
+			away = downSoFar(p.Since, s.app.env.Now())
+		default:
+			away = "down from " + downSince(p.Since, p.Since.Add(openFor(p.down))) // it is another run's to say until when
 		}
 		table.Add(shortTime(p.Begun), p.Host, p.Run, p.Kind, ui.Textf("%s → %s", p.From, p.To), p.Outcome, away, p.By)
 	}

@@ -67,12 +67,17 @@ func (f hostFolder) downBefore(p *plan.Plan, records []journal.Record) (*apply.D
 	if len(runs) == 0 {
 		return nil, nil
 	}
-	last := runs[len(runs)-1]
+	return f.downAfter(runs[len(runs)-1], p.ID)
+}
+
+// downAfter is what is known of the server's downtime after a run; of one that is resumed
+// what it has written down itself.
+func (f hostFolder) downAfter(last journal.RunState, resumed string) (*apply.Downtime, error) {
 	done, err := f.result(last.Run)
 	if err != nil {
 		return nil, err
 	}
-	if done.Downtime != nil || last.Run == p.ID || !last.Interrupted() {
+	if done.Downtime != nil || last.Run == resumed || !last.Interrupted() {
 		return done.Downtime, nil
 	}
 	was, _, err := f.history().Plan(last.Run)

@@ -26,7 +26,9 @@ func (s *session) refresh(ctx context.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		st.Now, err = t.lookNow(ctx)
+		if st.Now, err = t.lookNow(ctx); st.Now != nil && st.Now.Healthy {
+			st.DownSince = time.Time{}
+		}
 		return &st, err
 	})
 	if s.app.flags.json {
@@ -42,7 +44,10 @@ func (s *session) refresh(ctx context.Context) error {
 			continue
 		}
 		server := ui.Good("well")
-		if !now.Healthy {
+		switch {
+		case !st.DownSince.IsZero():
+			server = ui.Bad(downSoFar(st.DownSince, s.app.env.Now()))
+		case !now.Healthy:
 			server = ui.Bad("not well")
 		}
 		pending := now.Pending

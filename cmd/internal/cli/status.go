@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,8 +60,9 @@ type hostStatus struct {
 	Next    string   `json:"next,omitempty"`
 	Command []string `json:"command,omitempty"`
 
-	Failed  string           `json:"failed,omitempty"`  // the release of the last upgrade, where it failed, when and why
-	Failure *journal.Failure `json:"failure,omitempty"` // what was seen of it
+	DownSince time.Time        `json:"down_since,omitzero"` // the last run left the server without an answer
+	Failed    string           `json:"failed,omitempty"`    // the release of the last upgrade, where it failed, when and why
+	Failure   *journal.Failure `json:"failure,omitempty"`   // what was seen of it
 
 	Backup time.Time   `json:"last_backup,omitzero"` // the newest that is here
 	Now    *liveStatus `json:"now,omitempty"`        // with --refresh
@@ -84,7 +86,10 @@ func (s *session) status() error {
 		}
 		return gather(s.hosts, errs)
 	}
-	for _, st := range all {
+	for _, st := range downFirst(all) {
+		if !st.DownSince.IsZero() {
+			s.term.out.Printf("%s  %s\n", ui.Bold(st.Host), ui.Bad("the server is "+downSoFar(st.DownSince, s.app.env.Now())+", as far as this machine knows"))
+		}
 		s.term.out.Printf("%s  %s\n", ui.Bold(st.Host), st.Says)
 		if st.Failed != "" {
 			s.term.out.Printf("  %s\n", ui.Bad(st.Failed))
@@ -99,6 +104,20 @@ func (s *session) status() error {
 	return gather(s.hosts, errs)
 }
 
+// downFirst puts the hosts whose server is down before the others.
+func downFirst(all []hostStatus) []hostStatus {
+	slices.SortStableFunc(all, func(a, b hostStatus) int {
+		switch {
+		case a.DownSince.IsZero() == b.DownSince.IsZero():
+			return 0
+		case a.DownSince.IsZero():
+			return 1
+		}
+		return -1
+	})
+	return all
+}
+
 func (t *target) standing() (hostStatus, error) {
 	name := t.host.Name
 	st := hostStatus{Host: name, Backup: t.backups.last()}
@@ -109,6 +128,15 @@ func (t *target) standing() (hostStatus, error) {
 	st.Run, st.Says = last.Run, a.Says
 	if err := t.folder.addFailed(&st); err != nil {
 		return st, err
+	}
+	if last.Run != "" {
+		down, err := t.folder.downAfter(last, "")
+		if err != nil {
+			return st, err
+		}
+		if down != nil {
+			st.DownSince = down.Since
+		}
 	}
 	if holder, held := journal.Held(t.folder.dir); held && last.Interrupted() {
 		if holder.Purpose == run.Kind(last.Action) { // as the run itself says, see carryOut

@@ -24,8 +24,8 @@ func TestDowntimeInWords(t *testing.T) {
 		{nil, "-", "-"},
 		{&apply.Downtime{Millis: 2330}, "2.3s", "down for 2.3s"},
 		{&apply.Downtime{Millis: 66000, AtLeast: true}, "at least 1m06s", "down for at least 1m06s"},
-		{&apply.Downtime{Millis: 5000, AtLeast: true, Since: at, Gaps: []apply.Gap{{From: at}}}, "down since 21:04 UTC", "down since 21:04 UTC"},
-		{&apply.Downtime{Millis: 86400000, Since: at, Gaps: []apply.Gap{{From: at}}}, "down since 2026-11-23 21:04 UTC", "down since 2026-11-23 21:04 UTC"},
+		{&apply.Downtime{Millis: 5000, AtLeast: true, Since: at, Gaps: []apply.Gap{{From: at}}}, "down since 21:04 UTC (5.0s)", "down since 21:04 UTC (5.0s)"},
+		{&apply.Downtime{Millis: 86400000, Since: at, Gaps: []apply.Gap{{From: at}}}, "down since 2026-11-23 21:04 UTC (24h00m)", "down since 2026-11-23 21:04 UTC (24h00m)"},
 	} {
 		if got, says := downtime(tt.d), downWords(tt.d); got != tt.want || says != tt.says {
 			t.Errorf("%q, %q; want %q, %q", got, says, tt.want, tt.says)
