@@ -44,4 +44,12 @@ func TestP2D1DownIsToldUntilItIsBroughtBack(t *testing.T) {
 	if r := f.does(exitDone, "status", "down"); matches("down since", r.out) {
 		t.Errorf("status says\n%s", r.out)
 	}
+
+	// P9: what it has left is named.
+	r := f.run("verify", "down")
+	for _, want := range []string{`databases left: kept by rollbacks and restores: chatalot_before_rollback_\w+ \(`, `folders left: backups of runs: /var/backups/chatalot-pre-managed-update-`} {
+		if !matches(want, unwrapped(r.out)) {
+			t.Errorf("verify does not say %q:\n%s%s", want, r.out, r.stderr)
+		}
+	}
 }

@@ -65,7 +65,11 @@ func (t *target) verify(ctx context.Context, accept bool) (*checked, error) {
 	}
 	c := &checked{Host: t.host.Name, Variant: plan.VariantOf(f, releaseOf(was))}
 	c.Version, _ = plan.RunningVersion(f)
-	c.Checks = h.Compare(ctx, f, want)
+	needed := ""
+	if was != nil && !back {
+		needed = was.ID
+	}
+	c.Checks = append(h.Compare(ctx, f, want), verify.Leftovers(ctx, t.client, f, needed)...)
 	return c, t.folder.addSeen(f)
 }
 

@@ -276,6 +276,9 @@ var (
 	renameDatabase = regexp.MustCompile(`^alter database "([^"]*)" rename to "([^"]*)"$`)
 )
 
+// keptDatabases asks for what rollbacks and restores have left.
+const keptDatabases = "select 'database', datname, pg_database_size(datname) from pg_database where datname ~ '_before_(rollback|restore)_' order by datname"
+
 func (c *Cluster) query(db *Database, sql string) ([][]string, error) {
 	switch {
 	case sql == "select 1":
@@ -288,6 +291,14 @@ func (c *Cluster) query(db *Database, sql string) ([][]string, error) {
 		return [][]string{{strconv.FormatInt(db.newest(), 10)}}, nil
 	case strings.HasPrefix(sql, "select current_setting('server_version_num'), pg_database_size(") && db != nil:
 		return [][]string{{"170012", strconv.Itoa(db.size()), strconv.Itoa(len(db.Tables)), "t"}}, nil
+	case sql == keptDatabases:
+		var rows [][]string
+		for _, name := range slices.Sorted(maps.Keys(c.Databases)) {
+			if strings.Contains(name, "_before_rollback_") || strings.Contains(name, "_before_restore_") {
+				rows = append(rows, []string{"database", name, strconv.Itoa(c.Databases[name].size())})
+			}
+		}
+		return rows, nil
 	case strings.HasPrefix(sql, "select version, success, encode(checksum, 'hex') from _sqlx_migrations") && db != nil:
 		var rows [][]string
 		for _, m := range db.Migrated {
