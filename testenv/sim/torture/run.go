@@ -87,6 +87,9 @@ func (b *Bench) Run(ctx context.Context, c Case) (Report, error) {
 			run = l.Rollback
 		}
 	}
+	if last := c.Injections[len(c.Injections)-1]; !t.vanished && last.Then == s.path.thens()[0] {
+		t.follow(ctx)
+	}
 	t.goOn(ctx, back, run)
 	t.secrets()
 	t.limits()

@@ -1,0 +1,37 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+
+	"liftalot/plan/run"
+)
+
+// Advised types the command that [run.Standing] names, as a person would who knows nothing
+// else, and says which it was.
+func (l *Laptop) Advised(ctx context.Context) (words []string, err error) {
+	a, _, err := run.Standing(HostName, l.state())
+	if err != nil || a.Command == nil {
+		return nil, err
+	}
+	return a.Command, l.on(ctx, func(h *run.Host) error {
+		var job run.Job
+		var err error
+		switch a.Command[0] {
+		case "apply":
+			job, err = h.NextApply()
+		case "rollback":
+			job, err = h.NextRollback(ctx, run.RollbackDecisions{WithDatabase: len(a.Command) > 2})
+		case "plan":
+			_, err = h.Plan(ctx)
+			return err
+		case "verify", "check":
+			_, err = h.Look(ctx)
+			return err
+		default:
+			return fmt.Errorf("nobody here knows %q", a.Command)
+		}
+		_, err = carryOut(ctx, h, job, err)
+		return err
+	})
+}
