@@ -37,7 +37,7 @@ func (d *decoder) check(line int, key string, err error) bool {
 		return true
 	}
 	e := &Error{File: d.file, Line: line, Key: key, Msg: err.Error()}
-	var p *problem
+	var p *fieldError
 	if errors.As(err, &p) {
 		e.Hint = p.hint
 	}

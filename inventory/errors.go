@@ -70,16 +70,16 @@ func (e *PatternError) Error() string {
 	return s
 }
 
-// A problem is an Error before it is known where it happened.
-type problem struct {
+// A fieldError is an Error before it is known where it happened.
+type fieldError struct {
 	msg  string
 	hint string
 }
 
-func (p *problem) Error() string { return p.msg }
+func (p *fieldError) Error() string { return p.msg }
 
-func bad(format string, args ...any) error { return &problem{msg: fmt.Sprintf(format, args...)} }
+func bad(format string, args ...any) error { return &fieldError{msg: fmt.Sprintf(format, args...)} }
 
 func badHint(hint, format string, args ...any) error {
-	return &problem{msg: fmt.Sprintf(format, args...), hint: hint}
+	return &fieldError{msg: fmt.Sprintf(format, args...), hint: hint}
 }

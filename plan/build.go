@@ -96,7 +96,7 @@ func (b *builder) plan() *Plan {
 	p := &Plan{
 		Format: Format, ID: b.in.ID, Host: f.Host, Created: b.in.Now.UTC().Format(time.RFC3339), Kind: Upgrade,
 		Variant: VariantOf(f, &b.in.Release), From: from, Source: source, To: b.in.Release.Version,
-		Project: f.Project, Release: b.in.Release, Rests: restsOn(f, b.in.ID),
+		Project: f.Project, Release: b.in.Release, Baseline: baselineOf(f, b.in.ID),
 	}
 	files := b.secretFiles()
 	current, nothing := b.idle()

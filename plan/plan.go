@@ -30,10 +30,10 @@ type Plan struct {
 	Source  string  `json:"source"` // where From comes from
 	To      string  `json:"to"`
 
-	Project Project `json:"project"`
-	Release Release `json:"release"`
-	Rests   Rests   `json:"rests"`
-	Steps   []Step  `json:"steps"`
+	Project  Project  `json:"project"`
+	Release  Release  `json:"release"`
+	Baseline Baseline `json:"rests"`
+	Steps    []Step   `json:"steps"`
 
 	Diffs      []FileDiff `json:"diffs,omitempty"`
 	Model      []string   `json:"model,omitempty"` // the merged difference in words
@@ -72,15 +72,16 @@ type FileDiff struct {
 	Lines []compose.DiffLine `json:"lines"`
 }
 
-// Rests is what a plan rests on. A plan whose ground has moved is stale.
-type Rests struct {
-	Files      []FileMark      `json:"files"`
-	Containers []ContainerMark `json:"containers"`
-	Secrets    []SecretMark    `json:"secrets"`
-	Migrations string          `json:"migrations"` // SHA-256 over the table
-	Migration  int64           `json:"migration"`
-	Docker     string          `json:"docker"`
-	Compose    string          `json:"compose"`
+// Baseline is the state of a host that a plan was made for. Where the host has changed since
+// (drift), the plan is stale.
+type Baseline struct {
+	Files      []FileFingerprint      `json:"files"`
+	Containers []ContainerFingerprint `json:"containers"`
+	Secrets    []SecretFingerprint    `json:"secrets"`
+	Migrations string                 `json:"migrations"` // SHA-256 over the table
+	Migration  int64                  `json:"migration"`
+	Docker     string                 `json:"docker"`
+	Compose    string                 `json:"compose"`
 
 	// Config is a digest of what compose makes of each service, variables resolved: with
 	// it an env_file, or a file that is included, counts as well, whatever compose's own
@@ -90,8 +91,8 @@ type Rests struct {
 	Edited map[string]string `json:"edited,omitempty"`
 }
 
-// FileMark is a client's file as it was.
-type FileMark struct {
+// FileFingerprint is the state of one of the client's files.
+type FileFingerprint struct {
 	Path   string      `json:"path"`
 	SHA256 string      `json:"sha256"` // "" for a file that was not there
 	Mode   fs.FileMode `json:"mode"`
@@ -99,16 +100,16 @@ type FileMark struct {
 	GID    int         `json:"gid"`
 }
 
-// ContainerMark is a running container as it was.
-type ContainerMark struct {
+// ContainerFingerprint is the state of a container.
+type ContainerFingerprint struct {
 	Service string   `json:"service"`
 	ID      string   `json:"id"`
 	ImageID string   `json:"image_id"`
 	Mounts  []string `json:"mounts,omitempty"` // see [Facts.MountsOf]
 }
 
-// SecretMark is a secret file as it was, as far as may be known.
-type SecretMark struct {
+// SecretFingerprint is the state of a secret file, without its content.
+type SecretFingerprint struct {
 	Path string      `json:"path"`
 	Size int64       `json:"size"`
 	Mode fs.FileMode `json:"mode"`

@@ -34,8 +34,8 @@ func FilesOf(f *Facts) ProjectFiles {
 	w := walker{facts: f, seen: map[visit]bool{}, vars: variables(f)}
 	for _, name := range f.Project.EnvFiles {
 		// Read too, for the variables that are in paths.
-		w.optional(w.place(f.Project.WorkingDir, name))
-		w.add("--env-file", w.place(f.Project.WorkingDir, name))
+		w.optional(w.locate(f.Project.WorkingDir, name))
+		w.add("--env-file", w.locate(f.Project.WorkingDir, name))
 	}
 	for _, x := range f.Files {
 		if slices.Contains(f.Project.Files, x.Path) {
@@ -104,7 +104,7 @@ func (w *walker) follow(v visit, ref compose.FileRef) {
 		w.outside(ref.Path, fmt.Sprintf("%s of what is not on this host", ref.Kind))
 		return
 	}
-	name := w.place(v.folder, ref.Path)
+	name := w.locate(v.folder, ref.Path)
 	if !w.add(string(ref.Kind), name) {
 		return
 	}
@@ -112,9 +112,9 @@ func (w *walker) follow(v visit, ref compose.FileRef) {
 	case compose.Extends:
 		w.file(visit{name, path.Dir(name), ref.Service})
 	case compose.Include:
-		folder := path.Dir(w.place(v.folder, ref.First))
+		folder := path.Dir(w.locate(v.folder, ref.First))
 		if ref.Folder != "" {
-			folder = w.place(v.folder, ref.Folder)
+			folder = w.locate(v.folder, ref.Folder)
 		}
 		if env := path.Join(folder, ".env"); !strings.ContainsAny(folder, "$~") && folder != w.facts.Project.WorkingDir {
 			w.optional(env)
@@ -123,9 +123,9 @@ func (w *walker) follow(v visit, ref compose.FileRef) {
 	}
 }
 
-// place makes a path whole: against the folder it is meant from, with the variables that
+// locate makes a path whole: against the folder it is meant from, with the variables that
 // the project's own files set.
-func (w *walker) place(folder, name string) string {
+func (w *walker) locate(folder, name string) string {
 	name = w.filled(name)
 	if path.IsAbs(name) || strings.HasPrefix(name, "~") || strings.HasPrefix(name, "$") {
 		return path.Clean(name)

@@ -58,7 +58,7 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 	dir := BackupRoot + "/chatalot-before-restore-" + in.ID
 	p := &Plan{
 		Format: Format, ID: in.ID, Host: f.Host, Created: in.Now.UTC().Format(time.RFC3339), Kind: Restoration,
-		Variant: VariantOf(f, nil), Project: f.Project, Rests: restsOn(f, in.ID), Warnings: slices.Concat(in.Losses, warnings),
+		Variant: VariantOf(f, nil), Project: f.Project, Baseline: baselineOf(f, in.ID), Warnings: slices.Concat(in.Losses, warnings),
 	}
 	p.From, p.Source = RunningVersion(f)
 	p.To = p.From

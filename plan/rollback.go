@@ -61,7 +61,7 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 	p := &Plan{
 		Format: Format, ID: in.ID, Host: was.Host, Created: in.Now.UTC().Format(time.RFC3339), Kind: Rollback, Undoes: was.ID,
 		Variant: was.Variant, To: was.From,
-		Project: was.Project, Release: was.Release, Rests: restsOn(in.Facts, in.ID),
+		Project: was.Project, Release: was.Release, Baseline: baselineOf(in.Facts, in.ID),
 	}
 	p.From, p.Source = RunningAfter(was, in.Facts)
 	swapped := slices.ContainsFunc(was.Steps, func(s Step) bool { return Is[Swap](s.Undo) && in.Begun(s.ID) })
@@ -71,7 +71,7 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 	}
 	// Before the swap the server is the one that was there, whatever became of the
 	// database.
-	moved := swapped && migrationsHash(in.Facts.Database.Migrated) != was.Rests.Migrations
+	moved := swapped && migrationsHash(in.Facts.Database.Migrated) != was.Baseline.Migrations
 	if !swapped {
 		p.To = p.From // the server is not touched
 	}
@@ -80,7 +80,7 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		return nil, &LaterRunsError{Host: was.Host, Running: p.From, Installed: was.To, To: was.From, Database: moved}
 	}
 	if moved && !in.WithDB {
-		return nil, &DatabaseMovedError{Host: was.Host, From: was.Rests.Migration, To: in.Facts.Database.Latest(), Since: was.Created}
+		return nil, &DatabaseMovedError{Host: was.Host, From: was.Baseline.Migration, To: in.Facts.Database.Latest(), Since: was.Created}
 	}
 	if moved && in.Facts.Database.LacksCreateDB {
 		return nil, confined(in.Facts)

@@ -211,7 +211,7 @@ func (f *Facts) runs(imageID, version string) {
 // installed after the upgrade is named, and goes back by a decision only.
 func TestD5ARollbackStartsFromWhatRunsNow(t *testing.T) {
 	former := ""
-	for _, c := range rollbackInput(t).Plan.Rests.Containers {
+	for _, c := range rollbackInput(t).Plan.Baseline.Containers {
 		if c.Service == "chatalot" {
 			former = c.ImageID
 		}

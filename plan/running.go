@@ -36,7 +36,7 @@ func runsFormer(was *Plan, f *Facts) bool {
 	if !ok || s.ImageID == "" {
 		return false
 	}
-	return slices.ContainsFunc(was.Rests.Containers, func(c ContainerMark) bool {
+	return slices.ContainsFunc(was.Baseline.Containers, func(c ContainerFingerprint) bool {
 		return c.Service == was.Project.Service && c.ImageID == s.ImageID
 	})
 }

@@ -8,9 +8,9 @@ import (
 
 // A spaceNeed is room that a database which is put back takes on a host's disks.
 type spaceNeed struct {
-	place string // folder, "" where it is not known
-	what  string
-	bytes int64
+	folder string // folder, "" where it is not known
+	what   string
+	bytes  int64
 }
 
 const (
@@ -98,7 +98,7 @@ func roomFor(f *Facts, all []spaceNeed) (warnings []string, err error) {
 	mounts := map[string]*mount{}
 	var order, unknown []string
 	for _, n := range all {
-		d, ok := f.DiskFor(n.place)
+		d, ok := f.DiskFor(n.folder)
 		if !ok {
 			unknown = append(unknown, fmt.Sprintf("%s (%s)", n.what, size(n.bytes)))
 			continue
@@ -110,8 +110,8 @@ func roomFor(f *Facts, all []spaceNeed) (warnings []string, err error) {
 		}
 		m.bytes += n.bytes
 		m.whats = append(m.whats, fmt.Sprintf("%s (%s)", n.what, size(n.bytes)))
-		if !slices.Contains(m.places, n.place) {
-			m.places = append(m.places, n.place)
+		if !slices.Contains(m.places, n.folder) {
+			m.places = append(m.places, n.folder)
 		}
 	}
 	var bad []string

@@ -122,11 +122,11 @@ const (
 // StaleError reports that what the plan rests on has moved.
 type StaleError struct {
 	Host  string
-	Moved []string
+	Drift []string
 }
 
 func (e *StaleError) Error() string {
-	return fmt.Sprintf("%s: the plan is stale: %s", e.Host, strings.Join(e.Moved, "; "))
+	return fmt.Sprintf("%s: the plan is stale: %s", e.Host, strings.Join(e.Drift, "; "))
 }
 
 // StepError reports a step that failed.

@@ -54,7 +54,7 @@ func TestWhatMovesDuringTheRunStopsIt(t *testing.T) {
 			}
 			res, err := b.run(t.Context())
 			var stale *StaleError
-			if !errors.As(err, &stale) || len(stale.Moved) != 1 || res.Failed != tt.before || b.state().Step(tt.before).Do != "" {
+			if !errors.As(err, &stale) || len(stale.Drift) != 1 || res.Failed != tt.before || b.state().Step(tt.before).Do != "" {
 				t.Fatalf("%+v, %v", res, err)
 			}
 			if res.Swapped || b.host.jobs > 0 {
@@ -90,7 +90,7 @@ func TestAMachineThatWentBackIsNotGoneOnWith(t *testing.T) {
 	before := b.state()
 	res, err := b.run(t.Context())
 	var stale *StaleError
-	if !errors.As(err, &stale) || len(stale.Moved) != 1 || res.Outcome != Interrupted {
+	if !errors.As(err, &stale) || len(stale.Drift) != 1 || res.Outcome != Interrupted {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if diff := cmp.Diff(before, b.state()); diff != "" {

@@ -75,7 +75,7 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 	// would, and each of its operations looks before it acts.
 	wayBack := resumed && e.Plan.Kind != plan.Upgrade
 	failed, back := e.takingBack()
-	moved := plan.Moved(e.Plan, facts, e.touched)
+	moved := plan.Drift(e.Plan, facts, e.touched)
 	if gone := plan.RevertedEdits(e.Plan, facts, e.inEffect); !back && len(gone) > 0 {
 		// A swap that fails puts the files back itself.
 		switch do := e.state.Step("swap").Do; do {
@@ -88,7 +88,7 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 		}
 	}
 	if len(moved) > 0 && !wayBack {
-		return e.ended(&StaleError{Host: e.Plan.Host, Moved: moved})
+		return e.ended(&StaleError{Host: e.Plan.Host, Drift: moved})
 	}
 	if !resumed {
 		if err := e.write(journal.Record{Kind: journal.RunBegun, Action: e.Action(), Undoes: e.Plan.Undoes, Plan: e.Hash}); err != nil {
@@ -105,7 +105,7 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 		}
 		if plan.Is[plan.Swap](s.Op) && len(e.revertedEdits) > 0 {
 			// It ended well, and somebody else has put the files back since.
-			return e.ended(&StaleError{Host: e.Plan.Host, Moved: e.revertedEdits})
+			return e.ended(&StaleError{Host: e.Plan.Host, Drift: e.revertedEdits})
 		}
 	}
 	if err := e.tidy(ctx); err != nil {
@@ -258,8 +258,8 @@ func (e *Engine) recheckDrift(ctx context.Context, s plan.Step) error {
 		if err != nil {
 			return err
 		}
-		if moved := plan.Moved(e.Plan, facts, e.touched); len(moved) > 0 {
-			return &StepError{Host: e.Plan.Host, Step: s, Err: &StaleError{Host: e.Plan.Host, Moved: moved}}
+		if moved := plan.Drift(e.Plan, facts, e.touched); len(moved) > 0 {
+			return &StepError{Host: e.Plan.Host, Step: s, Err: &StaleError{Host: e.Plan.Host, Drift: moved}}
 		}
 		return nil
 	})

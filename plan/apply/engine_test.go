@@ -329,7 +329,7 @@ func TestAStalePlanIsRefusedBeforeAnything(t *testing.T) {
 	b.host.world["file "+composePath] += "# changed\n"
 	res, err := b.run(t.Context())
 	var stale *StaleError
-	if !errors.As(err, &stale) || res.Outcome != NotBegun || len(stale.Moved) != 1 || !strings.HasPrefix(err.Error(), "web1: the plan is stale") {
+	if !errors.As(err, &stale) || res.Outcome != NotBegun || len(stale.Drift) != 1 || !strings.HasPrefix(err.Error(), "web1: the plan is stale") {
 		t.Errorf("%+v, %v", res, err)
 	}
 	if len(b.host.ran) > 0 || len(b.records()) > 0 {

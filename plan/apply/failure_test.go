@@ -9,11 +9,11 @@ import (
 	"liftalot/plan/journal"
 )
 
-// findings is an error that says each of its findings by itself.
-type findings []string
+// findingsError is an error that says each of its findings by itself.
+type findingsError []string
 
-func (f findings) Error() string      { return strings.Join(f, "; ") }
-func (f findings) Findings() []string { return f }
+func (f findingsError) Error() string      { return strings.Join(f, "; ") }
+func (f findingsError) Findings() []string { return f }
 
 // failedRun carries the plan out to its failure and reads what the journal kept of it.
 func (b *bench) failedRun() (string, *journal.Failure) {
@@ -90,7 +90,7 @@ func TestP3LastWordsAreBounded(t *testing.T) {
 // P3: the findings of a verification are kept one by one, and what the containers said.
 func TestP3WhatAVerificationFoundIsKept(t *testing.T) {
 	b := newBench(t)
-	b.verify = findings{"health: degraded", "admin panel: 404"}
+	b.verify = findingsError{"health: degraded", "admin panel: 404"}
 	b.host.ailing = "state running 0 false 0 /chatalot\nlog listening\n"
 	step, f := b.failedRun()
 	if step != "verify" || strings.Join(f.Findings, "|") != "health: degraded|admin panel: 404" {

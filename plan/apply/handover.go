@@ -157,7 +157,7 @@ cat >"$t"
 sync -- "$t" 2>/dev/null || sync
 mv -f -- "$t" "$1/$2"`
 
-func leave(ctx context.Context, r Runner, folder, name string, data []byte) error {
+func writeOnHost(ctx context.Context, r Runner, folder, name string, data []byte) error {
 	_, err := r.Run(ctx, remote.Command{
 		Name: "leave " + name + " on the host", Root: true, Script: leaveScript, Stdin: bytes.NewReader(data),
 		Args: []string{folder, name, strconv.Itoa(len(data))},
@@ -175,7 +175,7 @@ func (e *Engine) handOver(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := leave(ctx, e.Host, e.Handover, e.Plan.ID+".json", data); err != nil {
+		if err := writeOnHost(ctx, e.Host, e.Handover, e.Plan.ID+".json", data); err != nil {
 			return err
 		}
 		e.planLeft = true
@@ -188,10 +188,10 @@ func (e *Engine) handOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return leave(ctx, e.Host, e.Handover, copyName, data)
+	return writeOnHost(ctx, e.Host, e.Handover, copyName, data)
 }
 
-// A Copy is what a host keeps of a run.
+// A Handover is the copy of plan and journal that a host keeps of a run.
 type Handover struct {
 	Host    string
 	Folder  string
@@ -305,7 +305,7 @@ func (c *Handover) Adopt(ctx context.Context, r Runner, j *journal.Journal, by O
 			return err
 		}
 	}
-	if err := leave(ctx, r, c.Folder, copyName, data); err != nil {
+	if err := writeOnHost(ctx, r, c.Folder, copyName, data); err != nil {
 		return err
 	}
 	for _, rec := range missing(j.Records(), records) {

@@ -237,7 +237,7 @@ func TestErrorsAreSentences(t *testing.T) {
 		{&RegistryError{Registry: "r", Err: errors.New("x")}, "registry r refused the host: x"},
 		{&SwapError{Result: "kept"}, "nothing was changed, the old server serves"},
 		{&SwapError{Result: "back", Notes: []string{"a", "b"}}, "a; b: the job on the host went back by itself and the old server serves again"},
-		{&StaleError{Host: "web1", Moved: []string{"a", "b"}}, "web1: the plan is stale: a; b"},
+		{&StaleError{Host: "web1", Drift: []string{"a", "b"}}, "web1: the plan is stale: a; b"},
 		{&RefusedByHostError{"because"}, "because"},
 	} {
 		if got := tt.err.Error(); got != tt.want {

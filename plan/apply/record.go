@@ -56,7 +56,7 @@ func (e *Engine) recordOne(ctx context.Context, folder string, c plan.RecordedTa
 		ID string `json:"Id"`
 	}
 	if err := json.Unmarshal(docs[0][0], &head); err != nil || head.ID != c.ID {
-		return &StaleError{Host: e.Plan.Host, Moved: []string{"the container " + c.Name + " is another one by now"}}
+		return &StaleError{Host: e.Plan.Host, Drift: []string{"the container " + c.Name + " is another one by now"}}
 	}
 	files, err := container.Record(docs[0][0], docs[1][0], c.Parent)
 	if err != nil {

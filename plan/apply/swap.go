@@ -101,7 +101,7 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 func (e *Engine) found(ctx context.Context, dir string) error {
 	st, err := job.Look(ctx, e.Watch, dir, 0)
 	if err == nil && st.State == job.Absent {
-		err = &StaleError{Host: e.Plan.Host, Moved: e.revertedEdits}
+		err = &StaleError{Host: e.Plan.Host, Drift: e.revertedEdits}
 	}
 	return err
 }

@@ -5,8 +5,8 @@
 #   $1 database container  $2 user  $3 database  $4 name for the container  $5 dump
 THROWN=$4 DUMP=$5
 umask 077
-gone() { docker kill "$THROWN" >/dev/null 2>&1 </dev/null || true; rm -rf "${DUMP%/*}"; }
-trap gone EXIT
+cleanup() { docker kill "$THROWN" >/dev/null 2>&1 </dev/null || true; rm -rf "${DUMP%/*}"; }
+trap cleanup EXIT
 trap 'exit 1' TERM INT HUP
 # The role that a cluster begins with: whatever it was called, it grants what others have.
 FIRST=$(sql "select rolname from pg_roles where oid = 10")

@@ -51,9 +51,9 @@ where d.datname = :'db';
 END
 }
 
-# settled CONTAINER DATABASE NEW: the statements that give a database what another one was
+# alterations CONTAINER DATABASE NEW: the statements that give a database what another one was
 # given since it was made. The values of lists of names are names already.
-settled() {
+alterations() {
 	ask "$@" <<'END'
 -- database: what it was given
 with recursive d as (select * from pg_database where datname = :'db'),
@@ -154,7 +154,7 @@ fill() {
 # endow CONTAINER NEW PLACES: gives a database what $NAME in $C has besides its content, and
 # makes sure that it is there. A statement that fails is no end: what is missing is named.
 endow() {
-	_given=$(settled "$C" "$NAME" "$2")
+	_given=$(alterations "$C" "$NAME" "$2")
 	if [ -n "$_given" ]; then
 		printf '\\unset ON_ERROR_STOP\n%s\n' "$_given" | ask "$1" >/dev/null 2>&1 || :
 	fi

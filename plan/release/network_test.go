@@ -53,7 +53,7 @@ func TestNetworks(t *testing.T) {
 		"no such name":        {"https://x.example", failing(&net.DNSError{Name: "x.example", IsNotFound: true}), "name is not found", nil},
 		"nobody, in time":     {"https://x.example", failing(&net.OpError{Op: "dial", Err: context.DeadlineExceeded}), "no answer in time", context.DeadlineExceeded},
 		"a slow name":         {"https://x.example", failing(&net.OpError{Op: "dial", Err: &net.DNSError{IsTimeout: true}}), "name is not found", nil},
-		"a slow host":         {"https://x.example", failing(&net.OpError{Op: "read", Err: slow{}}), "no answer in time", nil},
+		"a slow host":         {"https://x.example", failing(&net.OpError{Op: "read", Err: slowError{}}), "no answer in time", nil},
 		"an early end":        {"https://x.example", failing(net.ErrClosed), "not understood", nil},
 		"something different": {"https://x.example", failing(errors.New("proxy says: <html>")), "not understood", nil},
 	} {
@@ -76,12 +76,12 @@ func failing(err error) http.RoundTripper {
 	return roundTrip(func(*http.Request) (*http.Response, error) { return nil, err })
 }
 
-// slow is an error of the kind that a passed deadline gives.
-type slow struct{}
+// slowError is an error of the kind that a passed deadline gives.
+type slowError struct{}
 
-func (slow) Error() string   { return "took too long" }
-func (slow) Timeout() bool   { return true }
-func (slow) Temporary() bool { return true }
+func (slowError) Error() string   { return "took too long" }
+func (slowError) Timeout() bool   { return true }
+func (slowError) Temporary() bool { return true }
 
 func TestAnInterruptionIsOne(t *testing.T) {
 	f := newFake(t)

@@ -78,7 +78,7 @@ func TestTheLoginGoesToTheRegistryOnly(t *testing.T) {
 			case c.text != "" && (!errors.As(err, &login) || !strings.Contains(err.Error(), c.text)):
 				t.Errorf("got %v, want a LoginError that says %q", err, c.text)
 			}
-			if _, err := client.Moved(t.Context(), src, Image{Repo: fakeOrg + product, Tag: "0.24.6"}); (c.text == "") != (err == nil) {
+			if _, err := client.Retagged(t.Context(), src, Image{Repo: fakeOrg + product, Tag: "0.24.6"}); (c.text == "") != (err == nil) {
 				t.Errorf("asked for what moved: %v", err)
 			}
 			for host := range r.told {

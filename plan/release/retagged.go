@@ -11,12 +11,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// Moved asks the registry what the tags of images point to now, and returns
+// Retagged asks the registry what the tags of images point to now, and returns
 // those that do not point to the digest any more, with the digest they point to
 // instead. Between a plan and its execution nothing of a release should change;
 // what has is not what was agreed to, however well it may be signed. A tag that
 // is gone is a [*NotFoundError].
-func (c *Client) Moved(ctx context.Context, src Source, images ...Image) ([]Image, error) {
+func (c *Client) Retagged(ctx context.Context, src Source, images ...Image) ([]Image, error) {
 	src, err := src.complete()
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func TestTagsThatMoved(t *testing.T) {
 			part := rel.Server
 			part.Digest = part.PlatformDigest // pinned by its platform's part
 			c.next(t, f)
-			moved, err := client.Moved(t.Context(), src, rel.Server, rel.Updater, rel.Proxy)
+			moved, err := client.Retagged(t.Context(), src, rel.Server, rel.Updater, rel.Proxy)
 			wantError(t, err, c.kind, "")
 			if len(moved) != c.moved {
 				t.Errorf("moved: %+v, want %d", moved, c.moved)
@@ -60,7 +60,7 @@ func TestTagsThatMoved(t *testing.T) {
 					t.Errorf("it is said to be %s now", i.Digest)
 				}
 			}
-			moved, err = client.Moved(t.Context(), src, part)
+			moved, err = client.Retagged(t.Context(), src, part)
 			wantError(t, err, c.kind, "")
 			if (len(moved) > 0) != (c.moved > 0) {
 				t.Errorf("the platform's part: %+v", moved)
@@ -68,6 +68,6 @@ func TestTagsThatMoved(t *testing.T) {
 		})
 	}
 	_, client, src := vendor(t)
-	_, err := client.Moved(t.Context(), src, release.Image{Repo: "elsewhere.example/a/b", Tag: "1"})
+	_, err := client.Retagged(t.Context(), src, release.Image{Repo: "elsewhere.example/a/b", Tag: "1"})
 	wantError(t, err, "source", "configured registry")
 }

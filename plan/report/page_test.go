@@ -38,7 +38,7 @@ func aPlan(host string) *plan.Plan {
 		Warnings:   []string{"registry.seglamater.app/seglamater/docker-socket-proxy is not signed"},
 	}
 	p.Project.Service = "chatalot"
-	p.Rests.Containers = []plan.ContainerMark{{Service: "chatalot", ID: strings.Repeat("d", 64), ImageID: digest("e")}}
+	p.Baseline.Containers = []plan.ContainerFingerprint{{Service: "chatalot", ID: strings.Repeat("d", 64), ImageID: digest("e")}}
 	var diff plan.FileDiff
 	lines := `{"path":"docker-compose.yml","lines":[{"kind":"hunk","text":"@@ -4,7 +4,8 @@"},{"kind":"context","text":"   chatalot:"},` +
 		`{"kind":"remove","text":"    build: ."},{"kind":"add","text":"    image: registry.seglamater.app/seglamater/chatalot@` + digest("a") + `"}]}`

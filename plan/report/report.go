@@ -298,7 +298,7 @@ func (r Run) Undone() bool {
 func images(p *plan.Plan) []Image {
 	list := []Image{}
 	ran := map[string]string{}
-	for _, c := range p.Rests.Containers {
+	for _, c := range p.Baseline.Containers {
 		ran[c.Service] = c.ImageID
 	}
 	if p.Kind == plan.Rollback {

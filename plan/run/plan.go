@@ -82,7 +82,7 @@ func (h *Host) guard(ctx context.Context, f *plan.Facts, p *plan.Plan, edited []
 	if words != "" {
 		p.Model = []string{words}
 	}
-	p.Rests.Edited = plan.ConfigDigests(after, p.ID)
+	p.Baseline.Edited = plan.ConfigDigests(after, p.ID)
 	return nil
 }
 

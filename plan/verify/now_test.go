@@ -49,9 +49,9 @@ func TestOtherContainersOfTheSameMakeAreNoFault(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, f := upgraded(t)
-			for i, c := range p.Rests.Containers {
+			for i, c := range p.Baseline.Containers {
 				if c.Service == "postgres" {
-					p.Rests.Containers[i].Mounts = tt.was
+					p.Baseline.Containers[i].Mounts = tt.was
 				}
 			}
 			tt.change(f)
@@ -78,7 +78,7 @@ func TestARunHoldsContainersAgainstItsOwnGround(t *testing.T) {
 		t.Errorf("a client's restart before a run was resumed: %v", err)
 	}
 	// A rollback days later has seen the containers of then.
-	back := &plan.Plan{Kind: plan.Rollback, Project: p.Project, Rests: plan.Rests{Containers: []plan.ContainerMark{{Service: "postgres", ID: "then", ImageID: "i"}}}}
+	back := &plan.Plan{Kind: plan.Rollback, Project: p.Project, Baseline: plan.Baseline{Containers: []plan.ContainerFingerprint{{Service: "postgres", ID: "then", ImageID: "i"}}}}
 	w := ExpectAfterRun(back, p, false)
 	if len(w.Untouched) != 1 || w.Untouched[0].ID != "then" || !w.Same || w.ImageID == "" || w.Base != "" {
 		t.Errorf("%+v", w)

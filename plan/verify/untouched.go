@@ -63,10 +63,12 @@ func without(list, other []string) []string {
 }
 
 // marks are the containers that a plan rests on and leaves alone.
-func marks(p *plan.Plan) []plan.ContainerMark { return Others(p.Rests.Containers, p.Project.Service) }
+func marks(p *plan.Plan) []plan.ContainerFingerprint {
+	return Others(p.Baseline.Containers, p.Project.Service)
+}
 
 // Others are the containers beside the server and its updater.
-func Others(all []plan.ContainerMark, server string) (list []plan.ContainerMark) {
+func Others(all []plan.ContainerFingerprint, server string) (list []plan.ContainerFingerprint) {
 	for _, c := range all {
 		if c.Service != server && c.Service != plan.UpdaterService && c.Service != plan.ProxyService {
 			list = append(list, c)

@@ -31,17 +31,17 @@ type Runner interface {
 
 // Expectation is what a host should look like.
 type Expectation struct {
-	Version   string               // "" accepts any
-	Image     string               // by digest, "" accepts any
-	ImageID   string               // of a server that was rolled back
-	Base      string               // a release above it was installed since, and is no fault
-	Updater   bool                 // the sidecar must run
-	NoUpdater bool                 // the sidecar must be gone
-	Running   []string             // services that ran before and must run again
-	Untouched []plan.ContainerMark // containers that the run leaves alone
-	Same      bool                 // they are the very same ones: the run is just over
-	Files     []plan.FileMark      // files that must be as they were
-	Highest   *Highest             // what it was seen to run, nil for nothing
+	Version   string                      // "" accepts any
+	Image     string                      // by digest, "" accepts any
+	ImageID   string                      // of a server that was rolled back
+	Base      string                      // a release above it was installed since, and is no fault
+	Updater   bool                        // the sidecar must run
+	NoUpdater bool                        // the sidecar must be gone
+	Running   []string                    // services that ran before and must run again
+	Untouched []plan.ContainerFingerprint // containers that the run leaves alone
+	Same      bool                        // they are the very same ones: the run is just over
+	Files     []plan.FileFingerprint      // files that must be as they were
+	Highest   *Highest                    // what it was seen to run, nil for nothing
 
 	Dependents []string // containers that hang on the server's and must not be left behind
 }
@@ -62,8 +62,8 @@ func dependents(p *plan.Plan) (names []string) {
 
 // ExpectRollback is what a host looks like after the plan was taken back again.
 func ExpectRollback(p *plan.Plan) Expectation {
-	w := Expectation{Base: p.From, Untouched: marks(p), Files: p.Rests.Files, NoUpdater: true, Dependents: dependents(p)}
-	for _, c := range p.Rests.Containers {
+	w := Expectation{Base: p.From, Untouched: marks(p), Files: p.Baseline.Files, NoUpdater: true, Dependents: dependents(p)}
+	for _, c := range p.Baseline.Containers {
 		switch c.Service {
 		case p.Project.Service:
 			w.ImageID = c.ImageID

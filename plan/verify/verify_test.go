@@ -40,9 +40,9 @@ func upgraded(t *testing.T) (*plan.Plan, *plan.Facts) {
 	f := seen(t, "managed")
 	// The recording is of a twin: its database's container is another.
 	db, _ := f.Container("postgres")
-	for i := range p.Rests.Containers {
-		if p.Rests.Containers[i].Service == "postgres" {
-			p.Rests.Containers[i].ID = db.ID
+	for i := range p.Baseline.Containers {
+		if p.Baseline.Containers[i].Service == "postgres" {
+			p.Baseline.Containers[i].ID = db.ID
 		}
 	}
 	return &p, f
@@ -179,9 +179,9 @@ func TestRolledBack(t *testing.T) {
 	p, _ := upgraded(t)
 	before := func() *plan.Facts {
 		f := seen(t, "public")
-		for i := range p.Rests.Containers {
-			if p.Rests.Containers[i].Service == "postgres" {
-				container(f, "postgres").ID = p.Rests.Containers[i].ID
+		for i := range p.Baseline.Containers {
+			if p.Baseline.Containers[i].Service == "postgres" {
+				container(f, "postgres").ID = p.Baseline.Containers[i].ID
 			}
 		}
 		return f

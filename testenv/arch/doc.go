@@ -7,6 +7,7 @@
 // that needs it, with its reason.
 //
 //	layering_test.go      who may import whom: the table of the packages
+//	vocabulary_test.go    names of errors, files and functions, and what doc comments begin with
 //	rules_test.go         what code may not do, by reading every file
 //	methods_test.go       how many methods a type may have, and reach
 //	linked_test.go        which modules reach the binary, and the platforms it builds for

@@ -57,7 +57,7 @@ type backupRow struct {
 	Left  []backup.Left   `json:"left,omitempty"`  // what the project names and the backup is without
 }
 
-func (b *hostBackups) listed(e backup.Entry) backupRow {
+func (b *hostBackups) row(e backup.Entry) backupRow {
 	l := backupRow{
 		Host: b.host.Name, ID: e.ID, Dir: e.Dir, Taken: e.Taken, Bytes: e.Size(), Version: e.Version, Migration: e.Migration,
 		Tables: e.Tables, Run: e.Run, Proof: "proven", Files: e.Uploads, Where: isHere, Left: e.Left,
@@ -205,7 +205,7 @@ func (s *session) verifyBackups(ctx context.Context, inBucket bool) error {
 				progress.Close()
 				return context.Cause(ctx)
 			}
-			l := t.backups.listed(e)
+			l := t.backups.row(e)
 			if e.Err != nil {
 				errs[i] = errors.Join(errs[i], &backup.UnprovenError{Host: h.Name, What: e.ID, Err: e.Err})
 				track.End(ui.Failed, "")

@@ -104,7 +104,7 @@ func (b *batchRun) newRecord(verb string, members []batch.Host) (*batchRecord, e
 	}
 	last := b.session.goesOn
 	if last == nil && verb == string(plan.Upgrade) {
-		var none *nothingToDo
+		var none *nothingToDoError
 		if last, err = b.session.state.lastBatch(verb); err != nil && !errors.As(err, &none) {
 			return nil, err
 		}
@@ -238,7 +238,7 @@ func (s stateFolder) lastBatch(verbs ...string) (*batchRecord, error) {
 	if len(verbs) == 1 {
 		what = verbs[0]
 	}
-	return nil, &nothingToDo{what: fmt.Sprintf("there was no %s yet", what), hint: `"liftalot apply" begins one`}
+	return nil, &nothingToDoError{what: fmt.Sprintf("there was no %s yet", what), hint: `"liftalot apply" begins one`}
 }
 
 func (s stateFolder) bringUpToDate(r *batchRecord) {
@@ -312,7 +312,7 @@ func (s *session) narrow() error {
 		return takesBack && was.verb != string(plan.Rollback) && !s.leftBy(h, was.Run)
 	})
 	if len(s.hosts) == 0 {
-		return &nothingToDo{what: fmt.Sprintf("the last batch, %s, left no such host", last.name()), hint: `"liftalot status" says where each host stands`}
+		return &nothingToDoError{what: fmt.Sprintf("the last batch, %s, left no such host", last.name()), hint: `"liftalot status" says where each host stands`}
 	}
 	if !s.app.flags.quiet {
 		s.term.err.Printf("%s\n", ui.Note(fmt.Sprintf("of the last batch, %s: %s", last.name(), ui.Count(len(s.hosts), "host", "hosts"))))

@@ -93,7 +93,7 @@ const (
 const notOurs = "it was not sent with this machine's key"
 
 func (b *hostBackups) listedCopy(m backup.RemoteBackup) backupRow {
-	l := b.listed(m.Entry)
+	l := b.row(m.Entry)
 	l.Where, l.Bucket = isInBucket, b.address(m.ID)
 	if m.Err == nil && !m.Authenticated {
 		l.Proof, l.Why = "foreign", notOurs
@@ -105,7 +105,7 @@ func (b *hostBackups) listedCopy(m backup.RemoteBackup) backupRow {
 func (b *hostBackups) together(here []backup.Entry, there []backup.RemoteBackup) []backupRow {
 	var all []backupRow
 	for _, e := range here {
-		l := b.listed(e)
+		l := b.row(e)
 		if k := slices.IndexFunc(there, func(m backup.RemoteBackup) bool { return copied(e, m) }); k >= 0 {
 			l.Where, l.Bucket = isBoth, b.address(e.ID)
 			there = slices.Delete(slices.Clone(there), k, k+1)
@@ -150,7 +150,7 @@ type pushed struct {
 
 func (s *session) push(ctx context.Context) error {
 	if !s.usesBucket() {
-		return &nothingToDo{what: "none of these hosts has a bucket", hint: `"bucket:" under "backup:" in the inventory names one`}
+		return &nothingToDoError{what: "none of these hosts has a bucket", hint: `"bucket:" under "backup:" in the inventory names one`}
 	}
 	if _, err := s.keyring.opening(ctx); err != nil {
 		return err

@@ -63,7 +63,7 @@ func (t *terminal) explain(err error) int {
 		}
 		return fleet.code()
 	}
-	var silent *alreadySaid
+	var silent *reportedError
 	if errors.As(err, &silent) {
 		return silent.code
 	}
@@ -72,10 +72,10 @@ func (t *terminal) explain(err error) int {
 	return code
 }
 
-// alreadySaid is an exit status whose reason was printed before.
-type alreadySaid struct{ code int }
+// reportedError is an exit status whose reason was printed before.
+type reportedError struct{ code int }
 
-func (e *alreadySaid) Error() string { return "" }
+func (e *reportedError) Error() string { return "" }
 
 func (t *terminal) complain(err error, hint string, failure *journal.Failure) {
 	t.log(logLine{Event: "error", Text: err.Error()})
@@ -117,10 +117,10 @@ func classify(host string, err error) (code int, hint string) {
 // errCancelled is a no to a question.
 var errCancelled = errors.New("cancelled: nothing was changed")
 
-// nothingToDo is a command that has nothing to work on.
-type nothingToDo struct{ what, hint string }
+// nothingToDoError is a command that has nothing to work on.
+type nothingToDoError struct{ what, hint string }
 
-func (e *nothingToDo) Error() string { return e.what }
+func (e *nothingToDoError) Error() string { return e.what }
 
 // ofRun gives the status of a run from its result: once a host was touched the
 // result says more than the error.

@@ -122,7 +122,7 @@ var exitRules = []exitRule{
 	ofTypeWhen(func(e *plan.LaterRunsError) bool { return e.Database }, exitPerson, "nothing was changed; if that is meant: liftalot rollback HOST --from-later --with-database"),
 	ofType[*plan.LaterRunsError](exitPerson, "nothing was changed; if that is meant: liftalot rollback HOST --from-later"),
 	ofType[*verify.Error](exitCheck, ""),
-	ofTypeHint(exitUsage, func(_ string, e *nothingToDo) string { return e.hint }),
+	ofTypeHint(exitUsage, func(_ string, e *nothingToDoError) string { return e.hint }),
 
 	ofValue(errInterrupted, exitCancelled),
 	ofValue(context.Canceled, exitCancelled),

@@ -35,7 +35,7 @@ func TestEveryErrorHasItsStatus(t *testing.T) {
 		{"wrong use", &usageError{errors.New("x"), "liftalot"}, exitUsage},
 		{"wrong inventory", inventory.Errors{{File: "f", Msg: "x"}}, exitUsage},
 		{"wrong pattern", &inventory.PatternError{Pattern: "x"}, exitUsage},
-		{"nothing to work on", &nothingToDo{}, exitUsage},
+		{"nothing to work on", &nothingToDoError{}, exitUsage},
 		{"host key", &remote.HostKeyError{Kind: remote.HostKeyUnknown}, exitHostKey},
 		{"ssh login", &remote.AuthError{}, exitAuth},
 		{"sudo", &remote.SudoError{Kind: remote.SudoWrongPassword}, exitAuth},

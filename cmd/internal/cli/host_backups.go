@@ -64,7 +64,7 @@ func (b *hostBackups) last() time.Time {
 func (b *hostBackups) chosen(ctx context.Context, id string, tell func(backup.Event)) (backup.Entry, error) {
 	hint := fmt.Sprintf("liftalot backups %s", b.host.Name)
 	if id == "" {
-		return backup.Entry{}, &nothingToDo{what: b.host.Name + ": say which backup", hint: hint}
+		return backup.Entry{}, &nothingToDoError{what: b.host.Name + ": say which backup", hint: hint}
 	}
 	e, err := b.found(id)
 	if err != nil {
@@ -74,7 +74,7 @@ func (b *hostBackups) chosen(ctx context.Context, id string, tell func(backup.Ev
 	if e == nil && b.hasBucket() {
 		err := b.pull(ctx, id, tell)
 		if errors.Is(err, backup.ErrNoCopy) {
-			return backup.Entry{}, &nothingToDo{what: missing + ", nor in the bucket", hint: hint}
+			return backup.Entry{}, &nothingToDoError{what: missing + ", nor in the bucket", hint: hint}
 		}
 		if err != nil {
 			return backup.Entry{}, err
@@ -84,7 +84,7 @@ func (b *hostBackups) chosen(ctx context.Context, id string, tell func(backup.Ev
 		}
 	}
 	if e == nil {
-		return backup.Entry{}, &nothingToDo{what: missing, hint: hint}
+		return backup.Entry{}, &nothingToDoError{what: missing, hint: hint}
 	}
 	own, err := b.keyring.opening(ctx)
 	if err != nil {
@@ -131,7 +131,7 @@ type runBackups struct {
 	track *ui.Track
 }
 
-// Take implements [run.Backups].
+// Create implements [run.Backups].
 func (b runBackups) Create(ctx context.Context, host backup.Runner, op plan.Backup, version string) (apply.BackupNote, error) {
 	creator, err := b.of.creator(ctx, host, b.track)
 	if err != nil {

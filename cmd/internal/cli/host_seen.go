@@ -19,10 +19,10 @@ import (
 // accepted as right. A look by check, verify or status --refresh adds to it, a run that
 // changed the server begins it anew.
 type hostSeen struct {
-	Format   int                  `json:"format"`
-	Highest  *verify.Highest      `json:"highest,omitempty"`
-	Accepted []plan.ContainerMark `json:"accepted,omitempty"` // the containers beside the server
-	At       time.Time            `json:"accepted_at,omitzero"`
+	Format   int                         `json:"format"`
+	Highest  *verify.Highest             `json:"highest,omitempty"`
+	Accepted []plan.ContainerFingerprint `json:"accepted,omitempty"` // the containers beside the server
+	At       time.Time                   `json:"accepted_at,omitzero"`
 }
 
 func (f hostFolder) seenFile() string { return filepath.Join(f.dir, "seen.json") }

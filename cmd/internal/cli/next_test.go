@@ -197,7 +197,7 @@ func TestARunThatIsStuckCanBeGivenUp(t *testing.T) {
 		if unfinished() {
 			t.Errorf("%s: the run is still in the way", action)
 		}
-		st, err := d.standing()
+		st, err := d.currentStatus()
 		back := strings.Contains(st.Next, `if it is still the same server, "liftalot rollback web1"`)
 		if err != nil || !strings.Contains(st.Says, run.Kind(action)+" was given up") || !strings.HasPrefix(st.Next, "liftalot check web1") || back != (action == journal.Apply) {
 			t.Errorf("%s: %+v, %v", action, st, err)

@@ -35,7 +35,7 @@ func (v vendorRelease) anotherKey(p *plan.Plan) error {
 	}
 	for _, key := range keys {
 		if key != pinned {
-			return &apply.StaleError{Host: v.host.Name, Moved: []string{fmt.Sprintf(
+			return &apply.StaleError{Host: v.host.Name, Drift: []string{fmt.Sprintf(
 				"it trusts the vendor's key with SHA-256 %s, and the inventory pins %s", key, pinned)}}
 		}
 	}

@@ -22,7 +22,7 @@ type liveStatus struct {
 // refresh looks at the hosts and shows the fleet as a table.
 func (s *session) refresh(ctx context.Context) error {
 	all := collect(ctx, s, "look at the host", func(ctx context.Context, t *target) (*hostStatus, error) {
-		st, err := t.standing()
+		st, err := t.currentStatus()
 		if err != nil {
 			return nil, err
 		}

@@ -72,7 +72,7 @@ func (a *app) report(args []string, o reportOptions) error {
 	if o.client != "" {
 		s.hosts = slices.DeleteFunc(s.hosts, func(h inventory.Host) bool { return h.Labels[clientLabel] != o.client })
 		if len(s.hosts) == 0 {
-			return &nothingToDo{what: fmt.Sprintf("no host has the label client: %s", o.client), hint: "labels stand in the inventory: labels: {client: NAME}"}
+			return &nothingToDoError{what: fmt.Sprintf("no host has the label client: %s", o.client), hint: "labels stand in the inventory: labels: {client: NAME}"}
 		}
 	}
 	page, failed, err := s.page(wanted, o)
@@ -83,7 +83,7 @@ func (a *app) report(args []string, o reportOptions) error {
 		return failed
 	}
 	if len(page.Runs) == 0 && len(page.Rest) == 0 {
-		return &nothingToDo{what: "there is no run to tell of", hint: `"liftalot history" lists what was done`}
+		return &nothingToDoError{what: "there is no run to tell of", hint: `"liftalot history" lists what was done`}
 	}
 	if o.html != "" {
 		if err := a.term.writePage(o.html, page); err != nil {
@@ -169,7 +169,7 @@ func (s stateFolder) batchNamed(name string) (*batchRecord, error) {
 	}
 	b, err := s.batchOf(name)
 	if err == nil && b == nil {
-		err = &nothingToDo{what: "there is no batch " + name, hint: "\"liftalot report last\" tells of the last one; the others are the names in " + s.batchFolder()}
+		err = &nothingToDoError{what: "there is no batch " + name, hint: "\"liftalot report last\" tells of the last one; the others are the names in " + s.batchFolder()}
 	}
 	return b, err
 }

@@ -31,7 +31,7 @@ type session struct {
 func (a *app) open(patterns []string) (*session, error) {
 	inv, err := inventory.Load(a.flags.inventory, inventory.WithDecisions(plan.Overrides()...))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &nothingToDo{
+		return nil, &nothingToDoError{
 			what: fmt.Sprintf("there is no inventory %s", a.flags.inventory),
 			hint: `"liftalot init > inventory.yml" writes one to fill in, "--inventory FILE" names another`,
 		}
@@ -51,7 +51,7 @@ func (a *app) open(patterns []string) (*session, error) {
 		return nil, err
 	}
 	if len(hosts) == 0 {
-		return nil, &nothingToDo{what: "no host is left after the patterns", hint: `"liftalot hosts" lists them all`}
+		return nil, &nothingToDoError{what: "no host is left after the patterns", hint: `"liftalot hosts" lists them all`}
 	}
 	if err := a.term.openLog(); err != nil {
 		return nil, err

@@ -212,7 +212,7 @@ func hostileErrors(attack string) []error {
 		&remote.ChangedError{Path: attack, Want: attack, Got: attack},
 		&lock.HeldError{Holder: poisoned[lock.Holder](attack)},
 		&apply.StepError{Host: attack, Step: step, Err: &apply.HostError{Err: errors.New(attack), Said: attack}},
-		&apply.StaleError{Host: attack, Moved: []string{attack}},
+		&apply.StaleError{Host: attack, Drift: []string{attack}},
 		&apply.SwapError{Result: attack},
 		&apply.RegistryError{Registry: attack, Err: errors.New(attack)},
 		&backup.UnprovenError{}, &plan.RefusedError{Host: attack, Checks: poisoned[[]plan.Check](attack)},

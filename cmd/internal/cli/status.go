@@ -73,7 +73,7 @@ func (s *session) status() error {
 	errs := make([]error, len(s.hosts))
 	for i, h := range s.hosts {
 		t := s.target(h)
-		st, err := t.standing()
+		st, err := t.currentStatus()
 		t.close()
 		errs[i] = err
 		if err == nil {
@@ -118,7 +118,7 @@ func downFirst(all []hostStatus) []hostStatus {
 	return all
 }
 
-func (t *target) standing() (hostStatus, error) {
+func (t *target) currentStatus() (hostStatus, error) {
 	name := t.host.Name
 	st := hostStatus{Host: name, Backup: t.backups.last()}
 	a, last, err := run.Standing(name, t.folder.history())

@@ -64,13 +64,13 @@ func (v vendorRelease) Unchanged(ctx context.Context, p *plan.Plan) error {
 	for _, ref := range []plan.Ref{p.Release.Server, p.Release.Updater, p.Release.Proxy} {
 		images = append(images, release.Image{Repo: ref.Repo, Tag: ref.Tag, Digest: ref.Digest})
 	}
-	moved, err := v.vendor.Moved(ctx, v.source(), images...)
+	moved, err := v.vendor.Retagged(ctx, v.source(), images...)
 	if err != nil || len(moved) == 0 {
 		return err
 	}
 	stale := &apply.StaleError{Host: v.host.Name}
 	for _, i := range moved {
-		stale.Moved = append(stale.Moved, fmt.Sprintf("the tag %s points to %s now, another image than was planned", i.TagRef(), i.Digest))
+		stale.Drift = append(stale.Drift, fmt.Sprintf("the tag %s points to %s now, another image than was planned", i.TagRef(), i.Digest))
 	}
 	return stale
 }

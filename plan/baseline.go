@@ -9,30 +9,30 @@ import (
 	"strings"
 )
 
-// restsOn takes the marks of what a plan is about to rest on.
-func restsOn(f *Facts, id string) Rests {
-	r := Rests{Docker: f.Docker.Version, Compose: f.Compose, Migrations: migrationsHash(f.Database.Migrated), Migration: f.Database.Latest(), Config: ConfigDigests(f.Model, id)}
+// baselineOf takes the marks of what a plan is about to rest on.
+func baselineOf(f *Facts, id string) Baseline {
+	r := Baseline{Docker: f.Docker.Version, Compose: f.Compose, Migrations: migrationsHash(f.Database.Migrated), Migration: f.Database.Latest(), Config: ConfigDigests(f.Model, id)}
 	for _, x := range f.Files {
-		r.Files = append(r.Files, FileMark{Path: x.Path, SHA256: x.SHA256, Mode: x.Mode, UID: x.UID, GID: x.GID})
+		r.Files = append(r.Files, FileFingerprint{Path: x.Path, SHA256: x.SHA256, Mode: x.Mode, UID: x.UID, GID: x.GID})
 	}
 	server, _ := f.Server()
 	hang := dependents(f, server.Name, "")
-	r.Containers = slices.DeleteFunc(f.Marks(), func(m ContainerMark) bool {
+	r.Containers = slices.DeleteFunc(f.Marks(), func(m ContainerFingerprint) bool {
 		// What is made anew with the server is held against the plan when it is recorded.
 		c, _ := f.Container(m.Service)
 		return slices.ContainsFunc(hang, func(d Dependent) bool { return d.Name == c.Name })
 	})
 	for _, s := range f.Secrets {
-		r.Secrets = append(r.Secrets, SecretMark{Path: s.Path, Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID})
+		r.Secrets = append(r.Secrets, SecretFingerprint{Path: s.Path, Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID})
 	}
 	return r
 }
 
 // Marks are the containers of the project that run, as they are.
-func (f *Facts) Marks() (list []ContainerMark) {
+func (f *Facts) Marks() (list []ContainerFingerprint) {
 	for _, c := range f.Services {
 		if c.Running() {
-			list = append(list, ContainerMark{Service: c.Service, ID: c.ID, ImageID: c.ImageID, Mounts: f.MountsOf(c.ID)})
+			list = append(list, ContainerFingerprint{Service: c.Service, ID: c.ID, ImageID: c.ImageID, Mounts: f.MountsOf(c.ID)})
 		}
 	}
 	return list
@@ -46,25 +46,25 @@ func migrationsHash(all []Migration) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Moved compares what a plan rests on with a fresh look, and says in sentences
+// Drift compares what a plan rests on with a fresh look, and says in sentences
 // what is different. A step of the plan that is already done explains its own
 // changes: an edited file may then also be as the plan leaves it.
-func Moved(p *Plan, f *Facts, done func(step string) bool) []string {
+func Drift(p *Plan, f *Facts, done func(step string) bool) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	if f.Docker.Version != p.Rests.Docker {
-		say("docker is %s, it was %s", f.Docker.Version, p.Rests.Docker)
+	if f.Docker.Version != p.Baseline.Docker {
+		say("docker is %s, it was %s", f.Docker.Version, p.Baseline.Docker)
 	}
-	if f.Compose != p.Rests.Compose {
-		say("compose is %s, it was %s", f.Compose, p.Rests.Compose)
+	if f.Compose != p.Baseline.Compose {
+		say("compose is %s, it was %s", f.Compose, p.Baseline.Compose)
 	}
-	out = append(out, movedFiles(p, f, done)...)
-	out = append(out, movedContainers(p, f, done)...)
-	out = append(out, movedConfig(p, f, done)...)
-	if !anyDone(p, done, PartServer) && migrationsHash(f.Database.Migrated) != p.Rests.Migrations {
-		say("the database's migrations changed (at %d, was %d)", f.Database.Latest(), p.Rests.Migration)
+	out = append(out, driftedFiles(p, f, done)...)
+	out = append(out, driftedContainers(p, f, done)...)
+	out = append(out, driftedConfig(p, f, done)...)
+	if !anyDone(p, done, PartServer) && migrationsHash(f.Database.Migrated) != p.Baseline.Migrations {
+		say("the database's migrations changed (at %d, was %d)", f.Database.Latest(), p.Baseline.Migration)
 	}
-	return append(out, movedSecrets(p, f, done)...)
+	return append(out, driftedSecrets(p, f, done)...)
 }
 
 // RevertedEdits compares what a run has done with a fresh look, and says in sentences which
@@ -90,9 +90,9 @@ func anyDone(p *Plan, done func(string) bool, part Part) bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Op.Describe().Part == part && done(s.ID) })
 }
 
-func movedFiles(p *Plan, f *Facts, done func(string) bool) []string {
+func driftedFiles(p *Plan, f *Facts, done func(string) bool) []string {
 	var out []string
-	for _, was := range p.Rests.Files {
+	for _, was := range p.Baseline.Files {
 		i := slices.IndexFunc(f.Files, func(x File) bool { return x.Path == was.Path })
 		if i < 0 || f.Files[i].Missing != (was.SHA256 == "") {
 			out = append(out, fmt.Sprintf("%s appeared or went away", was.Path))
@@ -124,9 +124,9 @@ func leftAsPlanned(f *Facts, s Step) bool {
 	return ok && slices.ContainsFunc(f.Files, func(x File) bool { return x.Path == e.Path && x.SHA256 == e.After })
 }
 
-func movedContainers(p *Plan, f *Facts, done func(string) bool) []string {
+func driftedContainers(p *Plan, f *Facts, done func(string) bool) []string {
 	var out []string
-	for _, was := range p.Rests.Containers {
+	for _, was := range p.Baseline.Containers {
 		ours := was.Service == UpdaterService || was.Service == ProxyService
 		if was.Service == p.Project.Service && anyDone(p, done, PartServer) || ours && anyDone(p, done, PartSidecar) {
 			continue
@@ -144,17 +144,17 @@ func movedContainers(p *Plan, f *Facts, done func(string) bool) []string {
 	return out
 }
 
-// movedConfig compares what compose makes of the project with what it made of it before
+// driftedConfig compares what compose makes of the project with what it made of it before
 // the plan's edits or, once all are done, of the edited files. What the marks of files
 // tell is not told twice.
-func movedConfig(p *Plan, f *Facts, done func(string) bool) []string {
-	config := p.Rests.Config
+func driftedConfig(p *Plan, f *Facts, done func(string) bool) []string {
+	config := p.Baseline.Config
 	if anyDone(p, done, PartFiles) {
-		config = p.Rests.Edited
+		config = p.Baseline.Edited
 		if slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Op.Describe().Part == PartFiles && !leftAsPlanned(f, s) }) {
 			return nil
 		}
-	} else if len(movedFiles(p, f, done)) > 0 {
+	} else if len(driftedFiles(p, f, done)) > 0 {
 		return nil
 	}
 	var out []string
@@ -171,20 +171,20 @@ func movedConfig(p *Plan, f *Facts, done func(string) bool) []string {
 	return out
 }
 
-// movedSecrets looks at each file by itself: a step explains what it did to its own. A
+// driftedSecrets looks at each file by itself: a step explains what it did to its own. A
 // file that has appeared where the plan makes one is not ours to remove afterwards.
-func movedSecrets(p *Plan, f *Facts, done func(string) bool) []string {
+func driftedSecrets(p *Plan, f *Facts, done func(string) bool) []string {
 	var out []string
 	ours := func(path string, begun bool) bool {
 		return slices.ContainsFunc(p.Steps, func(s Step) bool { return touches(s.Op, path) && (!begun || done(s.ID)) })
 	}
 	for _, now := range f.Secrets {
-		known := slices.ContainsFunc(p.Rests.Secrets, func(was SecretMark) bool { return was.Path == now.Path })
+		known := slices.ContainsFunc(p.Baseline.Secrets, func(was SecretFingerprint) bool { return was.Path == now.Path })
 		if !known && ours(now.Path, false) && !ours(now.Path, true) {
 			out = append(out, fmt.Sprintf("%s appeared", now.Path))
 		}
 	}
-	for _, was := range p.Rests.Secrets {
+	for _, was := range p.Baseline.Secrets {
 		if ours(was.Path, true) {
 			continue
 		}

@@ -26,7 +26,7 @@ func TestNothingMovedOnAHostAsItWasPlanned(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if moved := Moved(p, in.Facts, nothing); len(moved) > 0 {
+		if moved := Drift(p, in.Facts, nothing); len(moved) > 0 {
 			t.Errorf("%s: %q", s.name, moved)
 		}
 	}
@@ -92,12 +92,12 @@ func TestMoved(t *testing.T) {
 			p, _ := build(t, in)
 			now := recorded(t, "public")
 			tt.move(now)
-			moved := Moved(p, now, nothing)
+			moved := Drift(p, now, nothing)
 			if len(moved) != 1 || !strings.Contains(moved[0], tt.want) {
 				t.Fatalf("%q; want one sentence with %q", moved, tt.want)
 			}
 			for _, s := range p.Steps {
-				explained := len(Moved(p, now, begun(s.ID))) == 0
+				explained := len(Drift(p, now, begun(s.ID))) == 0
 				if s.ID == tt.explains && !explained {
 					t.Errorf("step %s was begun and does not explain it", s.ID)
 				}
@@ -115,11 +115,11 @@ func TestComposesOwnHashIsNoMove(t *testing.T) {
 	p, _ := build(t, inputFor(t, recorded(t, "public")))
 	now := recorded(t, "public")
 	now.Hashes["chatalot"] = "of another version"
-	if moved := Moved(p, now, nothing); len(moved) > 0 {
+	if moved := Drift(p, now, nothing); len(moved) > 0 {
 		t.Errorf("%q", moved)
 	}
-	p.Rests.Config = recorded(t, "public").Hashes
-	if moved := Moved(p, now, nothing); len(moved) != 1 || !strings.Contains(moved[0], "service chatalot changed") {
+	p.Baseline.Config = recorded(t, "public").Hashes
+	if moved := Drift(p, now, nothing); len(moved) != 1 || !strings.Contains(moved[0], "service chatalot changed") {
 		t.Errorf("a plan of before: %q", moved)
 	}
 }
@@ -129,7 +129,7 @@ func TestAnotherFileAmongTheSecretsIsNoMove(t *testing.T) {
 	p, _ := build(t, inputFor(t, recorded(t, "public")))
 	now := recorded(t, "public")
 	now.Secrets = append(now.Secrets, Secret{Name: "theirs", Path: "/srv/chatalot/secrets/theirs", Size: 1})
-	if moved := Moved(p, now, nothing); len(moved) > 0 {
+	if moved := Drift(p, now, nothing); len(moved) > 0 {
 		t.Errorf("%q", moved)
 	}
 }
@@ -140,14 +140,14 @@ func TestAnEditExplainsExactlyItsOwnBytes(t *testing.T) {
 	p, edited := build(t, in)
 	now := recorded(t, "public")
 	now.Files[0].setData(string(edited[0].Result.After))
-	if moved := Moved(p, now, begun("edit")); len(moved) > 0 {
+	if moved := Drift(p, now, begun("edit")); len(moved) > 0 {
 		t.Errorf("the file as the edit leaves it: %q", moved)
 	}
-	if moved := Moved(p, now, begun("swap")); len(moved) != 1 {
+	if moved := Drift(p, now, begun("swap")); len(moved) != 1 {
 		t.Errorf("edited before the edit was begun: %q", moved)
 	}
 	now.Files[0].setData(string(edited[0].Result.After) + "# and a line of the client's\n")
-	if moved := Moved(p, now, begun("edit", "swap")); len(moved) != 1 {
+	if moved := Drift(p, now, begun("edit", "swap")); len(moved) != 1 {
 		t.Errorf("edited and then changed: %q", moved)
 	}
 }
@@ -158,13 +158,13 @@ func TestAnEnvFileChangedAfterTheEdit(t *testing.T) {
 	p, edited := build(t, inputFor(t, recorded(t, "public")))
 	now := recorded(t, "public")
 	remodel(t, now, "public", "as the edit leaves it", "services", "chatalot", "environment", "RUST_LOG")
-	p.Rests.Edited = ConfigDigests(now.Model, p.ID)
+	p.Baseline.Edited = ConfigDigests(now.Model, p.ID)
 	now.Files[0].setData(string(edited[0].Result.After))
-	if moved := Moved(p, now, begun("edit", "sidecar")); len(moved) > 0 {
+	if moved := Drift(p, now, begun("edit", "sidecar")); len(moved) > 0 {
 		t.Errorf("nothing was changed: %q", moved)
 	}
 	remodel(t, now, "public", "changed since", "services", "chatalot", "environment", "RUST_LOG")
-	if moved := Moved(p, now, begun("edit", "sidecar")); len(moved) != 1 || !strings.Contains(moved[0], "service chatalot changed") {
+	if moved := Drift(p, now, begun("edit", "sidecar")); len(moved) != 1 || !strings.Contains(moved[0], "service chatalot changed") {
 		t.Errorf("an env_file was changed: %q", moved)
 	}
 }
@@ -176,10 +176,10 @@ func TestTheSidecarIsExplainedByItsStep(t *testing.T) {
 	p, _ := build(t, in)
 	now := recorded(t, "incomplete")
 	service(now, ProxyService).ID = "new"
-	if moved := Moved(p, now, nothing); len(moved) != 1 {
+	if moved := Drift(p, now, nothing); len(moved) != 1 {
 		t.Errorf("%q", moved)
 	}
-	if moved := Moved(p, now, begun("sidecar")); len(moved) > 0 {
+	if moved := Drift(p, now, begun("sidecar")); len(moved) > 0 {
 		t.Errorf("begun: %q", moved)
 	}
 }
