@@ -124,7 +124,7 @@ const nowhere = "fill-in.invalid"
 
 // settle adds what a bundle does not say.
 func (p *Proposal) settle(conf *sshConfig, token bool, variables map[string]bool) {
-	if p.Address == "" && !slices.ContainsFunc(conf.lookup(p.Name, "").settings, func(s setting) bool { return s.key == "address" }) {
+	if p.Address == "" && !slices.ContainsFunc(conf.lookup(p.Name, beforehand{}).settings, func(s setting) bool { return s.key == "address" }) {
 		p.Address = nowhere
 		p.Notes = append(p.Notes, "FILL IN the address: neither the bundle nor ssh_config has it.")
 	}

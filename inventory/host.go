@@ -2,7 +2,9 @@ package inventory
 
 import (
 	"maps"
+	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,6 +25,12 @@ type Host struct {
 	RevokedHostKeys  []string `json:"revoked_host_keys,omitempty"`  // files of keys that no host may have
 	HostKeyAlias     string   `json:"host_key_alias,omitempty"`     // the name to look up in KnownHosts
 	Jump             []Host   `json:"jump,omitempty"`               // hops, the nearest to us first
+	ProxyCommand     string   `json:"proxy_command,omitempty"`      // a shell line to run in place of a connection
+	SSHCommands      bool     `json:"ssh_commands,omitempty"`       // programs that ssh_config names may be run here
+
+	// Blocked says why the host must not be dialled, "" if it may be: ssh_config holds what
+	// ssh would follow and we cannot.
+	Blocked string `json:"blocked,omitempty"`
 
 	Sudo        Sudo          `json:"sudo"`
 	ComposeDir  string        `json:"compose_dir"`       // absolute on the host; "": find it
@@ -50,6 +58,18 @@ type Host struct {
 
 // Allows reports whether a person has taken the decision of that name.
 func (h Host) Allows(decision string) bool { return slices.Contains(h.Allow, decision) }
+
+// ProxyArgv is the program whose input and output are the connection to the host, nil where
+// it is dialled.
+func (h Host) ProxyArgv() []string {
+	if h.ProxyCommand == "" {
+		return nil
+	}
+	if runtime.GOOS == "windows" {
+		return shellCommand(h.ProxyCommand)
+	}
+	return shellCommand("exec " + strings.TrimPrefix(h.ProxyCommand, "exec ")) // as ssh does, so that it ends with its connection
+}
 
 // clone keeps what is handed out apart from what the inventory holds.
 func (h Host) clone() Host {

@@ -1,6 +1,7 @@
 // Package inventory reads the user's hosts file and says, for each host, what
 // it should be and how it is reached. It opens no connection and asks for no
-// time; besides the inventory itself it reads only the user's ssh_config.
+// time; besides the inventory itself it reads only the user's ssh_config, and runs
+// only what that asks in a Match exec, where the inventory allows it.
 //
 // Start with [Load], then [Inventory.Select]:
 //
@@ -20,7 +21,7 @@
 //	    sudo: env:ACME_SUDO
 //	    registry: {username: acme, password: "command:pass show acme/registry"}
 //
-// The keys of a host are address, port, user, identity, jump, sudo,
+// The keys of a host are address, port, user, identity, jump, ssh_commands, sudo,
 // compose_dir, channel or version, pin, registry (address, username,
 // password, token_host), backup (recipients, folder, bucket, bucket_login, dump_timeout), public_url, max_downtime, labels,
 // require_signature, cosign_key_sha256, manifest_host, proxy_digests and allow. Defaults and groups take the
@@ -39,10 +40,11 @@
 // In ssh_config a block applies when it matches the host's name here or its
 // address. HostName, User, Port, IdentityFile, IdentitiesOnly,
 // CertificateFile, IdentityAgent, UserKnownHostsFile, GlobalKnownHostsFile,
-// RevokedHostKeys, HostKeyAlias and ProxyJump are read, with Include, Match all, Match host and Match
-// originalhost. Blocks under any other Match are left out, with a line in
-// [Inventory.Warnings]: deciding them would mean running commands. What they name
-// as RevokedHostKeys counts all the same, since it can only refuse.
+// RevokedHostKeys, HostKeyAlias, ProxyJump and ProxyCommand are read as OpenSSH
+// reads them, with Include, Host and Match. What ssh would follow and we cannot,
+// or must not without being told (ssh_commands), is in [Host.Blocked]: such a host
+// is not to be dialled, because it would be another one, or another user. What a
+// block that may apply names as RevokedHostKeys counts, since it can only refuse.
 //
 // # Strictness
 //

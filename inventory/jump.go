@@ -28,7 +28,7 @@ func (h hop) plain() bool { return h.user == "" && h.port == 0 }
 func parseHop(text string) (hop, error) {
 	var h hop
 	var err error
-	rest := strings.TrimPrefix(text, "ssh://")
+	rest := strings.TrimSuffix(strings.TrimPrefix(text, "ssh://"), "/")
 	if i := strings.LastIndex(rest, "@"); i >= 0 {
 		if h.user, err = parseUser(nil, rest[:i]); err != nil {
 			return hop{}, bad("%q has no user name before the @", text)
@@ -61,10 +61,9 @@ func (r *resolver) chain(d *draft, trail []string) []Host {
 	trail = append(slices.Clone(trail), d.Name)
 	var hosts []Host
 	for i, text := range d.hops {
-		via, ok := r.hopDraft(text, spot)
+		via, ok := r.hopDraft(d, text, &spot)
 		switch {
 		case !ok:
-			return nil
 		case via.Name == d.Name:
 			return hosts
 		case slices.Contains(trail, via.Name):
@@ -73,14 +72,16 @@ func (r *resolver) chain(d *draft, trail []string) []Host {
 			spot.Msg = fmt.Sprintf("has more than %d hops", maxHops)
 		}
 		if spot.Msg != "" {
-			r.errs = append(r.errs, &spot)
+			r.fail(d, &spot)
 			return nil
 		}
 		if i == 0 {
 			hosts = r.chain(via, trail)
 		}
 		h := via.host()
-		h.Jump = nil
+		if h.Jump = nil; i > 0 {
+			h.ProxyCommand = ""
+		}
 		hosts = append(hosts, h)
 	}
 	return hosts
@@ -90,37 +91,49 @@ func (r *resolver) chain(d *draft, trail []string) []Host {
 // ssh_config and the built-in values make of it. The file's defaults are for
 // chatalot servers, and a bastion outside the file is none. A single word that
 // nobody knows is a slip of the pen here, and to ssh_config a name for DNS.
-func (r *resolver) hopDraft(text string, spot Error) (*draft, bool) {
+func (r *resolver) hopDraft(of *draft, text string, spot *Error) (*draft, bool) {
 	if d, ok := r.drafts[text]; ok {
 		return d, true
 	}
 	h, err := parseHop(text)
 	if err != nil {
 		spot.Msg = err.Error()
-		r.errs = append(r.errs, &spot)
 		return nil, false
 	}
-	found := r.ssh.lookup(h.host, "")
+	found := r.ssh.lookup(h.host, beforehand{user: h.user, commands: of.SSHCommands})
 	if spot.File == r.file && h.plain() && !found.named && !strings.ContainsAny(h.host, ".:") {
 		spot.Msg = fmt.Sprintf("%q is neither a host of this file nor an alias of ssh_config", text)
 		spot.Hint = didYouMean(text, r.hopNames())
-		r.errs = append(r.errs, &spot)
 		return nil, false
 	}
 	d := newDraft(h.host)
 	d.apply(builtIn(r.env))
 	d.Address = h.host
 	d.apply(found.settings)
+	var own []setting
 	from := fmt.Sprintf("jump, %s:%d", spot.File, spot.Line)
 	if h.user != "" {
-		d.User, d.From["user"] = h.user, from
+		own = append(own, setting{"user", from, func(d *draft) { d.User = h.user }})
 	}
 	if h.port != 0 {
-		d.Port, d.From["port"] = h.port, from
+		own = append(own, setting{"port", from, func(d *draft) { d.Port = h.port }})
 	}
+	d.apply(own)
 	d.settleSudo()
-	found.expand(&d.Host, r.env)
+	r.warn(h.host, found)
+	found.expand(d)
+	d.Blocked = found.blocked(own)
 	return d, true
+}
+
+// fail notes that a host cannot be reached as written: what the inventory says is an error
+// of the inventory, and what ssh_config says keeps that host from being dialled.
+func (r *resolver) fail(d *draft, e *Error) {
+	if e.File == r.file {
+		r.errs = append(r.errs, e)
+		return
+	}
+	d.Blocked = strings.TrimPrefix(d.Blocked+"; "+e.Error(), "; ")
 }
 
 func (r *resolver) hopNames() []string {

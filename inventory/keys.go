@@ -31,6 +31,7 @@ func hostKeys() map[string]reader {
 		"user":              one(parseUser, func(d *draft, v string) { d.User = v }),
 		"identity":          many(parsePath, setIdentities),
 		"jump":              readJump,
+		"ssh_commands":      one(parseBool, func(d *draft, v bool) { d.SSHCommands = v }),
 		"sudo":              one(parseSudo, func(d *draft, v Sudo) { d.Sudo = v }),
 		"compose_dir":       one(parseComposeDir, func(d *draft, v string) { d.ComposeDir = v }),
 		"channel":           one(parseChannel, (*draft).setChannel),
@@ -130,7 +131,7 @@ func readJump(d *decoder, at spot, n *yaml.Node) []setting {
 		return nil
 	}
 	return []setting{{at.key, at.from, func(h *draft) {
-		h.hops, h.hopsFile, h.hopsLine = hops, d.file, n.Line
+		h.hops, h.hopsFile, h.hopsLine, h.ProxyCommand = hops, d.file, n.Line, ""
 	}}}
 }
 

@@ -35,7 +35,6 @@ func resolve(file string, doc *document, ssh *sshConfig, env *surroundings) (*In
 		d.Jump = r.chain(d, nil)
 		r.inv.hosts = append(r.inv.hosts, d.host())
 	}
-	r.inv.Warnings = append(r.inv.Warnings, ssh.warnings...)
 	if len(r.errs) > 0 {
 		return nil, r.errs
 	}
@@ -61,20 +60,21 @@ func (r *resolver) draft(e entry) *draft {
 
 	d := newDraft(e.name)
 	d.Groups = groups
-	found := r.ssh.lookup(e.name, scratch.Address)
+	found := r.ssh.lookup(e.name, beforehand{address: scratch.Address, user: scratch.User, commands: scratch.SSHCommands})
 	d.apply(builtIn(r.env))
 	d.apply(found.settings)
 	d.apply(own)
 	d.settleSudo()
-	if d.Address == "" {
+	r.warn(e.name, found)
+	found.expand(d)
+	d.Blocked = found.blocked(own)
+	if d.Address == "" && d.Blocked == "" {
 		r.errs = append(r.errs, &Error{
 			File: r.file, Line: e.line, Key: join("hosts", e.name),
 			Msg:  "has no address, and ssh_config has no HostName for it",
 			Hint: "write address: and a DNS name or an IP address",
 		})
 	}
-	r.warn(e.name, found)
-	found.expand(&d.Host, r.env)
 	return d
 }
 

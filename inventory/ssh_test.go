@@ -22,6 +22,9 @@ func reach(h Host) string {
 	if h.IdentitiesOnly {
 		b.WriteString(" only")
 	}
+	if h.Blocked != "" {
+		b.WriteString(" blocked")
+	}
 	return b.String()
 }
 
@@ -46,9 +49,27 @@ func TestSSHConfig(t *testing.T) {
 		{"match host list", "Match host x,acme\n User op\n", "{address: acme}", "op@acme"},
 		{"match host with a second criterion", "Match originalhost acme host other\n User no\n", "{address: h}", "me@h"},
 		{"second criterion is no pattern", "Match host other user acme\n User no\n", "{address: h}", "me@h"},
-		{"match exec is left out", "Match exec \"touch /tmp/x\"\n User no\nHost acme\n User op\n", "{address: h}", "op@h"},
-		{"bad port is left out", "Host acme\n Port 0\n User op\n", "{address: h}", "op@h"},
-		{"user as option is left out", "Host acme\n User -oX\n", "{address: h}", "me@h"},
+		{"match exec is not run", "Match exec \"touch /tmp/x\"\n User no\nHost acme\n User op\n", "{address: h}", "op@h blocked"},
+		{"match exec after the answer", "User op\nMatch exec \"touch /tmp/x\"\n User no\n", "{address: h}", "op@h"},
+		{"match exec of what the inventory says", "Match exec \"touch /tmp/x\"\n User no\n", "{address: h, user: op}", "op@h"},
+		{"match exec by consent", "Match exec \"test %n-%h = acme-h\"\n User op\nMatch !exec true\n User no\n", "{address: h, ssh_commands: true}", "op@h"},
+		{"match exec is asked last", "Match exec \"false\" host other\n User no\n", "{address: h}", "me@h"},
+		{"match by user and tag", "User op\nTag t\nMatch user o* localuser me tagged t\n Port 23\n IdentityFile ~/k\n", "{address: h}", "op@h /home/me/k"},
+		{"match by the inventory's user", "Match user op\n IdentityFile ~/k\n", "{address: h, user: op}", "op@h /home/me/k"},
+		{"match by a network", "Match localnetwork 10.0.0.0/8\n HostName g\n", "{}", "me@ blocked"},
+		{"match final", "Match final host g\n User op\nHost acme\n HostName g\nHost g\n IdentityFile ~/k\n", "{}", "op@g /home/me/k"},
+		{"a user in quotes", "Host acme\n User 'op'\n IdentityFile '~/a b'\n IdentityFile ~/a\\ b#c\n", "{address: h}", "op@h /home/me/a b /home/me/a b#c"},
+		{"a quote without its half", "Host acme\n User 'op\n", "{address: h}", "me@h blocked"},
+		{"a block without its quote", "Host \"acme\n User op\n", "{address: h}", "me@h blocked"},
+		{"a token that nobody knows", "IdentityFile ~/%C\n", "{address: h}", "me@h  blocked"},
+		{"a command", "ProxyCommand nc %h %p\n", "{address: h}", "me@h blocked"},
+		{"a command, and a jump", "ProxyCommand nc %h %p\n", "{address: h, jump: none}", "me@h"},
+		{"a command that is a jump", "Host acme\n ProxyCommand exec ssh -q -W %h:%p -p 2200 -l op gate\nHost gate\n HostName g\n", "{address: h}", "op@g > me@h"},
+		{"a command with keys of its own", "ProxyCommand ssh -i k -W %h:%p gate\n", "{address: h}", "me@h blocked"},
+		{"a jump that is none", "ProxyJump a b\n", "{address: h}", "me@h blocked"},
+		{"names looked up in another way", "CanonicalizeHostname yes\nHost acme\n HostName h\n", "{}", "me@h blocked"},
+		{"bad port", "Host acme\n Port 0\n User op\n", "{address: h}", "op@h blocked"},
+		{"user as option", "Host acme\n User -oX\n", "{address: h}", "me@h blocked"},
 		{"jump", "Host acme\n ProxyJump b1,op@b2:2200\nHost b1\n HostName h1\n ProxyJump b0\nHost b0\n HostName h0\nHost b2\n HostName h2\n ProxyJump no\n", "{address: h}", "me@h0 > me@h1 > op@h2 > me@h"},
 		{"jump for all, bastion too", "Host bastion\n HostName h1\nHost *\n ProxyJump op@bastion\n", "{address: h}", "op@h1 > me@h"},
 		{"jump by a name for DNS", "Host acme\n ProxyJump gate\n", "{address: h}", "me@gate > me@h"},
@@ -90,7 +111,7 @@ func TestSSHConfigOtherKeys(t *testing.T) {
 `
 	h := mustParse(t, "version: 1\nhosts: {acme: {address: h}}\n", ssh).Hosts()[0]
 	got := []any{h.Certificates, h.KnownHosts, h.IdentityAgent, h.HostKeyAlias}
-	want := []any{[]string{"/home/me/.ssh/acme-cert.pub"}, []string{"/home/me/.ssh/known_hosts", "/home/me/.ssh/clients"}, "/home/me/agent.sock", "chat-acme"}
+	want := []any{[]string{"/home/me/.ssh/acme-cert.pub"}, []string{"/home/me/.ssh/known_hosts", "/home/me/.ssh/clients"}, "/home/me/agent.sock", "chat-%h"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -145,18 +166,21 @@ func TestIncludeOfItselfEnds(t *testing.T) {
 	}
 }
 
-func TestWarnings(t *testing.T) {
-	ssh := "Match user x\n Port 1\nHost acme\n ProxyCommand nc %h %p\n Port x\n"
-	inv := mustParse(t, "version: 1\nhosts: {acme: {address: h}}\n", ssh)
-	got := strings.Join(inv.Warnings, "\n")
+func TestWhatBlocksAHost(t *testing.T) {
+	ssh := "Match localnetwork 10.0.0.0/8\n Port 1\nHost acme\n ProxyCommand nc %h %p\n Port x\nHost globex\n Port 2\n"
+	inv := mustParse(t, "version: 1\nhosts: {acme: {address: h}, globex: {address: g, port: 3}, initech: {address: i, jump: acme}}\n", ssh)
+	acme, globex, initech := inv.Hosts()[0], inv.Hosts()[1], inv.Hosts()[2]
 	for _, want := range []string{
-		"acme: ", "config:4: ProxyCommand is not supported",
+		"config:4: proxycommand runs a program, which the inventory does not allow",
 		"config:5: port must be a number from 1 to 65535",
-		"config:1: Match user is not supported",
+		"config:2: port stands in a block that may apply: Match localnetwork cannot be decided here",
 	} {
-		if !strings.Contains(got, want) {
-			t.Errorf("no %q in\n%s", want, got)
+		if !strings.Contains(acme.Blocked, want) {
+			t.Errorf("no %q in\n%s", want, acme.Blocked)
 		}
+	}
+	if globex.Blocked != "" || len(inv.Warnings) != 0 || initech.Jump[0].Blocked != acme.Blocked {
+		t.Errorf("globex is blocked by %q, warnings %q", globex.Blocked, inv.Warnings)
 	}
 }
 
@@ -185,7 +209,7 @@ func TestKnownHostsAndRevokedKeys(t *testing.T) {
 		{"RevokedHostKeys=\"/a b\"\n", "", "", "/a b"},
 		{"RevokedHostKeys ~/gone-%h\nGlobalKnownHostsFile ${KEYS}/known\n", "", "/srv/keys/known", "/home/me/gone-h"},
 		{"Host other\n RevokedHostKeys /a\n", "", "", ""},
-		{"Match user op\n RevokedHostKeys /a\n UserKnownHostsFile /u\nHost *\n RevokedHostKeys /b\n", "", "", "/b|/a"},
+		{"Match localnetwork 10.0.0.0/8\n RevokedHostKeys /a\n UserKnownHostsFile /u\nHost *\n RevokedHostKeys /b\n", "", "", "/b|/a"},
 		{"Match host other exec true\n RevokedHostKeys /a\n", "", "", ""},
 		{"Match exec true\n RevokedHostKeys /a\n", "", "", "/a"},
 	} {

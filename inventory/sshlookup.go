@@ -1,268 +1,166 @@
 package inventory
 
 import (
-	"cmp"
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-
-	sshconf "github.com/kevinburke/ssh_config"
 )
 
 // An sshFound is what ssh_config says about one host.
 type sshFound struct {
 	settings []setting
 	warnings []string
-	refused  []string   // keywords whose value did not pass
-	maybe    []sshValue // RevokedHostKeys of sections that may apply
-	named    bool       // a section is about this host and not about all
+	blocks   []block
+	maybe    []sshLine // RevokedHostKeys of sections that may apply
+	named    bool      // a section is about this host and not about all
+	env      *surroundings
 }
 
-// An sshValue is one line that applies.
-type sshValue struct {
-	text string
-	args []string // the same, as words
-	file string
-	line int
+// A block is a value that ssh would follow and we cannot. Unless the inventory has its own
+// word on it, the host is not dialled: it would be another host, or another user.
+type block struct {
+	key  string // as in Host.From
+	line sshLine
+	why  string
 }
 
-func (s sshSection) value(kv *sshconf.KV) sshValue {
-	at := kv.Pos().Line
-	_, args := sshKeyword(s.raw[at-1])
-	return sshValue{kv.Value, sshWords(args), s.file, s.offset + at}
+func (b block) String() string { return b.line.from() + ": " + b.why }
+
+// What is known of a host before ssh_config is read: what the inventory says, as ssh's
+// own arguments would.
+type beforehand struct {
+	address  string
+	user     string
+	commands bool // it allows to run what ssh_config names
 }
 
-func (v sshValue) from() string { return fmt.Sprintf("%s:%d", v.file, v.line) }
+// sshKeys are the keywords that decide who is dialled, how, and as whom, each with what it
+// is called in Host.From.
+var sshKeys = map[string]string{
+	"hostname": "address", "port": "port", "user": "user", "proxyjump": "jump", "proxycommand": "jump", "hostkeyalias": "host_key_alias",
+	"identityfile": "identity", "identitiesonly": "identities_only", "certificatefile": "certificate", "identityagent": "identity_agent",
+	"userknownhostsfile": "known_hosts", "globalknownhostsfile": "global_known_hosts", "canonicalizehostname": "address",
+	"revokedhostkeys": "revoked_host_keys", "knownhostscommand": "known_hosts", "tag": "",
+}
+
+// addsUp are keywords of which every value counts and not the first.
+var addsUp = []string{"identityfile", "certificatefile"}
+
+// shutOut reports whether a line comes too late: of ProxyJump and ProxyCommand the first
+// that applies shuts the other out, also "ProxyCommand none", but not "ProxyJump none".
+func shutOut(l sshLine, values map[string][]sshLine) bool {
+	switch l.keyword {
+	case "proxyjump":
+		return len(values["proxycommand"]) > 0
+	case "proxycommand":
+		return slices.ContainsFunc(values["proxyjump"], func(j sshLine) bool { return !strings.EqualFold(j.jump(), noJump) })
+	}
+	return false
+}
 
 // lookup goes through the sections in order. The first value of a keyword wins,
 // but for files of keys and certificates, which add up.
-func (c *sshConfig) lookup(name, address string) sshFound {
-	q := query{names: []string{name}}
-	if address != "" && address != name {
-		q.names = append(q.names, address)
+func (c *sshConfig) lookup(name string, known beforehand) sshFound {
+	q := &query{name: c.spelled(name), address: known.address, user: known.user, commands: known.commands, env: c.env}
+	q.names = []string{q.name}
+	if known.address != "" && known.address != name {
+		q.names = append(q.names, known.address)
 	}
-	var found sshFound
-	values := map[string][]sshValue{}
-	for _, s := range c.sections {
-		if !s.applies(q, &found) {
-			found.revocations(s, q)
-			continue
-		}
-		for _, kv := range s.lines {
-			key := strings.ToLower(kv.Key)
-			if len(values[rival[key]]) > 0 {
-				continue
-			}
-			if len(values[key]) == 0 || key == "identityfile" || key == "certificatefile" {
-				values[key] = append(values[key], s.value(kv))
-			}
-			if key == "hostname" && q.hostName == "" && address == "" {
-				q.hostName = expandName(kv.Value, name)
-			}
-		}
+	found := sshFound{env: c.env}
+	values := map[string][]sshLine{}
+	c.pass(q, &found, values)
+	if c.final() { // as ssh does where there is a Match final: once more, with the host that came out
+		q.final, q.names = true, []string{q.host()}
+		c.pass(q, &found, values)
 	}
-	found.read(values, name)
+	found.read(values, q)
 	return found
 }
 
-// rival are keywords of which the first one that applies shuts the other out, with a
-// value of "none" too (ssh_config(5)).
-var rival = map[string]string{"proxyjump": "proxycommand", "proxycommand": "proxyjump"}
-
-func (s sshSection) applies(q query, found *sshFound) bool {
-	named := false
-	for _, g := range s.guards {
-		if !g.hit(q) {
-			return false
-		}
-		named = named || g.named
-	}
-	found.named = found.named || named
-	return true
+func (c *sshConfig) final() bool {
+	return slices.ContainsFunc(c.sections, func(s sshSection) bool {
+		return slices.ContainsFunc(s.guards, func(g *guard) bool { return g.final })
+	})
 }
 
-// revocations keeps what a section revokes that may apply and cannot be decided: of its
-// lines these are the ones that only ever refuse.
-func (f *sshFound) revocations(s sshSection, q query) {
-	if !s.mayApply(q) {
-		return
-	}
-	for _, kv := range s.lines {
-		if strings.EqualFold(kv.Key, "RevokedHostKeys") {
-			f.maybe = append(f.maybe, s.value(kv))
-			return
+// spelled is a name as ssh would be given it: names are in small letters here, and Host
+// lines need not be.
+func (c *sshConfig) spelled(name string) string {
+	spelled := name
+	for _, alias := range c.aliases() {
+		if alias == name {
+			return name
+		}
+		if strings.EqualFold(alias, name) {
+			spelled = alias
 		}
 	}
+	return spelled
 }
 
-func (s sshSection) mayApply(q query) bool {
-	for _, g := range s.guards {
-		if !g.hit(q) && (g.mayHit == nil || !g.mayHit(q)) {
-			return false
-		}
-	}
-	return true
-}
-
-// read turns the lines that apply into settings, through the same checks as
-// the inventory's own values. One that does not pass is left out and told.
-func (f *sshFound) read(values map[string][]sshValue, name string) {
-	text := func(keyword, key string, put func(*draft, string) error) {
-		for _, v := range values[keyword][:min(1, len(values[keyword]))] {
-			scratch := newDraft(name)
-			if err := put(scratch, v.text); err != nil {
-				f.warnf(v, "%s %v", keyword, err)
-				f.refused = append(f.refused, keyword)
+// pass goes through all sections once.
+func (c *sshConfig) pass(q *query, found *sshFound, values map[string][]sshLine) {
+	q.decided = map[*guard]decision{}
+	for _, s := range c.sections {
+		result, why := s.applies(q)
+		for _, l := range s.lines {
+			if _, ours := sshKeys[l.keyword]; !ours || shutOut(l, values) || q.final && l.keyword == "hostname" {
 				continue
 			}
-			f.settings = append(f.settings, setting{key, v.from(), func(d *draft) { _ = put(d, v.text) }})
-		}
-	}
-	text("hostname", "address", func(d *draft, s string) (err error) {
-		d.Address, err = parseAddress(nil, expandName(s, name))
-		return err
-	})
-	text("port", "port", func(d *draft, s string) (err error) {
-		d.Port, err = parsePort(nil, s)
-		return err
-	})
-	text("user", "user", func(d *draft, s string) (err error) {
-		d.User, err = parseUser(nil, s)
-		return err
-	})
-	text("hostkeyalias", "host_key_alias", func(d *draft, s string) (err error) {
-		d.HostKeyAlias, err = parseText(nil, expandName(s, name))
-		return err
-	})
-	text("identitiesonly", "identities_only", func(d *draft, s string) error {
-		d.IdentitiesOnly = strings.EqualFold(s, "yes")
-		return nil
-	})
-	text("identityagent", "identity_agent", func(d *draft, s string) (err error) {
-		d.IdentityAgent, err = parseText(nil, s)
-		return err
-	})
-	f.readList("known_hosts", values["userknownhostsfile"], func(d *draft, files []string) { d.KnownHosts = files })
-	f.readList("global_known_hosts", values["globalknownhostsfile"], func(d *draft, files []string) { d.GlobalKnownHosts = files })
-	f.readList("revoked_host_keys", slices.Concat(values["revokedhostkeys"], f.maybe), func(d *draft, files []string) { d.RevokedHostKeys = files })
-	if v := values["knownhostscommand"]; len(v) > 0 && !strings.EqualFold(v[0].text, "none") {
-		f.warnf(v[0], "KnownHostsCommand is not supported; the keys it would name are unknown here, and those it would revoke are not revoked")
-	}
-	f.readFiles("identity", values["identityfile"], func(d *draft, files []string) { d.Identities = files })
-	f.readFiles("certificate", values["certificatefile"], func(d *draft, files []string) { d.Certificates = files })
-	f.readJump(values, name)
-}
-
-func (f *sshFound) readFiles(key string, values []sshValue, put func(*draft, []string)) {
-	if len(values) == 0 {
-		return
-	}
-	files := make([]string, len(values))
-	for i, v := range values {
-		files[i] = v.text
-	}
-	f.settings = append(f.settings, setting{key, values[0].from(), func(d *draft) { put(d, slices.Clone(files)) }})
-}
-
-// readList reads a keyword whose line may name several files.
-func (f *sshFound) readList(key string, values []sshValue, put func(*draft, []string)) {
-	if len(values) == 0 {
-		return
-	}
-	var files []string
-	for _, v := range values {
-		files = append(files, v.args...)
-	}
-	f.settings = append(f.settings, setting{key, values[0].from(), func(d *draft) { put(d, slices.Clone(files)) }})
-}
-
-// readJump takes ProxyJump or ProxyCommand, whichever stands first, as ssh does.
-// A command would give a stranger's program the connection, so it is told and
-// not run.
-func (f *sshFound) readJump(values map[string][]sshValue, name string) {
-	if v := values["proxycommand"]; len(v) > 0 && !strings.EqualFold(v[0].text, noJump) {
-		f.warnf(v[0], "ProxyCommand is not supported; write the way to the host as jump")
-	}
-	for _, v := range values["proxyjump"] {
-		var hops []string
-		if !strings.EqualFold(v.text, noJump) {
-			for _, h := range strings.Split(v.text, ",") {
-				hops = append(hops, expandName(strings.TrimSpace(h), name))
+			switch {
+			case result == yes:
+				found.take(l, values)
+				q.learn(l)
+			case result == maybe && l.keyword == "revokedhostkeys": // it only ever refuses
+				found.maybe = append(found.maybe, l)
+			case result == maybe && (len(values[l.keyword]) == 0 || slices.Contains(addsUp, l.keyword)):
+				found.blocks = append(found.blocks, block{sshKeys[l.keyword], l, fmt.Sprintf("%s stands in a block that may apply: %s", l.keyword, why)})
 			}
 		}
-		f.settings = append(f.settings, setting{"jump", v.from(), func(d *draft) {
-			d.hops, d.hopsFile, d.hopsLine = hops, v.file, v.line
-		}})
+		found.named = found.named || result == yes && slices.ContainsFunc(s.guards, func(g *guard) bool { return g.named })
 	}
 }
 
-func (f *sshFound) warnf(v sshValue, format string, args ...any) {
-	f.warnings = append(f.warnings, v.from()+": "+fmt.Sprintf(format, args...))
-}
-
-// expandName replaces the tokens that stand for the host as it was named.
-func expandName(text, name string) string {
-	return strings.NewReplacer("%%", "%", "%h", name, "%n", name).Replace(text)
-}
-
-// expand replaces, in the paths that came from ssh_config, the tokens that
-// depend on values settled only now.
-func (f *sshFound) expand(h *Host, env *surroundings) {
-	tokens := strings.NewReplacer("%%", "%", "%d", env.home, "%h", h.Address, "%n", h.Name,
-		"%p", strconv.Itoa(h.Port), "%r", h.User, "%u", env.user, "%k", cmp.Or(h.HostKeyAlias, h.Name))
-	path := func(p string) string {
-		p = expandEnv(tokens.Replace(p))
-		if strings.HasPrefix(p, "~/") {
-			return filepath.Join(env.home, p[2:])
+func (s sshSection) applies(q *query) (verdict, string) {
+	all := decision{verdict: yes}
+	for _, g := range s.guards {
+		if d := q.decide(g); d.verdict < all.verdict {
+			all = d
 		}
-		return p
-	}
-	paths := func(key string, list []string) []string {
-		if !f.gave(h.From[key]) {
-			return list
+		if all.verdict == no {
+			break
 		}
-		list = slices.DeleteFunc(list, func(p string) bool { return strings.EqualFold(p, "none") })
-		for i, p := range list {
-			list[i] = path(p)
+	}
+	return all.verdict, all.why
+}
+
+// take keeps a line that applies.
+func (f *sshFound) take(l sshLine, values map[string][]sshLine) {
+	old := values[l.keyword]
+	if slices.Contains(addsUp, l.keyword) {
+		if !slices.ContainsFunc(old, func(o sshLine) bool { return slices.Equal(o.args, l.args) }) {
+			values[l.keyword] = append(old, l)
 		}
-		return list
+	} else if len(old) == 0 {
+		values[l.keyword] = []sshLine{l}
 	}
-	h.Identities = paths("identity", h.Identities)
-	h.Certificates = paths("certificate", h.Certificates)
-	h.KnownHosts = paths("known_hosts", h.KnownHosts)
-	h.GlobalKnownHosts = paths("global_known_hosts", h.GlobalKnownHosts)
-	h.RevokedHostKeys = paths("revoked_host_keys", h.RevokedHostKeys)
-	h.IdentityAgent = agentSocket(path(h.IdentityAgent))
 }
 
-// expandEnv replaces ${NAME} by the variable of that name.
-func expandEnv(text string) string {
-	return envReference.ReplaceAllStringFunc(text, func(ref string) string { return os.Getenv(ref[2 : len(ref)-1]) })
-}
-
-var envReference = regexp.MustCompile(`\$\{\w+\}`)
-
-// gave reports whether a value's source is one of the settings found.
-func (f *sshFound) gave(from string) bool {
-	return slices.ContainsFunc(f.settings, func(s setting) bool { return s.from == from })
-}
-
-// agentSocket follows the two ways of naming a variable. SSH_AUTH_SOCK is what
-// an empty name means anyway.
-func agentSocket(name string) string {
-	switch {
-	case name == "SSH_AUTH_SOCK":
-		return ""
-	case strings.EqualFold(name, "none"):
-		return "none"
-	case strings.HasPrefix(name, "$"):
-		return os.Getenv(strings.Trim(name, "${}"))
+// learn notes what later sections may ask for.
+func (q *query) learn(l sshLine) {
+	value, err := l.word()
+	if err != nil {
+		return // the host is blocked by it
 	}
-	return name
+	for keyword, to := range map[string]*string{"hostname": &q.hostName, "user": &q.user, "port": &q.port, "hostkeyalias": &q.alias, "tag": &q.tag} {
+		if l.keyword != keyword || *to != "" {
+			continue
+		}
+		if keyword == "hostname" {
+			value, _ = tokens{'h': q.name}.expand(value)
+		}
+		*to = value
+	}
 }
 
 // aliases returns the names that Host lines spell out, in the order of the

@@ -1,135 +1,234 @@
 package inventory
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
 	"strings"
-
-	sshconf "github.com/kevinburke/ssh_config"
+	"time"
 )
 
-// A query is what guards look at.
+// A query is what guards look at: a host, and what ssh_config has said of it so far.
 type query struct {
-	names    []string // the host's name, and its address where the inventory has one
+	name     string   // as ssh would have been given it
+	names    []string // what Host lines are held against
+	address  string   // of the inventory; "" if it has none
 	hostName string   // the HostName found so far
+	user     string   // likewise, or that of the inventory
+	port     string
+	alias    string
+	tag      string
+	commands bool // the inventory allows to run what Match exec names
+	final    bool // the second time through, which a Match final has asked for
+	env      *surroundings
+	decided  map[*guard]decision // a line of Host or Match is looked at when it is reached, and once
 }
+
+type decision struct {
+	verdict verdict
+	why     string
+}
+
+func (q *query) decide(g *guard) decision {
+	d, known := q.decided[g]
+	if !known {
+		d.verdict, d.why = g.decide(q)
+		q.decided[g] = d
+	}
+	return d
+}
+
+// A verdict says whether a section applies. Maybe comes with the reason why nobody can tell.
+type verdict int
+
+const (
+	no verdict = iota
+	maybe
+	yes
+)
 
 // A guard decides whether a section applies.
 type guard struct {
-	hit func(query) bool
-
+	decide func(*query) (verdict, string)
 	// named is set where the guard is about particular hosts and not about all:
 	// then a hit means that ssh_config knows the host.
 	named    bool
 	patterns []string // of a Host line, for completing and suggesting
-
-	// mayHit is set where a section is left out because it cannot be decided, and
-	// tells whether the rest of its line holds.
-	mayHit func(query) bool
+	final    bool     // it asks for a second time through, whether it applies or not
 }
 
-// never is the guard of a section that is left out for every host.
-func never() guard {
-	return guard{hit: func(query) bool { return false }}
+// unread is the guard of a line that ssh refuses to read, and with it everything.
+func unread(l sshLine) *guard {
+	return &guard{decide: func(*query) (verdict, string) { return maybe, fmt.Sprintf("%s %v", l.keyword, l.err) }}
+}
+
+func toVerdict(hit bool) verdict {
+	if hit {
+		return yes
+	}
+	return no
 }
 
 // hostGuard reads the patterns of a Host line. With several names to match, a
 // negated pattern that meets any of them excludes the section.
-func (r *sshReader) hostGuard(args string) guard {
-	words := sshWords(args)
-	match, ok := patternList(words)
-	if !ok {
-		return never()
+func hostGuard(l sshLine) *guard {
+	if l.err != nil {
+		return unread(l)
 	}
-	return guard{
-		hit:      func(q query) bool { return match(q.names...) },
-		named:    strings.Trim(strings.Join(words, ""), "*?") != "",
-		patterns: words,
+	return &guard{
+		decide:   func(q *query) (verdict, string) { return toVerdict(matchAny(l.args, q.names)), "" },
+		named:    strings.Trim(strings.Join(l.args, ""), "*?") != "",
+		patterns: l.args,
 	}
 }
 
-// matchGuard reads the criteria of a Match line, all of which must hold. One
-// that would need a command, a login or a second pass leaves the section out.
-func (r *sshReader) matchGuard(args, where string) guard {
-	words := sshWords(args)
-	var hits []func(query) bool
-	named := false
-	for len(words) > 0 {
-		criterion := strings.ToLower(words[0])
-		words = words[1:]
-		if criterion == "all" {
-			hits = append(hits, func(query) bool { return true })
-			continue
-		}
-		if criterion != "host" && criterion != "originalhost" || len(words) == 0 {
-			r.conf.warnings = append(r.conf.warnings,
-				fmt.Sprintf("%s: Match %s is not supported; its lines are left out, but for RevokedHostKeys", where, criterion))
-			undecided := never()
-			undecided.mayHit = allOf(hits)
-			return undecided
-		}
-		match, ok := patternList(strings.Split(words[0], ","))
-		words = words[1:]
-		if !ok {
-			return never()
-		}
-		named = true
-		if criterion == "host" {
-			hits = append(hits, func(q query) bool { return match(q.host()) })
-		} else {
-			hits = append(hits, func(q query) bool { return match(q.names[0]) })
-		}
-	}
-	if len(hits) == 0 {
-		return never()
-	}
-	return guard{named: named, hit: allOf(hits)}
+// A criterion is one condition of a Match line.
+type criterion struct {
+	name string
+	not  bool
+	arg  string
 }
 
-func allOf(hits []func(query) bool) func(query) bool {
-	return func(q query) bool {
-		for _, hit := range hits {
-			if !hit(q) {
-				return false
+// matchGuard reads the criteria of a Match line, all of which must hold.
+func matchGuard(l sshLine) *guard {
+	list, err := criteria(l.text)
+	if err != nil {
+		l.err = err
+		return unread(l)
+	}
+	named := slices.ContainsFunc(list, func(c criterion) bool { return c.name == "host" || c.name == "originalhost" })
+	final := slices.ContainsFunc(list, func(c criterion) bool { return c.name == "final" })
+	return &guard{named: named, final: final, decide: func(q *query) (verdict, string) {
+		result, why := yes, ""
+		for _, c := range list { // commands last, and only if everything else holds
+			v, reason := c.decide(q)
+			if v < result {
+				result, why = v, reason
 			}
 		}
-		return true
+		for _, c := range list {
+			if result == yes && c.name == "exec" {
+				result, why = c.run(q)
+			}
+		}
+		return result, why
+	}}
+}
+
+func criteria(text string) (list []criterion, err error) {
+	for text != "" && text[0] != '#' {
+		var c criterion
+		if c.name, text, err = sshField(text); err != nil {
+			return nil, err
+		}
+		c.name, c.not = strings.CutPrefix(strings.ToLower(c.name), "!")
+		switch c.name {
+		case "all":
+			if len(list) > 1 || text != "" && text[0] != '#' {
+				return nil, fmt.Errorf("has %q beside other criteria", c.name)
+			}
+		case "canonical", "final":
+		default:
+			if c.arg, text, err = sshField(text); err != nil {
+				return nil, err
+			}
+			if c.arg == "" || c.arg[0] == '#' {
+				return nil, fmt.Errorf("has no value for %q", c.name)
+			}
+		}
+		list = append(list, c)
 	}
+	if len(list) == 0 {
+		return nil, errNoValue
+	}
+	return list, nil
+}
+
+// decide tells whether a criterion holds. That of exec is left to run.
+func (c criterion) decide(q *query) (verdict, string) {
+	hit := false
+	switch c.name {
+	case "all":
+		hit = true
+	case "host":
+		hit = matchHostName(q.host(), c.arg)
+	case "originalhost":
+		hit = matchHostName(q.name, c.arg)
+	case "user":
+		hit = matchAny(strings.Split(c.arg, ","), []string{q.login()})
+	case "localuser":
+		hit = matchAny(strings.Split(c.arg, ","), []string{q.env.user})
+	case "tagged":
+		hit = matchAny(strings.Split(c.arg, ","), []string{q.tag})
+	case "final", "canonical":
+		hit = q.final
+	case "exec":
+		return yes, ""
+	default:
+		return maybe, fmt.Sprintf("Match %s cannot be decided here", c.name)
+	}
+	return toVerdict(hit != c.not), ""
+}
+
+// matchHostName holds a name against patterns, as the names of hosts: in small letters.
+func matchHostName(name, patterns string) bool {
+	return matchAny(strings.Split(strings.ToLower(patterns), ","), []string{strings.ToLower(name)})
 }
 
 // host is what Match host looks at: the HostName so far, else the name that
 // ssh would have been given.
-func (q query) host() string {
-	if q.hostName != "" {
+func (q *query) host() string {
+	switch {
+	case q.address != "":
+		return q.address
+	case q.hostName != "":
 		return q.hostName
 	}
-	return q.names[len(q.names)-1]
+	return q.name
 }
 
-// patternList returns a function that tells whether any name matches, and
-// false where a pattern is malformed.
-func patternList(words []string) (func(names ...string) bool, bool) {
-	var positive, negative sshconf.Host
-	for _, w := range words {
-		bare, not := strings.CutPrefix(strings.ToLower(w), "!")
-		p, err := sshconf.NewPattern(bare)
-		if err != nil {
-			return nil, false
-		}
-		if not {
-			negative.Patterns = append(negative.Patterns, p)
-		} else {
-			positive.Patterns = append(positive.Patterns, p)
-		}
+func (q *query) login() string {
+	if q.user != "" {
+		return q.user
 	}
-	return func(names ...string) bool {
-		found := false
-		for _, n := range names {
-			n = strings.ToLower(n)
-			if negative.Matches(n) {
-				return false
-			}
-			found = found || positive.Matches(n)
-		}
-		return found
-	}, true
+	return q.env.user
+}
+
+// execTime is how long a command of Match exec may take before nobody can tell.
+const execTime = 20 * time.Second
+
+// run asks the command of Match exec, in the shell that ssh would take.
+func (c criterion) run(q *query) (verdict, string) {
+	if !q.commands {
+		return maybe, "Match exec runs a program, which the inventory does not allow (ssh_commands: true)"
+	}
+	host := Host{Name: q.name, Address: q.host(), User: q.login(), HostKeyAlias: q.alias}
+	command, err := tokensOf(&host, q.port, q.env).expand(c.arg)
+	if err != nil {
+		return maybe, "Match exec: " + err.Error()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), execTime)
+	defer cancel()
+	argv := shellCommand(command)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.WaitDelay = time.Second
+	err = cmd.Run()
+	if _, ran := err.(*exec.ExitError); ctx.Err() != nil || err != nil && !ran {
+		return maybe, fmt.Sprintf("Match exec: the command gave no answer within %s: %v", execTime, err)
+	}
+	return toVerdict((err == nil) != c.not), ""
+}
+
+// shellCommand is a line of ssh_config for the shell in which ssh runs it.
+func shellCommand(line string) []string {
+	if runtime.GOOS == "windows" {
+		return []string{"cmd.exe", "/C", line}
+	}
+	if shell := os.Getenv("SHELL"); shell != "" {
+		return []string{shell, "-c", line}
+	}
+	return []string{"/bin/sh", "-c", line}
 }

@@ -79,9 +79,9 @@ func pick(names, patterns []string) ([]string, error) {
 func (c *sshConfig) draft(env *surroundings, name string) *draft {
 	d := newDraft(name)
 	d.apply(builtIn(env))
-	found := c.lookup(name, "")
+	found := c.lookup(name, beforehand{})
 	d.apply(found.settings)
-	if d.Address == "" && !slices.Contains(found.refused, "hostname") && isDNSName(name) {
+	if d.Address == "" && !slices.ContainsFunc(found.blocks, func(b block) bool { return b.key == "address" }) && isDNSName(name) {
 		d.Address = name
 	}
 	return d

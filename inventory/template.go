@@ -210,6 +210,7 @@ const templateTail = `
 #     user: deploy
 #     identity: ~/.ssh/id_ed25519     # or a list
 #     jump: [bastion]                 # hosts here, aliases of ssh_config, user@host:port
+#     ssh_commands: false             # true: ProxyCommand and Match exec of ssh_config may run here
 #     sudo: "command:pass show acme/sudo"
 #     compose_dir: auto               # or an absolute path on the host
 #     channel: stable                 # or version: 0.24.6

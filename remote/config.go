@@ -23,6 +23,13 @@ type Config struct {
 	Certificates   []string // user certificates that go with Identities
 	AgentSocket    string   // path of the agent's socket, or empty
 
+	// Blocked says why the host must not be dialled: what the user has configured for ssh
+	// cannot be followed here. Every connection then ends as a [*BlockedError].
+	Blocked string
+	// ProxyCommand, when set, is a program with its arguments whose input and output are the
+	// connection, in place of a connection to address and port. It counts for the host that
+	// is dialled first.
+	ProxyCommand []string
 	// Jumps are the hosts in between, first hop first. Each one's key is
 	// checked; one that names no KnownHosts is held against ours.
 	Jumps []Config

@@ -33,6 +33,9 @@ func dial(ctx context.Context, cfg Config, authTimeout time.Duration) (*chain, e
 	c := newChain(authTimeout)
 	stop := context.AfterFunc(ctx, c.close)
 	defer stop()
+	if err := cfg.blocked(); err != nil {
+		return nil, err
+	}
 	for _, hop := range cfg.hops() {
 		if err := c.extend(ctx, hop); err != nil {
 			c.close()
@@ -68,7 +71,7 @@ func (c *chain) reach(ctx context.Context, hop Config) (net.Conn, error) {
 	if last := c.last(); last != nil {
 		conn, err = last.DialContext(ctx, "tcp", hop.endpoint())
 	} else {
-		conn, err = new(net.Dialer).DialContext(ctx, "tcp", hop.endpoint())
+		conn, err = connectTo(ctx, hop)
 	}
 	if err != nil {
 		return nil, &UnreachableError{Host: hop.Name, Op: "dial", Timeout: hop.ConnectTimeout, Err: err}

@@ -21,7 +21,7 @@
 //     look at the host before doing anything else.
 //
 // Why a thing never started is a type beneath ErrNotStarted: [*AuthError],
-// [*HostKeyError], [*SudoError], [*UnreachableError]. What follows from an error is
+// [*HostKeyError], [*SudoError], [*BlockedError], [*UnreachableError]. What follows from an error is
 // decided in one place: [Denied], [Unanswered] and [Transient]; [Retry] tries again.
 //
 // # How a command runs

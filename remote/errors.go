@@ -50,6 +50,30 @@ func (e *AuthError) Error() string {
 // Unwrap lets errors.Is find both [ErrNotStarted] and the cause.
 func (e *AuthError) Unwrap() []error { return notStarted(e.Err) }
 
+// A BlockedError means that the host was not dialled, because it might have been another one,
+// or as another user, than ssh would.
+type BlockedError struct {
+	Host string // as Config.Name
+	Why  string
+}
+
+func (e *BlockedError) Error() string {
+	return fmt.Sprintf("%s: not dialled, because ssh might go elsewhere: %s", e.Host, e.Why)
+}
+
+// Unwrap lets errors.Is find [ErrNotStarted].
+func (e *BlockedError) Unwrap() error { return ErrNotStarted }
+
+// blocked returns why the way to the host must not be taken.
+func (c Config) blocked() error {
+	for _, hop := range c.hops() {
+		if hop.Blocked != "" {
+			return &BlockedError{Host: hop.Name, Why: hop.Blocked}
+		}
+	}
+	return nil
+}
+
 // An UnreachableError means that no connection came about in time.
 type UnreachableError struct {
 	Host    string

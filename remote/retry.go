@@ -20,7 +20,8 @@ func Denied(err error) bool {
 	_, auth := errors.AsType[*AuthError](err)
 	_, sudo := errors.AsType[*SudoError](err)
 	_, key := errors.AsType[*HostKeyError](err)
-	return auth || sudo || key
+	_, blocked := errors.AsType[*BlockedError](err)
+	return auth || sudo || key || blocked
 }
 
 // Transient reports whether asking again may help: nothing was answered, and no error in

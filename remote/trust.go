@@ -60,6 +60,9 @@ func Scan(ctx context.Context, cfg Config) ([]HostKey, error) {
 var errSeen = errors.New("host key seen")
 
 func scanOne(ctx context.Context, cfg Config, algorithms []string) (ssh.PublicKey, error) {
+	if err := cfg.blocked(); err != nil {
+		return nil, err
+	}
 	c := newChain(authTimeout)
 	defer c.close()
 	stop := context.AfterFunc(ctx, c.close)

@@ -36,9 +36,9 @@ func TestCase06RevokedElsewhere(t *testing.T) {
 	known := fmt.Sprintf("the-gate %s[127.0.0.1]:%d %s", gate, b.servers["initech"].Port, host)
 	for _, c := range []struct{ name, file, text, ssh, says string }{
 		{"the host's key in the list", "gone", host, "RevokedHostKeys ~/.ssh/gone", "is revoked"},
-		{"the gate's key in the list", "gone", gate, `RevokedHostKeys "%d/.ssh/gone"`, "host key of The-Gate is revoked"},
+		{"the gate's key in the list", "gone", gate, `RevokedHostKeys "%d/.ssh/gone"`, "host key of the-gate is revoked"},
 		{"the host's key by the machine", "global", "@revoked * " + host, "GlobalKnownHostsFile /nowhere ${HOME}/.ssh/global", "is revoked"},
-		{"the gate's key by the machine", "global", "@revoked * " + gate, "GlobalKnownHostsFile ${HOME}/.ssh/global", "host key of The-Gate is revoked"},
+		{"the gate's key by the machine", "global", "@revoked * " + gate, "GlobalKnownHostsFile ${HOME}/.ssh/global", "host key of the-gate is revoked"},
 		{"the host's key in the second file of the user", "known_hosts2", "@revoked * " + host, "", "is revoked"},
 		{"a list that cannot be read", "gone", "odd\n", "RevokedHostKeys ~/.ssh/gone", "cannot be checked"},
 	} {
@@ -73,9 +73,9 @@ func TestKnownToTheMachine(t *testing.T) {
 	b.sshConfig(`GlobalKnownHostsFile "~/.ssh/missing" "${HOME}/.ssh/global"`)
 	b.does(exitDone, "check", "initech")
 	b.sshConfig("GlobalKnownHostsFile none")
-	b.says(b.does(exitHostKey, "check", "initech"), "host key of The-Gate is unknown")
+	b.says(b.does(exitHostKey, "check", "initech"), "host key of the-gate is unknown")
 	b.atHome("known_hosts", "the-gate "+string(ssh.MarshalAuthorizedKey(b.gate.key)))
 	b.says(b.does(exitHostKey, "check", "initech"), "initech: host key of 127.0.0.1", "is unknown")
 	b.sshConfig("UserKnownHostsFile none")
-	b.says(b.does(exitHostKey, "check", "initech"), "host key of The-Gate is unknown")
+	b.says(b.does(exitHostKey, "check", "initech"), "host key of the-gate is unknown")
 }

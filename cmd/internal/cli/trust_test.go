@@ -163,7 +163,7 @@ func (b *behind) says(r ran, texts ...string) {
 func TestTrustGoesAlongTheWay(t *testing.T) {
 	b := newBehind(t)
 	b.says(b.does(exitHostKey, "check", "initech"),
-		"initech: bastion: host key of The-Gate is unknown: got ssh-ed25519 "+b.theGate,
+		"initech: bastion: host key of the-gate is unknown: got ssh-ed25519 "+b.theGate,
 		`hint: bastion is the jump host on the way: "liftalot trust initech" asks about it first`)
 	r := b.trusts(exitDone, "y\ny\n")
 	b.says(r, "bastion  ssh-ed25519 "+b.theGate, "Is that the key of the jump host bastion, on the way to initech?", "initech  ssh-ed25519 "+b.initech, "Is that what the client says")
@@ -248,8 +248,8 @@ func TestTrustRefusesAChangedJumpHost(t *testing.T) {
 	theirs := filepath.Join(home, ".ssh", "known_hosts")
 	other, _ := newKey(t)
 	for text, want := range map[string]string{
-		"the-gate " + string(ssh.MarshalAuthorizedKey(other.PublicKey())): "host key of The-Gate is changed",
-		"@revoked * " + string(ssh.MarshalAuthorizedKey(b.gate.key)):      "host key of The-Gate is revoked",
+		"the-gate " + string(ssh.MarshalAuthorizedKey(other.PublicKey())): "host key of the-gate is changed",
+		"@revoked * " + string(ssh.MarshalAuthorizedKey(b.gate.key)):      "host key of the-gate is revoked",
 	} {
 		must(t, os.WriteFile(theirs, []byte(text), 0o600))
 		for _, args := range [][]string{{"--yes"}, {"--fingerprint", b.theGate, "--fingerprint", b.initech}} {
