@@ -60,7 +60,7 @@ func (d *decoder) unknownHostKey(p pair, at layer) {
 	hint := didYouMean(p.key, known)
 	switch {
 	case strings.Contains(p.key, "pass"), strings.Contains(p.key, "token"):
-		hint = "secrets stand under sudo and registry.password, as env:NAME, file:PATH, command:…, keychain:SERVICE/ACCOUNT or prompt"
+		hint = "secrets stand under password, sudo and registry.password, as env:NAME, file:PATH, command:…, keychain:SERVICE/ACCOUNT or prompt"
 	case hint == "":
 		hint = "known are " + strings.Join(known, ", ")
 	}

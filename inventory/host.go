@@ -32,6 +32,7 @@ type Host struct {
 	// ssh would follow and we cannot.
 	Blocked string `json:"blocked,omitempty"`
 
+	Password    SecretRef     `json:"password,omitzero"` // of the login, where the host takes no key alone
 	Sudo        Sudo          `json:"sudo"`
 	ComposeDir  string        `json:"compose_dir"`       // absolute on the host; "": find it
 	Channel     string        `json:"channel"`           // stable, beta or canary

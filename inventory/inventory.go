@@ -21,7 +21,7 @@
 //	    sudo: env:ACME_SUDO
 //	    registry: {username: acme, password: "command:pass show acme/registry"}
 //
-// The keys of a host are address, port, user, identity, jump, ssh_commands, sudo,
+// The keys of a host are address, port, user, identity, jump, ssh_commands, password, sudo,
 // compose_dir, channel or version, pin, registry (address, username,
 // password, token_host), backup (recipients, folder, bucket, bucket_login, dump_timeout), public_url, max_downtime, labels,
 // require_signature, cosign_key_sha256, manifest_host, proxy_digests and allow. Defaults and groups take the

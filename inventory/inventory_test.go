@@ -188,7 +188,7 @@ func TestBadFiles(t *testing.T) {
 		{"empty hosts", "version: 1\nhosts:\n", "inventory.yml:2: hosts: names no host"},
 		{"unknown top key", head + "host: {}\n", `inventory.yml:5: unknown key "host" (did you mean "hosts"?)`},
 		{"unknown host key", head + "    pubic_url: x\n", `inventory.yml:5: hosts.a: unknown key "pubic_url" (did you mean "public_url"?)`},
-		{"password key", head + "    password: hunter2\n", `inventory.yml:5: hosts.a: unknown key "password" (secrets stand under sudo and registry.password, as env:NAME, file:PATH, command:…, keychain:SERVICE/ACCOUNT or prompt)`},
+		{"password key", head + "    password: hunter2\n", "inventory.yml:5: hosts.a.password: a secret in plain text is refused (write env:NAME, file:PATH, command:…, keychain:SERVICE/ACCOUNT or prompt)"},
 		{"duplicate key", head + "    address: i\n", "inventory.yml:5: hosts.a.address: is written twice, first in line 4"},
 		{"duplicate host", head + "  a: {address: i}\n", "inventory.yml:5: hosts.a: is written twice, first in line 3"},
 		{"merge key", "version: 1\nhosts:\n  a: &a {address: h}\n  b:\n    <<: *a\n    address: i\n", "inventory.yml:5: hosts.b: merge keys are not read (give the hosts a group and the group the settings)"},

@@ -32,6 +32,7 @@ func hostKeys() map[string]reader {
 		"identity":          many(parsePath, setIdentities),
 		"jump":              readJump,
 		"ssh_commands":      one(parseBool, func(d *draft, v bool) { d.SSHCommands = v }),
+		"password":          one(parseSecretRef, func(d *draft, v SecretRef) { d.Password = v }),
 		"sudo":              one(parseSudo, func(d *draft, v Sudo) { d.Sudo = v }),
 		"compose_dir":       one(parseComposeDir, func(d *draft, v string) { d.ComposeDir = v }),
 		"channel":           one(parseChannel, (*draft).setChannel),

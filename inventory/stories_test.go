@@ -17,8 +17,8 @@ import (
 var (
 	storyFiles = filepath.Join("..", "cmd", "internal", "cli", "testdata", "server", "*.txtar")
 	always     = []string{"address", "user", "identity", "sudo", "cosign_key_sha256"}
-	elsewhere  = []string{"backup.dump_timeout", "ssh_commands"}  // a minute at least, which no story waits for; a real sshd in remote
-	inABucket  = []string{"backup.bucket", "backup.bucket_login"} // by the word "bucket"
+	elsewhere  = []string{"backup.dump_timeout", "ssh_commands", "password"} // a minute at least, which no story waits for; a real sshd in remote
+	inABucket  = []string{"backup.bucket", "backup.bucket_login"}            // by the word "bucket"
 
 	inventoryWord = regexp.MustCompile(`(?m)^inventory (.+)$`)
 	storyOption   = regexp.MustCompile(`(?:^| )(?:[a-z0-9]+\.)?([a-z0-9_]+)=('[^']*'(?:\$?[^ ']+(?:'[^']*')?)*|[^ ]+)`)

@@ -211,6 +211,7 @@ const templateTail = `
 #     identity: ~/.ssh/id_ed25519     # or a list
 #     jump: [bastion]                 # hosts here, aliases of ssh_config, user@host:port
 #     ssh_commands: false             # true: ProxyCommand and Match exec of ssh_config may run here
+#     password: "command:pass show acme/login"  # of the login, where the host takes no key alone
 #     sudo: "command:pass show acme/sudo"
 #     compose_dir: auto               # or an absolute path on the host
 #     channel: stable                 # or version: 0.24.6

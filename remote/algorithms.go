@@ -7,12 +7,17 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The algorithms we offer. AES-GCM only, so that the attack on other modes
-// (CVE-2023-48795) has no hold whatever the server does; GCM brings its own
-// integrity, the MACs are listed for form. No SHA-1 anywhere, no DSA.
-
+// The algorithms we offer. AES-GCM before all others, since the attack on those has no hold
+// there whatever the server does (CVE-2023-48795); chacha20-poly1305 only where the server
+// has strict key exchange, see [kexPeek], and AES in counter mode only with a MAC over what
+// was encrypted. No SHA-1 anywhere, no DSA.
 func ciphers() []string {
-	return []string{ssh.CipherAES128GCM, ssh.CipherAES256GCM}
+	return []string{ssh.CipherAES128GCM, ssh.CipherAES256GCM, ssh.CipherChaCha20Poly1305, ssh.CipherAES256CTR, ssh.CipherAES192CTR, ssh.CipherAES128CTR}
+}
+
+// ciphersNotStrict are those for a server without strict key exchange.
+func ciphersNotStrict() []string {
+	return slices.DeleteFunc(ciphers(), func(c string) bool { return c == ssh.CipherChaCha20Poly1305 })
 }
 
 func keyExchanges() []string {

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -9,24 +10,33 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// An authenticator chooses the keys for one login. It offers at most
-// maxAuthTries of them: those that were named, and only when none was named,
-// the first ones of the agent.
+// An authenticator chooses the keys for one login, in the order of ssh: the named ones that
+// the agent holds, the agent's others unless only named ones are wanted, and those of which
+// only a file is there. It offers at most maxAuthTries of them; where there are more, the
+// named ones come first.
 type authenticator struct {
 	ctx   context.Context // of the handshake; Sign has no place for one
 	cfg   Config
 	chain *chain                 // which cuts the agent off too
 	pause func() (resume func()) // stops the handshake's clock while a person types
 
-	tried  []string
-	silent bool // the agent owed an answer when the chain was cut
-	err    error
+	tried   []string
+	untried int
+	silent  bool // the agent owed an answer when the chain was cut
+	err     error
+
+	signed bool   // a key was accepted, and has signed
+	given  string // what it got beside a key
+	wants  string // what the host asked for beside a key, and did not get
+	why    error
 }
 
 // heard takes the end of a question to the agent.
@@ -47,6 +57,7 @@ func (a *authenticator) late() error {
 type candidate struct {
 	from   string
 	signer ssh.Signer
+	named  bool
 }
 
 // signers is called by the handshake when the host key was found good.
@@ -56,21 +67,29 @@ func (a *authenticator) signers() ([]ssh.Signer, error) {
 		return nil, agentErr
 	}
 	found, err := a.identities(inAgent)
-	if len(found) == 0 && !a.cfg.IdentitiesOnly {
-		found = inAgent
-	}
 	found, certErr := a.withCertificates(found)
 	if len(found) == 0 {
 		a.err = errors.Join(errors.New("no identity was found"), err, certErr, agentErr)
 		return nil, a.err
 	}
-	found = found[:min(len(found), maxAuthTries)]
+	if len(found) > maxAuthTries {
+		slices.SortStableFunc(found, func(x, y candidate) int { return rank(x) - rank(y) })
+		a.untried = len(found) - maxAuthTries
+		found = found[:maxAuthTries]
+	}
 	signers := make([]ssh.Signer, 0, len(found))
 	for _, c := range found {
 		a.tried = append(a.tried, c.from+" "+ssh.FingerprintSHA256(plainKey(c.signer.PublicKey())))
-		signers = append(signers, c.signer)
+		signers = append(signers, a.noticed(c.signer))
 	}
 	return signers, nil
+}
+
+func rank(c candidate) int {
+	if c.named {
+		return 0
+	}
+	return 1
 }
 
 // agentKeys lists what the agent holds; no agent is no error.
@@ -94,49 +113,59 @@ func (a *authenticator) agentKeys() ([]candidate, error) {
 			s = &agentSigner{as, a}
 		}
 		if _, isCert := s.PublicKey().(*ssh.Certificate); isCert {
-			found = append(found, candidate{"agent (certificate)", s})
+			found = append(found, candidate{from: "agent (certificate)", signer: s})
 		} else if s, err := modernSigner(s); err == nil {
-			found = append(found, candidate{"agent", s})
+			found = append(found, candidate{from: "agent", signer: s})
 		}
 	}
 	return found, nil
 }
 
-// identities turns the named files into keys. A key that the agent holds too
-// is left to the agent, which spares the passphrase.
+// identities turns the named files into keys, and puts them among those of the agent. A key
+// that the agent holds too is left to the agent, which spares the passphrase.
 func (a *authenticator) identities(inAgent []candidate) ([]candidate, error) {
-	var found []candidate
+	var files, held, others []candidate
 	var problems []error
+	inFile := map[string]string{} // by the public key
 	for _, file := range a.cfg.Identities {
-		s, err := a.identity(file)
+		s, err := a.identity(file, inAgent)
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
-		c := candidate{file, s}
-		for _, held := range inAgent {
-			if sameKey(held.signer.PublicKey(), s.PublicKey()) {
-				c = candidate{file + " (agent)", held.signer}
-			}
+		blob := string(s.PublicKey().Marshal())
+		if inFile[blob] == "" && !slices.ContainsFunc(inAgent, func(c candidate) bool { return sameKey(c.signer.PublicKey(), s.PublicKey()) }) {
+			files = append(files, candidate{file, s, true})
 		}
-		found = append(found, c)
+		inFile[blob] = cmp.Or(inFile[blob], file)
 	}
-	return found, errors.Join(problems...)
+	for _, c := range inAgent {
+		if file := inFile[string(plainKey(c.signer.PublicKey()).Marshal())]; file != "" {
+			held = append(held, candidate{file + " (agent)", c.signer, true})
+		} else if !a.cfg.IdentitiesOnly {
+			others = append(others, c)
+		}
+	}
+	return slices.Concat(held, others, files), errors.Join(problems...)
 }
 
-// identity reads one private key file, or the public half beside it when only
-// the agent knows the private one.
-func (a *authenticator) identity(file string) (ssh.Signer, error) {
+// identity reads one private key file, or the public half beside it when only the agent
+// has the private one: it is not here, or sits in a device.
+func (a *authenticator) identity(file string, inAgent []candidate) (ssh.Signer, error) {
 	if s := a.cfg.Keys.held(file); s != nil {
 		return s, nil
 	}
-	pemBytes, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) || (err == nil && !bytes.Contains(pemBytes, []byte("PRIVATE KEY"))) {
-		if pub, pubErr := readPublicKey(file, file+".pub"); pubErr == nil {
-			return &lateSigner{public: pub, load: func() (ssh.Signer, error) {
-				return nil, fmt.Errorf("%s: only the public key is here and the agent does not hold the private one", file)
-			}}, nil
+	public, pubErr := readPublicKey(file+".pub", file)
+	if pubErr == nil {
+		for _, held := range inAgent {
+			if sameKey(plainKey(held.signer.PublicKey()), plainKey(public)) {
+				return &lateSigner{public: plainKey(public)}, nil // which is never asked to sign
+			}
 		}
+	}
+	pemBytes, err := os.ReadFile(file)
+	if pubErr == nil && (errors.Is(err, os.ErrNotExist) || err == nil && !bytes.Contains(pemBytes, []byte("PRIVATE KEY"))) {
+		return nil, fmt.Errorf("%s: only the public key is here and the agent does not hold the private one", file)
 	}
 	if err != nil {
 		return nil, err
@@ -149,6 +178,8 @@ func (a *authenticator) identity(file string) (ssh.Signer, error) {
 			a.cfg.Keys.keep(file, s)
 		}
 		return s, err
+	case !errors.As(err, &locked) && pubErr == nil && strings.HasPrefix(public.Type(), "sk-"):
+		return nil, fmt.Errorf("%s sits in a device, which only an agent can ask: ssh-add %s", file, file)
 	case !errors.As(err, &locked):
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
@@ -157,11 +188,10 @@ func (a *authenticator) identity(file string) (ssh.Signer, error) {
 		defer resume()
 		return a.cfg.Keys.unlocked(a.ctx, file, func() (ssh.Signer, error) { return a.unlock(file, pemBytes) })
 	}
-	public := locked.PublicKey
-	if public == nil { // the old PEM form does not tell
-		if public, err = readPublicKey(file + ".pub"); err != nil {
-			return unlock()
-		}
+	if locked.PublicKey != nil {
+		public = locked.PublicKey
+	} else if pubErr != nil { // the old PEM form does not tell
+		return unlock()
 	}
 	return modernSigner(&lateSigner{public: public, load: unlock})
 }
@@ -186,7 +216,7 @@ func (a *authenticator) unlock(file string, pemBytes []byte) (ssh.Signer, error)
 func (a *authenticator) withCertificates(keys []candidate) ([]candidate, error) {
 	var certs []*ssh.Certificate
 	var problems []error
-	for _, file := range a.cfg.Certificates {
+	read := func(file string) {
 		pub, err := readPublicKey(file)
 		if err != nil {
 			problems = append(problems, err)
@@ -196,6 +226,14 @@ func (a *authenticator) withCertificates(keys []candidate) ([]candidate, error) 
 			problems = append(problems, fmt.Errorf("%s is not a certificate", file))
 		}
 	}
+	for _, file := range a.cfg.Certificates {
+		read(file)
+	}
+	for _, key := range a.cfg.Identities { // beside a key, as Vault and step write it
+		if file := strings.TrimSuffix(key, ".pub") + "-cert.pub"; isThere(file) {
+			read(file)
+		}
+	}
 	var all []candidate
 	for _, k := range keys {
 		for _, cert := range certs {
@@ -203,12 +241,17 @@ func (a *authenticator) withCertificates(keys []candidate) ([]candidate, error) 
 				continue
 			}
 			if s, err := ssh.NewCertSigner(cert, k.signer); err == nil {
-				all = append(all, candidate{k.from + " (certificate)", s})
+				all = append(all, candidate{k.from + " (certificate)", s, true})
 			}
 		}
 		all = append(all, k)
 	}
 	return all, errors.Join(problems...)
+}
+
+func isThere(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 func readPublicKey(files ...string) (ssh.PublicKey, error) {

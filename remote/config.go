@@ -64,6 +64,11 @@ type Config struct {
 	// Passphrase is asked for the passphrase of an encrypted key file, when the
 	// host has said that it would accept that key.
 	Passphrase func(ctx context.Context, keyFile string) ([]byte, error)
+	// Password is asked where the host wants a password, at most once for each login.
+	Password func(ctx context.Context) ([]byte, error)
+	// Challenge is asked the questions of the host, such as for a one-time code, after it
+	// has accepted a key or where it takes none. The text is the host's: foreign, bounded.
+	Challenge func(ctx context.Context, question string, echo bool) ([]byte, error)
 
 	ConnectTimeout   time.Duration // of the TCP connection; 0 means 10 s
 	HandshakeTimeout time.Duration // of the key exchange; 0 means 20 s
@@ -98,7 +103,7 @@ const (
 	startTimeout            = 30 * time.Second // from the exec request to the opening marker
 	defaultCommandTimeout   = 60 * time.Second
 	maxChannels             = 4 // sshd allows 10 sessions by default; others may want some
-	maxAuthTries            = 2 // a fleet of tries is how a laptop gets banned
+	maxAuthTries            = 6 // sshd ends the connection with the sixth key that it refuses, by default
 )
 
 func (c Config) withDefaults() Config {
@@ -168,6 +173,9 @@ func (c Config) hops() []Config {
 		}
 		if j.AgentSocket == "" {
 			j.AgentSocket = c.AgentSocket
+		}
+		if j.Challenge == nil {
+			j.Challenge = c.Challenge
 		}
 		if j.Passphrase == nil {
 			j.Passphrase = c.Passphrase

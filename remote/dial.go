@@ -54,10 +54,15 @@ func (c *chain) extend(ctx context.Context, hop Config) error {
 	if err != nil {
 		return err
 	}
-	err = c.handshake(ctx, hop, check)
+	offer := ciphers()
+	err = c.handshake(ctx, hop, check, offer)
+	if errors.Is(err, errNotStrict) {
+		offer = ciphersNotStrict()
+		err = c.handshake(ctx, hop, check, offer)
+	}
 	if check.mismatch(err) {
 		check.anyType = true
-		err = c.handshake(ctx, hop, check)
+		err = c.handshake(ctx, hop, check, offer)
 	}
 	return err
 }
@@ -88,24 +93,24 @@ func (c *chain) reach(ctx context.Context, hop Config) (net.Conn, error) {
 
 // handshake proves who the host is, and then who we are. x/crypto's own
 // timeout covers the TCP connection only, so a watch stands over it.
-func (c *chain) handshake(ctx context.Context, hop Config, check *hostKeyCheck) error {
+func (c *chain) handshake(ctx context.Context, hop Config, check *hostKeyCheck, ciphers []string) error {
 	conn, err := c.reach(ctx, hop)
 	if err != nil {
 		return err
 	}
-	return c.greet(ctx, conn, hop, check)
+	return c.greet(ctx, newKexPeek(conn, ciphers), hop, check)
 }
 
 // greet is the handshake on a connection that is open.
-func (c *chain) greet(ctx context.Context, conn net.Conn, hop Config, check *hostKeyCheck) error {
+func (c *chain) greet(ctx context.Context, conn *kexPeek, hop Config, check *hostKeyCheck) error {
 	watch := newWatch(hop.HandshakeTimeout, c.close)
 	defer watch.stop()
 	auth := &authenticator{ctx: ctx, cfg: hop, chain: c, pause: watch.pause}
 	defer c.talkTo(nil)
 	config := &ssh.ClientConfig{
-		Config:            ssh.Config{Ciphers: ciphers(), KeyExchanges: keyExchanges(), MACs: macs()},
+		Config:            ssh.Config{Ciphers: conn.ciphers, KeyExchanges: keyExchanges(), MACs: macs()},
 		User:              hop.User,
-		Auth:              []ssh.AuthMethod{ssh.PublicKeysCallback(auth.signers)},
+		Auth:              auth.methods(),
 		HostKeyAlgorithms: check.algorithms(),
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
 			err := check.check(key)
@@ -114,6 +119,9 @@ func (c *chain) greet(ctx context.Context, conn net.Conn, hop Config, check *hos
 		},
 	}
 	sshConn, channels, requests, err := ssh.NewClientConn(conn, hop.endpoint(), config)
+	if conn.refused != nil {
+		err = conn.refused
+	}
 	if err != nil {
 		return explainHandshake(hop, check, auth, watch, err)
 	}
@@ -139,12 +147,16 @@ func explainHandshake(hop Config, check *hostKeyCheck, auth *authenticator, watc
 	switch {
 	case check.refused != nil:
 		return check.refused
+	case algorithmError(hop, err) != nil:
+		return algorithmError(hop, err)
 	case watch.fired.Load(), auth.silent:
 		return &UnreachableError{Host: hop.Name, Op: op, Timeout: watch.limit(), Err: auth.late()}
 	case auth.err != nil:
 		return &AuthError{Host: hop.Name, User: hop.User, Err: auth.err}
+	case auth.wants != "":
+		return auth.refused(auth.why)
 	case check.passed && !errors.As(err, &netErr) && !errors.Is(err, io.EOF):
-		return &AuthError{Host: hop.Name, User: hop.User, Tried: auth.tried, Err: brief(err)}
+		return auth.refused(brief(err))
 	}
 	return &UnreachableError{Host: hop.Name, Op: op, Err: brief(err)}
 }

@@ -50,8 +50,8 @@
 // A host whose key is not in the known_hosts files, or differs, or is revoked,
 // is refused, and nothing turns that off. [Scan] fetches keys to be shown to a
 // person and [AddKnownHost] writes down the one that was accepted. Algorithms are the
-// modern ones; ciphers are AES-GCM only, because a client cannot insist on
-// strict key exchange and other modes depend on it (CVE-2023-48795). The agent
+// modern ones: AES-GCM, chacha20-poly1305 where the host has strict key exchange
+// (CVE-2023-48795), and AES-CTR with a MAC over what was encrypted. The agent
 // signs for the chosen identities and is never forwarded; channels that a
 // server opens are refused. What a host says is bounded where it is read, and
 // nothing waits for ever.

@@ -3,8 +3,11 @@ package remote
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // ErrNotStarted reports that nothing happened on the host, and that there is
@@ -32,23 +35,83 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("%s: exit status %d", e.Name, e.Code)
 }
 
-// An AuthError means that the host accepted none of our keys.
+// An AuthError means that the host did not let us in.
 type AuthError struct {
 	Host  string   // as Config.Name
 	User  string   // the login that was tried
 	Tried []string // where each key came from, with its fingerprint
-	Err   error
+	// Untried is how many more keys there were, which were not offered because a host ends
+	// the connection after a few.
+	Untried int
+	// Wants is what the host asked for beside a key, "keyboard-interactive" or "password",
+	// and Partial that a key was accepted before.
+	Wants   string
+	Partial bool
+	Err     error
 }
 
 func (e *AuthError) Error() string {
-	if len(e.Tried) == 0 {
-		return fmt.Sprintf("%s: log in as %s: no usable key: %v", e.Host, e.User, e.Err)
+	s := fmt.Sprintf("%s: log in as %s: ", e.Host, e.User)
+	switch {
+	case e.Partial:
+		return s + fmt.Sprintf("the key was accepted, and the host also wants %s: %v", e.Wants, e.Err)
+	case len(e.Tried) == 0 && e.Wants != "":
+		return s + fmt.Sprintf("the host wants %s: %v", e.Wants, e.Err)
+	case len(e.Tried) == 0:
+		return s + fmt.Sprintf("no usable key: %v", e.Err)
+	case e.Untried > 0:
+		return s + fmt.Sprintf("no key was accepted (%d tried, %d more were not offered)", len(e.Tried), e.Untried)
 	}
-	return fmt.Sprintf("%s: log in as %s: no key was accepted (%d tried)", e.Host, e.User, len(e.Tried))
+	return s + fmt.Sprintf("no key was accepted (%d tried)", len(e.Tried))
 }
 
 // Unwrap lets errors.Is find both [ErrNotStarted] and the cause.
 func (e *AuthError) Unwrap() []error { return notStarted(e.Err) }
+
+// An AlgorithmError means that the host and we have no algorithm in common for something.
+type AlgorithmError struct {
+	Host         string
+	What         string // "key exchange", "client to server cipher" …
+	Ours, Theirs []string
+	Err          error
+}
+
+func (e *AlgorithmError) Error() string {
+	return fmt.Sprintf("%s: no common algorithm for %s: here %s; there %s", e.Host, e.What, strings.Join(e.Ours, ", "), strings.Join(e.Theirs, ", "))
+}
+
+// Unwrap lets errors.Is find both [ErrNotStarted] and the cause.
+func (e *AlgorithmError) Unwrap() []error { return notStarted(e.Err) }
+
+// Transient is false: a host offers tomorrow what it offers today.
+func (e *AlgorithmError) Transient() bool { return false }
+
+// algorithmError makes a failed negotiation one, nil what is none.
+func algorithmError(hop Config, err error) error {
+	n, ok := errors.AsType[*ssh.AlgorithmNegotiationError](err)
+	if !ok {
+		return nil
+	}
+	theirs := slices.Clone(n.RequestedAlgorithms[:min(len(n.RequestedAlgorithms), maxAlgorithms)])
+	for i, name := range theirs {
+		theirs[i] = name[:min(len(name), maxAlgorithm)]
+	}
+	return &AlgorithmError{Host: hop.Name, What: n.What, Ours: algorithmsOnly(n.SupportedAlgorithms), Theirs: algorithmsOnly(theirs), Err: err}
+}
+
+// algorithmsOnly takes out of a list of key exchanges what stands among them and is none.
+func algorithmsOnly(list []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(name string) bool {
+		return strings.HasPrefix(name, "ext-info-") || strings.HasPrefix(name, "kex-strict-")
+	})
+}
+
+// What is shown of a host's algorithms: the list of OpenSSH's own has some thirty, of names
+// that are at most half as long.
+const (
+	maxAlgorithms = 40
+	maxAlgorithm  = 64
+)
 
 // A BlockedError means that the host was not dialled, because it might have been another one,
 // or as another user, than ssh would.

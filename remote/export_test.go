@@ -1,6 +1,10 @@
 package remote
 
-import "time"
+import (
+	"io"
+	"net"
+	"time"
+)
 
 // WithoutSFTP is NewClient for a host that has no sftp-server.
 func WithoutSFTP(cfg Config) *Client {
@@ -17,3 +21,18 @@ func (c *Client) SetAuthTimeout(d time.Duration) { c.authTimeout = d }
 
 // SetFileTimeout shortens the wait for an operation on a file.
 func (c *Client) SetFileTimeout(d time.Duration) { c.fileTimeout = d }
+
+// PeekRefuses reads what a host says first as a handshake does, and reports whether it was
+// refused for want of strict key exchange.
+func PeekRefuses(said io.Reader) bool {
+	peek := newKexPeek(readConn{r: said}, ciphers())
+	_, err := io.Copy(io.Discard, peek)
+	return err == errNotStrict
+}
+
+type readConn struct {
+	net.Conn
+	r io.Reader
+}
+
+func (c readConn) Read(p []byte) (int, error) { return c.r.Read(p) }

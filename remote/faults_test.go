@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -277,13 +278,18 @@ func TestAuthIsTyped(t *testing.T) {
 	f := newFaulty(t)
 	other := filepath.Join(t.TempDir(), "other")
 	newSigner(t, other)
+	many := []string{other}
+	for i := range 5 {
+		many = append(many, fmt.Sprintf("%s-%d", other, i))
+		newSigner(t, many[i+1])
+	}
 	for name, c := range map[string]struct {
 		files []string
 		tried int
 	}{
 		"wrong key":   {[]string{other}, 1},
 		"no such key": {[]string{other + "-none"}, 0},
-		"two at most": {[]string{other, other, f.keyFile}, 2},
+		"six at most": {append(many, f.keyFile), 6},
 	} {
 		err := f.client(func(cfg *remote.Config) { cfg.Identities = c.files }).Connect(t.Context())
 		auth, ok := errors.AsType[*remote.AuthError](err)

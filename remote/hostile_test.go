@@ -113,6 +113,7 @@ func kindOf(err error) string {
 		large       *remote.TooLargeError
 		changed     *remote.ChangedError
 		sudo        *remote.SudoError
+		algorithms  *remote.AlgorithmError
 	)
 	switch {
 	case err == nil:
@@ -123,6 +124,8 @@ func kindOf(err error) string {
 		return "login"
 	case errors.As(err, &unreachable):
 		return "unreachable"
+	case errors.As(err, &algorithms):
+		return "algorithms"
 	case errors.As(err, &exit):
 		return "exit"
 	case errors.As(err, &large):

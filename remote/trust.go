@@ -44,7 +44,7 @@ func Scan(ctx context.Context, cfg Config) ([]HostKey, error) {
 			key := plainKey(shown)
 			cert, _ := shown.(*ssh.Certificate)
 			keys = append(keys, HostKey{Type: key.Type(), Fingerprint: ssh.FingerprintSHA256(key), Key: key, certificate: cert})
-		case errors.As(err, &negotiation): // it has no key of this kind
+		case errors.As(err, &negotiation) && strings.Contains(negotiation.What, "host key"): // it has no key of this kind
 			problem = errors.Join(problem, err)
 		default:
 			return nil, err
@@ -81,6 +81,7 @@ func scanOne(ctx context.Context, cfg Config, algorithms []string) (ssh.PublicKe
 	watch := newWatch(hop.HandshakeTimeout, c.close)
 	defer watch.stop()
 	var key ssh.PublicKey
+	// The key is all that is asked for, so no cipher protects anything.
 	_, _, _, err = ssh.NewClientConn(conn, hop.endpoint(), &ssh.ClientConfig{
 		Config:            ssh.Config{Ciphers: ciphers(), KeyExchanges: keyExchanges(), MACs: macs()},
 		User:              hop.User,
@@ -97,6 +98,9 @@ func scanOne(ctx context.Context, cfg Config, algorithms []string) (ssh.PublicKe
 		err = os.ErrDeadlineExceeded
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	}
+	if other := algorithmError(hop, err); other != nil {
+		return nil, other
 	}
 	return nil, &UnreachableError{Host: hop.Name, Op: "handshake", Timeout: hop.HandshakeTimeout, Err: brief(err)}
 }

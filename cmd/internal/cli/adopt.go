@@ -23,7 +23,7 @@ from then on, also with a command that is still on its way.
 A run that somebody is carrying out at this moment cannot be taken over. The backup
 stays where it was pulled to; the host has a copy of its own.`,
 		Example:     `  liftalot adopt acme     # then: liftalot apply acme, or liftalot rollback acme`,
-		Annotations: exitCodes(exitLocked, exitAuth, exitHostKey, exitUnreachable, exitInterrupted, exitState, exitCancelled),
+		Annotations: exitCodes(exitLocked, exitAuth, exitHostKey, exitUnreachable, exitAlgorithms, exitInterrupted, exitState, exitCancelled),
 		Args:        cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error {

@@ -29,7 +29,7 @@ first: liftalot plan --retry-failed.`,
 		Example: `  liftalot apply acme
   liftalot apply @eu --wave 25% --max-failures 1
   liftalot apply --pending --yes`,
-		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitStale, exitHostKey, exitTrust, exitBackup, exitUnreachable, exitInterrupted, exitRolledBack, exitPerson, exitState, exitCancelled),
+		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitStale, exitHostKey, exitTrust, exitBackup, exitUnreachable, exitAlgorithms, exitInterrupted, exitRolledBack, exitPerson, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			how, err := r.read(cmd.CommandPath())
 			if err != nil {

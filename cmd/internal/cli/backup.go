@@ -50,7 +50,7 @@ here, sealed as it is, with those that were taken since the newest one there. Th
 could not be copied is said, ends with 16 (20 where the line broke), and takes
 nothing away from the backup here: "liftalot backups push" sends it later.`,
 		Example:     `  liftalot backup acme --with-files`,
-		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitHostKey, exitBackup, exitUnreachable, exitInterrupted, exitState, exitCancelled),
+		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitHostKey, exitBackup, exitUnreachable, exitAlgorithms, exitInterrupted, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			if connections < 0 {
 				return wrongUse(cmd, errors.New("--connections is not below zero"))

@@ -28,7 +28,7 @@ Where the inventory names a bucket, that is asked too: WHERE says whether a back
 here, there, or both. One there that is called foreign was not sent with this
 machine's key.`,
 		Example:     `  liftalot backups acme`,
-		Annotations: exitCodes(exitAuth, exitBackup, exitUnreachable, exitState, exitCancelled),
+		Annotations: exitCodes(exitAuth, exitBackup, exitUnreachable, exitAlgorithms, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.listBackups(ctx) })
 		},
@@ -160,7 +160,7 @@ against what the host had, and reads each dump to its end; of uploaded files, ea
 content once. No host is asked. With --bucket it reads all that is in the bucket the
 same way, and keeps none of it here.`,
 		Example:     `  liftalot backups verify --bucket`,
-		Annotations: exitCodes(exitAuth, exitBackup, exitUnreachable, exitState, exitCancelled),
+		Annotations: exitCodes(exitAuth, exitBackup, exitUnreachable, exitAlgorithms, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.verifyBackups(ctx, inBucket) })
 		},
@@ -236,7 +236,7 @@ that a rollback or an interrupted run may still need, and one that is damaged. W
 the backups go the contents of uploaded files that no other backup names. The same is
 decided for the bucket by itself, if there is one; contents stay there for a day more.`,
 		Example:     `  liftalot backups prune --keep-daily 7 --keep-weekly 4 --keep-monthly 6`,
-		Annotations: exitCodes(exitLocked, exitAuth, exitBackup, exitUnreachable, exitState, exitCancelled),
+		Annotations: exitCodes(exitLocked, exitAuth, exitBackup, exitUnreachable, exitAlgorithms, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			if policy == (backup.Policy{}) {
 				return wrongUse(cmd, errors.New("say what to keep: --keep-daily, --keep-weekly, --keep-monthly"))

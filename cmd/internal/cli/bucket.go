@@ -132,7 +132,7 @@ lies here. What is there whole is not sent again, so that the same command goes 
 after a break. "liftalot backup" does this for the backup it takes, and for those
 that were taken since the newest one there: this is for the rest. No host is asked.`,
 		Example:     `  liftalot backups push acme`,
-		Annotations: exitCodes(exitLocked, exitAuth, exitBackup, exitUnreachable, exitInterrupted, exitState, exitCancelled),
+		Annotations: exitCodes(exitLocked, exitAuth, exitBackup, exitUnreachable, exitAlgorithms, exitInterrupted, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.push(ctx) })
 		},

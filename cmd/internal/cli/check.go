@@ -23,7 +23,7 @@ func checkCommand(a *app) *cobra.Command {
 a hint. The release is looked up too, so that what would be installed is known.`,
 		Example: `  liftalot check acme
   liftalot check @eu '!globex'`,
-		Annotations: exitCodes(exitCheck, exitAuth, exitHostKey, exitTrust, exitUnreachable, exitState, exitCancelled),
+		Annotations: exitCodes(exitCheck, exitAuth, exitHostKey, exitTrust, exitUnreachable, exitAlgorithms, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			if commands {
 				for _, c := range probe.Commands() {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"liftalot/inventory"
 	"liftalot/remote"
@@ -49,8 +50,8 @@ func (c *connector) hop(h inventory.Host) remote.Config {
 	case "none":
 		agent = ""
 	}
-	return remote.Config{
-		Name: h.Name, Address: h.Address, Port: h.Port, User: h.User, Identities: h.Identities, IdentitiesOnly: h.IdentitiesOnly,
+	way := remote.Config{
+		Name: h.Name, Address: h.Address, Port: h.Port, User: h.User, Blocked: h.Blocked, ProxyCommand: h.ProxyArgv(), Identities: identities(h), IdentitiesOnly: h.IdentitiesOnly,
 		Certificates: h.Certificates, AgentSocket: agent, HostKeyAlias: h.HostKeyAlias, KnownHosts: []string{c.known},
 		UserKnownHosts: userKnownHosts(h), GlobalKnownHosts: globalKnownHosts(h), RevokedHostKeys: h.RevokedHostKeys,
 		Known: &c.trusted, Keys: &c.keys, Warn: c.warn,
@@ -58,7 +59,16 @@ func (c *connector) hop(h inventory.Host) remote.Config {
 			got, err := c.dialog.ask(ctx, "passphrase of "+file)
 			return got.Reveal(), err
 		},
+		Challenge: func(ctx context.Context, question string, _ bool) ([]byte, error) {
+			return c.dialog.askAnew(ctx, fmt.Sprintf("%s asks %s: %s", h.Name, h.User, strings.TrimRight(question, ": ")))
+		},
 	}
+	if !h.Password.IsZero() {
+		way.Password = func(ctx context.Context) ([]byte, error) {
+			return c.dialog.secretOf(ctx, h.Password, fmt.Sprintf("password of %s on %s", h.User, h.Name))
+		}
+	}
+	return way
 }
 
 // Where keys of hosts are looked up beside our own file: as ssh has it, in the user's

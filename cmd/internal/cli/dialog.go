@@ -57,6 +57,17 @@ func (d *dialog) ask(ctx context.Context, what string) (inventory.Secret, error)
 	return got, nil
 }
 
+// askAnew asks for what is good for one time only, such as a code.
+func (d *dialog) askAnew(ctx context.Context, what string) ([]byte, error) {
+	d.prompt.Lock()
+	defer d.prompt.Unlock()
+	text, err := d.asker.Password(ctx, ui.Textf("%s:", what))
+	if err == nil {
+		d.term.secret.Add(text)
+	}
+	return text, err
+}
+
 // confirm asks before hosts are changed.
 func (d *dialog) confirm(ctx context.Context, question ui.Text) error {
 	if d.term.flags.yes {

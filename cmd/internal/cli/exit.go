@@ -152,7 +152,7 @@ func ofUndone(host string, res apply.Result, err error, code int, hint string) (
 		return exitRolledBack, atHost("everything is as it was before; once that is settled: liftalot plan HOST, then: liftalot apply HOST", host)
 	case res.Swapped:
 		return exitRolledBack, atHost(`everything is as it was before; "liftalot status HOST" has the details`, host)
-	case code >= exitCheck && code <= exitUnreachable:
+	case code >= exitCheck && code <= exitAlgorithms:
 		return code, hint
 	}
 	return exitRolledBack, "the server was not touched, and everything is as it was before"

@@ -23,6 +23,7 @@ const (
 	exitTrust       = 15
 	exitBackup      = 16
 	exitUnreachable = 17
+	exitAlgorithms  = 18
 	exitInterrupted = 20
 	exitRolledBack  = 21
 	exitPerson      = 22
@@ -49,6 +50,7 @@ func exitMeanings() []exitMeaning {
 		{exitTrust, "signature or trust"},
 		{exitBackup, "backup failed or unproven"},
 		{exitUnreachable, "unreachable or timed out"},
+		{exitAlgorithms, "no SSH algorithm in common"},
 		{exitInterrupted, "interrupted, can be resumed"},
 		{exitRolledBack, "failed and rolled back"},
 		{exitPerson, "needs a person"},
@@ -103,7 +105,7 @@ func exitCodesTopic() *cobra.Command {
 		Long: "A command ends with one of these statuses; its own help lists those that it can end with.\n\n" +
 			exitTable(func(int) bool { return true }) + `
 
-From 10 to 17 nothing was changed. With several hosts the worst one counts: 22, 23,
+From 10 to 18 nothing was changed. With several hosts the worst one counts: 22, 23,
 20, 21, then the smallest of the rest. With --json the status of each host is in the
 document of the commands that change hosts, as "exit".`,
 	}

@@ -34,6 +34,11 @@ defaults. No host is asked.`,
 				table.Add(h.Name, ui.Textf("%s:%d", h.Address, h.Port), h.User, h.Sudo.Mode, want, dir)
 			}
 			a.term.out.Table(table)
+			for _, h := range s.hosts {
+				if h.Blocked != "" {
+					a.term.err.Printf("%s: is not dialled, because ssh might go elsewhere: %s\n", h.Name, h.Blocked)
+				}
+			}
 			return nil
 		},
 	}

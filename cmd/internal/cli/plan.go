@@ -17,7 +17,7 @@ its reason and its undo, and the difference of every file. The host's own compos
 is asked what it makes of the edited file before anything is saved. Nothing is
 changed on any host.`,
 		Example:     `  liftalot plan acme`,
-		Annotations: exitCodes(exitCheck, exitAuth, exitHostKey, exitTrust, exitUnreachable, exitInterrupted, exitState, exitCancelled),
+		Annotations: exitCodes(exitCheck, exitAuth, exitHostKey, exitTrust, exitUnreachable, exitAlgorithms, exitInterrupted, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.plan(ctx) })
 		},

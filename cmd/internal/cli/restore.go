@@ -39,7 +39,7 @@ that no row of it names.
 
 A backup that lies only in the bucket is brought here first, whole, and proven.`,
 		Example:     `  liftalot restore acme 20261130T194109Z-0a1b2c --drill`,
-		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitStale, exitHostKey, exitBackup, exitUnreachable, exitInterrupted, exitRolledBack, exitPerson, exitState, exitCancelled),
+		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitStale, exitHostKey, exitBackup, exitUnreachable, exitAlgorithms, exitInterrupted, exitRolledBack, exitPerson, exitState, exitCancelled),
 		Args:        cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.open(args[:1])

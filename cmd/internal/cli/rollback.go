@@ -25,7 +25,7 @@ stopped, and keeps the present one under another name. A server that was updated
 since, as from its admin panel, goes back only with --from-later.`,
 		Example: `  liftalot rollback acme --dry-run
   liftalot rollback acme`,
-		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitStale, exitHostKey, exitBackup, exitUnreachable, exitInterrupted, exitPerson, exitState, exitCancelled),
+		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitStale, exitHostKey, exitBackup, exitUnreachable, exitAlgorithms, exitInterrupted, exitPerson, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			policy, err := r.read(cmd.CommandPath())
 			if err != nil {

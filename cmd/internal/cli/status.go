@@ -24,7 +24,7 @@ command. No host is asked, unless with --refresh: then each is looked at, and th
 table says what runs there and what the channel offers.`,
 		Example: `  liftalot status
   liftalot status --refresh --watch`,
-		Annotations: exitCodes(exitCheck, exitAuth, exitHostKey, exitTrust, exitUnreachable, exitState, exitCancelled),
+		Annotations: exitCodes(exitCheck, exitAuth, exitHostKey, exitTrust, exitUnreachable, exitAlgorithms, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			if watch && (a.flags.json || every < time.Second) {
 				return &usageError{errors.New("--watch is for people: not with --json, and at most once a second"), cmd.CommandPath()}

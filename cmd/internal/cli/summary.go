@@ -31,7 +31,7 @@ func (f hostResult) verdict() result {
 		return resultDone
 	case exitCancelled:
 		return resultInterrupted
-	case exitUsage, exitLocked, exitAuth, exitStale, exitHostKey, exitUnreachable:
+	case exitUsage, exitLocked, exitAuth, exitStale, exitHostKey, exitUnreachable, exitAlgorithms:
 		if f.Outcome == apply.NotBegun {
 			return resultSkipped
 		}

@@ -29,7 +29,7 @@ remembered and any other is refused. It can be given more than once, for a jump
 host and the host behind it. A key that was revoked is refused, whoever agrees.`,
 		Example: `  liftalot trust acme
   liftalot trust acme --fingerprint SHA256:UER4nm+aP3yVR6etTZBJxBwXzub543OEpJjsYJ5dnS8`,
-		Annotations: exitCodes(exitAuth, exitHostKey, exitUnreachable, exitCancelled),
+		Annotations: exitCodes(exitAuth, exitHostKey, exitUnreachable, exitAlgorithms, exitCancelled),
 		Args:        cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			for i, text := range fingerprints {

@@ -21,7 +21,7 @@ itself when its owner's connection ends; this is for one that is dead without
 either side knowing, or for a laptop that sleeps. "liftalot adopt" then takes the
 run over.`,
 		Example:     `  liftalot unlock acme`,
-		Annotations: exitCodes(exitLocked, exitAuth, exitHostKey, exitUnreachable, exitState, exitCancelled),
+		Annotations: exitCodes(exitLocked, exitAuth, exitHostKey, exitUnreachable, exitAlgorithms, exitState, exitCancelled),
 		Args:        cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error {

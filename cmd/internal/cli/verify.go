@@ -24,7 +24,7 @@ plain "docker compose up -d" after an update from the panel. Nothing is changed.
 this machine, nothing is written on the host.`,
 		Example: `  liftalot verify acme
   liftalot verify acme --accept`,
-		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitHostKey, exitUnreachable, exitState, exitCancelled),
+		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitHostKey, exitUnreachable, exitAlgorithms, exitState, exitCancelled),
 		RunE: func(cmd *cobra.Command, patterns []string) error {
 			return a.onHosts(cmd, patterns, func(ctx context.Context, s *session) error { return s.verify(ctx, accept) })
 		},
