@@ -9,6 +9,10 @@
 //	fixture   the vendor's registry and manifest host, with the programs it
 //	          puts into the images it offers
 //
+// Servers of another [Lane] have their own base, vps and postgres, from another
+// Debian or with programs built from their modules; fixture, and with it every
+// image that the vendor offers, is one for all.
+//
 // A tag is the hash of everything an image is made from, so a machine that has
 // built one never builds it again and a change in a Dockerfile is a new image.
 // Builds are serialised between processes by a lock in the cache folder.
@@ -45,7 +49,7 @@ const Label = "liftalot.testenv.image"
 // could have meant.
 const repository = "liftalot-testenv"
 
-//go:embed all:vps all:postgres
+//go:embed all:vps all:postgres all:lane
 var contexts embed.FS
 
 // A Builder makes images on one engine.
@@ -64,36 +68,52 @@ func New(docker engine.Docker, cache string, log io.Writer) *Builder {
 
 // A Set is everything a throw-away server needs.
 type Set struct {
+	Lane     Lane
 	VPS      string // image references
 	Postgres string
 	Fixture  string
 	Programs Programs
 }
 
-// All makes what is missing and returns the references.
-func (b *Builder) All(ctx context.Context) (Set, error) {
+// All makes what is missing for servers of the lane and returns the references.
+func (b *Builder) All(ctx context.Context, lane Lane) (Set, error) {
+	set, err := b.common(ctx)
+	if err != nil || lane.Name == set.Lane.Name {
+		return set, err
+	}
+	// Those who want no lane do not wait for the programs of one.
+	unlock, err := Lock(ctx, filepath.Join(b.cache, "lanes.lock"))
+	if err != nil {
+		return Set{}, err
+	}
+	defer unlock()
+	set.Lane = lane
+	if set.VPS, err = b.server(ctx, lane); err != nil {
+		return Set{}, err
+	}
+	set.Postgres, err = b.postgres(ctx, lane)
+	return set, err
+}
+
+// common makes what the first lane needs, part of which all share.
+func (b *Builder) common(ctx context.Context) (Set, error) {
 	unlock, err := Lock(ctx, filepath.Join(b.cache, "images.lock"))
 	if err != nil {
 		return Set{}, err
 	}
 	defer unlock()
 
-	var set Set
+	set := Set{Lane: Lanes()[0]}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		set.Programs, err = b.compile(groupCtx)
 		return err
 	})
-	group.Go(func() error {
-		base, err := b.base(groupCtx)
-		if err != nil {
+	group.Go(func() (err error) {
+		if set.VPS, err = b.server(groupCtx, set.Lane); err != nil {
 			return err
 		}
-		set.VPS, err = b.build(groupCtx, "vps", base)
-		if err != nil {
-			return err
-		}
-		set.Postgres, err = b.build(groupCtx, "postgres", base)
+		set.Postgres, err = b.postgres(groupCtx, set.Lane)
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -106,15 +126,37 @@ func (b *Builder) All(ctx context.Context) (Set, error) {
 	return set, err
 }
 
+// postgres makes the lane's database image from the Debian that has that
+// version.
+func (b *Builder) postgres(ctx context.Context, lane Lane) (string, error) {
+	suite, data := "trixie", lane.postgresData()
+	switch {
+	case lane.Postgres < 17:
+		suite = "bookworm"
+	case lane.Postgres > 17:
+		suite, data = "sid", fmt.Sprintf("%s/%d/docker", data, lane.Postgres)
+	}
+	base, err := b.base(ctx, suite)
+	if err != nil {
+		return "", err
+	}
+	kind := "postgres"
+	if lane.Postgres != Lanes()[0].Postgres {
+		kind = fmt.Sprintf("postgres-%d", lane.Postgres)
+	}
+	return b.build(ctx, kind, "postgres", base,
+		fmt.Sprintf("PG=%d", lane.Postgres), "DATA="+data, "VOLUME="+lane.postgresData())
+}
+
 // build makes one image from an embedded context, unless it is there.
-func (b *Builder) build(ctx context.Context, kind, base string) (string, error) {
+func (b *Builder) build(ctx context.Context, kind, folder, base string, with ...string) (string, error) {
 	baseID, err := b.docker.Output(ctx, "image", "inspect", "--format", "{{.Id}}", base)
 	if err != nil {
 		return "", fmt.Errorf("look at base image: %w", err)
 	}
 	sum := sha256.New()
-	fmt.Fprintln(sum, baseID)
-	files, err := contextTar(kind, sum)
+	fmt.Fprintf(sum, "%s %q\n", baseID, with)
+	files, err := contextTar(folder, sum)
 	if err != nil {
 		return "", err
 	}
@@ -123,8 +165,11 @@ func (b *Builder) build(ctx context.Context, kind, base string) (string, error) 
 		return ref, nil
 	}
 	began := time.Now()
-	err = b.docker.Stream(ctx, files, io.Discard, "build", "--quiet", "--rm", "--force-rm",
-		"--label", Label+"="+kind, "--build-arg", "BASE="+base, "--tag", ref, "-")
+	args := []string{"build", "--quiet", "--rm", "--force-rm", "--label", Label + "=" + kind, "--build-arg", "BASE=" + base}
+	for _, value := range with {
+		args = append(args, "--build-arg", value)
+	}
+	err = b.docker.Stream(ctx, files, io.Discard, append(args, "--tag", ref, "-")...)
 	if err != nil {
 		return "", fmt.Errorf("build %s image: %w", kind, err)
 	}
@@ -155,9 +200,13 @@ func (b *Builder) has(ctx context.Context, ref string) bool {
 
 // made tells the person waiting what took the time.
 func (b *Builder) made(what string, began time.Time) {
+	b.say("made %s in %s", what, time.Since(began).Round(100*time.Millisecond))
+}
+
+func (b *Builder) say(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	fmt.Fprintf(b.log, "testenv: made %s in %s\n", what, time.Since(began).Round(100*time.Millisecond))
+	fmt.Fprintf(b.log, "testenv: "+format+"\n", args...)
 }
 
 func tag(kind string, sum []byte) string {
@@ -180,6 +229,19 @@ func Lock(ctx context.Context, path string) (unlock func(), err error) {
 // contextTar is an embedded folder as a build context. Its bytes also go to
 // sum, so that the tag changes with any file.
 func contextTar(dir string, sum io.Writer) (io.Reader, error) {
+	entries, err := contextEntries(dir)
+	if err != nil {
+		return nil, err
+	}
+	archive, err := Tar(entries)
+	if err != nil {
+		return nil, err
+	}
+	_, err = sum.Write(archive)
+	return bytes.NewReader(archive), err
+}
+
+func contextEntries(dir string) ([]Entry, error) {
 	sub, err := fs.Sub(contexts, dir)
 	if err != nil {
 		return nil, err
@@ -196,10 +258,5 @@ func contextTar(dir string, sum io.Writer) (io.Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s context: %w", dir, err)
 	}
-	archive, err := Tar(entries)
-	if err != nil {
-		return nil, err
-	}
-	_, err = sum.Write(archive)
-	return bytes.NewReader(archive), err
+	return entries, nil
 }

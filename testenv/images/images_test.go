@@ -55,6 +55,7 @@ func TestContextsAreEmbeddedWhole(t *testing.T) {
 	for kind, want := range map[string]string{
 		"vps":      "Dockerfile daemon.json init sshd.conf",
 		"postgres": "Dockerfile docker-entrypoint.sh",
+		"lane":     "Dockerfile setup",
 	} {
 		var sum bytes.Buffer
 		archive, err := contextTar(kind, &sum)

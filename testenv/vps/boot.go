@@ -46,7 +46,7 @@ func (e *Env) Boot(ctx context.Context, options BootOptions) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	golden, err := e.golden(ctx, set, options.layout(scenario))
+	golden, err := e.golden(ctx, set, options.layout(scenario, set.Lane))
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (e *Env) Boot(ctx context.Context, options BootOptions) (*Host, error) {
 	return host, nil
 }
 
-func (o BootOptions) layout(s scenarios.Scenario) scenarios.Layout {
+func (o BootOptions) layout(s scenarios.Scenario, lane images.Lane) scenarios.Layout {
 	layout := s.Layout
 	if o.ComposeFile != nil {
 		layout.Compose = o.ComposeFile
@@ -70,6 +70,7 @@ func (o BootOptions) layout(s scenarios.Scenario) scenarios.Layout {
 	if o.Release != "" {
 		layout.Release = o.Release
 	}
+	layout.Compose = lane.Compose(layout.Compose)
 	return layout
 }
 

@@ -68,7 +68,7 @@ func goldenKey(set images.Set, layout scenarios.Layout, ca []byte) string {
 	sum := sha256.New()
 	for _, part := range []string{
 		set.VPS, set.Postgres, set.Programs.Standin, layout.Release, layout.Server,
-		string(layout.Compose), layout.Install, string(ca), installScript, buildFormat,
+		string(layout.Compose), layout.Install, string(ca), set.Lane.PostgresRef(), installScript, buildFormat,
 	} {
 		fmt.Fprintf(sum, "%d:%s", len(part), part)
 	}
@@ -129,11 +129,11 @@ func (e *Env) seedLabels() []string {
 	return args
 }
 
-// installScript runs in the compose folder. It ends with a disk that the next
+// installScript runs in the compose folder, with the name that the compose file
+// has for the database's image. It ends with a disk that the next
 // boot takes for a new one, so that keys are made again.
-const installScript = `set -eu
-loaded=$(docker images --format '{{.Repository}}:{{.Tag}}' | head -n 1)
-docker tag "$loaded" postgres:17
+const installScript = `loaded=$(docker images --format '{{.Repository}}:{{.Tag}}' | head -n 1)
+docker tag "$loaded" "$postgres"
 docker rmi "$loaded" >/dev/null
 umask 022
 bash install.sh
@@ -169,7 +169,7 @@ func (e *Env) install(ctx context.Context, set images.Set, layout scenarios.Layo
 	if _, err := runIn(ctx, e.docker, container, unpack, bytes.NewReader(archive)); err != nil {
 		return err
 	}
-	if _, err := runIn(ctx, e.docker, container, "cd "+scenarios.Folder+"\n"+installScript, nil); err != nil {
+	if _, err := runIn(ctx, e.docker, container, "set -eu\ncd "+scenarios.Folder+"\npostgres="+set.Lane.PostgresRef()+"\n"+installScript, nil); err != nil {
 		return err
 	}
 	_, err = e.docker.Output(ctx, "stop", container)

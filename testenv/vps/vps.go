@@ -21,6 +21,12 @@
 // environment is detached, with the process that made it; what a killed
 // process left behind is removed by the next Open.
 //
+// # Lanes
+//
+// Servers come in kinds, [images.Lanes]: another Debian, engine, Compose,
+// database, other tools. Every scenario can be booted in each. Servers of several
+// lanes can share a detached environment.
+//
 // # The golden disk
 //
 // Installing a stack takes half a minute. It is done once for each layout, on
@@ -65,6 +71,8 @@ type Options struct {
 	// Cache is the folder for keys and programs; by default it is in the
 	// user's cache folder.
 	Cache string
+	// Lane is the kind of server to lend; by default what [images.LaneEnv] says.
+	Lane string
 	// Log receives a line for each slow thing that is done; nil drops them.
 	Log io.Writer
 }
@@ -80,8 +88,9 @@ type Env struct {
 	fixture *fakevendor.Client
 }
 
-// openWithin bounds Open: a cold machine makes four images first.
-const openWithin = 15 * time.Minute
+// openWithin bounds Open: a cold machine makes four images first, and the
+// programs of a lane.
+const openWithin = 20 * time.Minute
 
 // Open returns the owner's environment, and makes it if it is not there.
 func Open(ctx context.Context, options Options) (*Env, error) {
@@ -143,6 +152,10 @@ func newEnv(ctx context.Context, options Options) (*Env, error) {
 			return nil, err
 		}
 	}
+	lane, err := images.FindLane(options.Lane)
+	if err != nil {
+		return nil, err
+	}
 	docker, err := engine.Find(ctx)
 	if err != nil {
 		return nil, err
@@ -153,7 +166,8 @@ func newEnv(ctx context.Context, options Options) (*Env, error) {
 			return nil, err
 		}
 	}
-	env.images = once(images.New(docker, options.Cache, options.Log).All)
+	builder := images.New(docker, options.Cache, options.Log)
+	env.images = once(func(ctx context.Context) (images.Set, error) { return builder.All(ctx, lane) })
 	return env, nil
 }
 

@@ -12,6 +12,7 @@ import (
 // An app is what every command works with.
 type app struct {
 	owner    string
+	lane     string
 	in       io.Reader
 	out, err io.Writer
 }
@@ -37,7 +38,7 @@ func newRootCommand(in io.Reader, out, errs io.Writer) *cobra.Command {
 }
 
 func (a *app) options() vps.Options {
-	return vps.Options{Owner: a.owner, Detached: true, Log: a.err}
+	return vps.Options{Owner: a.owner, Lane: a.lane, Detached: true, Log: a.err}
 }
 
 func (a *app) host(ctx context.Context, name string) (*vps.Host, error) {

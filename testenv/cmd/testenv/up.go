@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"liftalot/testenv/fakevendor"
+	"liftalot/testenv/images"
 	"liftalot/testenv/scenarios"
 	"liftalot/testenv/vps"
 )
@@ -24,6 +26,14 @@ type upOptions struct {
 	composeFile string
 	release     string
 	registry    string
+}
+
+func laneNames() string {
+	var names []string
+	for _, l := range images.Lanes() {
+		names = append(names, l.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // bootAtOnce is how many servers start side by side: more only get in each
@@ -46,6 +56,7 @@ func (a *app) upCommand() *cobra.Command {
 	f.StringVar(&o.inventory, "inventory", "", "write a liftalot inventory of all servers to `FILE`, and their host keys beside it")
 	f.StringVar(&o.sudo, "sudo", "nopasswd", "how the user becomes root: root, nopasswd or password")
 	f.StringVar(&o.registry, "registry", "", "whether the registry asks who is there: anonymous, basic or bearer; by default it stays as it is")
+	f.StringVar(&a.lane, "lane", "", "which kind of server: "+laneNames()+"; by default what "+images.LaneEnv+" says, or the first")
 	f.StringVar(&o.composeFile, "compose-file", "", "use `FILE` in place of the scenario's compose file")
 	f.StringVar(&o.release, "release", "", "the `VERSION` that runs, in place of the scenario's")
 	return cmd
