@@ -16,7 +16,7 @@ VCS         := $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo tr
 FLAGS        = -trimpath -buildvcs=$(VCS) -ldflags=-s
 
 .DEFAULT_GOAL := help
-.PHONY: help build dist sbom demo quick test torture lint fuzz golden bench clean
+.PHONY: help build dist sbom demo quick test lanes torture lint fuzz golden bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ quick: ## the tests that need no server and no sshd: what one runs before each c
 
 test: ## every test with -race; those on real servers too where a Docker engine answers
 	@GO="$(GO)" TESTFLAGS="$(TESTFLAGS)" PACKAGES="$(PACKAGES)" GOTESTSUM="$(GOTESTSUM)" .ci/test
+
+lanes: ## the main story and what remote promises on every kind of server (LANES='sid bookworm': on these), into docs/hosts.md
+	$(GO) run ./testenv/cmd/lanes -write docs/hosts.md $(LANES)
 
 torture: ## kill, cut, reboot and fill at thousands of points of an upgrade, and go on (SEED= takes others); tear backups
 	$(GO) test -count=1 -run TestTorture ./plan/backup -all
