@@ -90,7 +90,7 @@ type Env struct {
 
 // openWithin bounds Open: a cold machine makes four images first, and the
 // programs of a lane.
-const openWithin = 20 * time.Minute
+const openWithin = 45 * time.Minute
 
 // Open returns the owner's environment, and makes it if it is not there.
 func Open(ctx context.Context, options Options) (*Env, error) {
