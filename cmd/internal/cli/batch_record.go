@@ -140,7 +140,11 @@ func (r *batchRecord) find(host string) *batchHost {
 	return &r.Hosts[i]
 }
 
+// write writes the record, unless it is of a batch that is kept nowhere.
 func (r *batchRecord) write() error {
+	if r.file == "" {
+		return nil
+	}
 	data, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return fmt.Errorf("write the batch's record: %w", err)
@@ -239,6 +243,48 @@ func (s stateFolder) lastBatch(verbs ...string) (*batchRecord, error) {
 		what = verbs[0]
 	}
 	return nil, &nothingToDoError{what: fmt.Sprintf("there was no %s yet", what), hint: `"liftalot apply" begins one`}
+}
+
+// own is the batch without what it took over from another one: that is in that one's
+// report.
+func (r *batchRecord) own() *batchRecord {
+	r.Hosts = slices.DeleteFunc(r.Hosts, func(h batchHost) bool { return h.From != "" })
+	return r
+}
+
+// lastChange is the newest batch of which a host's journal has a run. One that changed
+// nothing, for no host was reached, is nothing to tell of while there is another: skipped
+// is the newest of those.
+func (s stateFolder) lastChange() (last, skipped *batchRecord, err error) {
+	files, err := s.batchFiles()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, file := range files {
+		r, err := readBatch(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		if slices.ContainsFunc(r.own().Hosts, s.hasRun) {
+			return r, skipped, nil
+		}
+		if skipped == nil {
+			skipped = r
+		}
+	}
+	if skipped == nil {
+		_, err = s.lastBatch()
+	}
+	return skipped, nil, err
+}
+
+// hasRun reports whether the journal of a batch's host has its run, or cannot be read.
+func (s stateFolder) hasRun(h batchHost) bool {
+	c, err := journal.Load(s.host(h.Host), h.Host)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	return err != nil || slices.ContainsFunc(journal.Runs(c.Records), func(r journal.RunState) bool { return r.Run == h.Run })
 }
 
 func (s stateFolder) bringUpToDate(r *batchRecord) {

@@ -113,6 +113,7 @@ var exitRules = []exitRule{
 	ofType[*release.NotFoundError](exitCheck, `check "channel:" or "version:" in the inventory`),
 	ofType[*release.UnreachableError](exitUnreachable, ""),
 
+	ofTypeHint(exitState, func(_ string, e *pageError) string { return e.page.hint() }),
 	ofType[*journal.DamagedError](exitState, ""),
 	ofType[*journal.NewerError](exitState, ""),
 	ofType[*plan.NewerError](exitState, ""),

@@ -67,6 +67,7 @@ func TestEveryErrorHasItsStatus(t *testing.T) {
 		{"the old image is gone", &plan.ImageGoneError{}, exitCheck},
 		{"the old image is gone, and the rollback was begun", &plan.ImageGoneError{Begun: true}, exitPerson},
 		{"journal damaged", &journal.DamagedError{}, exitState},
+		{"a forged page", &pageError{new(pageEvidence)}, exitState},
 		{"journal newer", &journal.NewerError{}, exitState},
 		{"plan newer", &plan.NewerError{Format: 9}, exitState},
 		{"disk of this machine", &journal.WriteError{Err: errors.New("x")}, exitState},

@@ -149,7 +149,9 @@ func (b *batchRun) nobody(ctx context.Context) error {
 
 func (b *batchRun) run(ctx context.Context, verb string, members []batch.Host) error {
 	var err error
-	if b.record, err = b.beginRecord(verb, members); err != nil {
+	if len(members) == 0 && !slices.ContainsFunc(b.session.hosts, func(h inventory.Host) bool { return b.errs[h.Name] != nil }) {
+		b.record = &batchRecord{Verb: verb} // kept nowhere: a batch that changes nothing is not the last one
+	} else if b.record, err = b.beginRecord(verb, members); err != nil {
 		return err
 	}
 	b.settle(ctx)

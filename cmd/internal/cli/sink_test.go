@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -169,11 +167,7 @@ func say(t *testing.T, s *session, attack string) {
 	}
 	page := poisoned[report.Page](attack)
 	s.term.printReport(page)
-	file := filepath.Join(t.TempDir(), "page.html")
-	if err := s.term.writePage(file, page); err != nil {
-		t.Fatal(err)
-	}
-	html, err := os.ReadFile(file)
+	html, err := s.term.renderPage(page)
 	if err != nil {
 		t.Fatal(err)
 	}
