@@ -49,7 +49,7 @@ const (
 func Operations() []Op {
 	return []Op{
 		Backup{}, Record{}, Tag{}, Pull{}, Names{}, Mode{}, WriteSecret{}, RemoveSecret{}, Login{}, Edit{}, RevertEdit{},
-		Up{}, Down{}, Gate{}, Swap{}, Restore{}, Send{}, UndoRestore{}, Start{}, Verify{},
+		Up{}, Down{}, Gate{}, Swap{}, Fill{}, Restore{}, Send{}, UndoRestore{}, Start{}, Verify{},
 	}
 }
 

@@ -251,6 +251,11 @@ type Swap struct {
 	IsRollback      bool        `json:"back"`      // this is a rollback: nothing to undo to
 	Dependencies    []string    `json:"settled"`
 	NoDeps          bool        `json:"no_deps"`
+
+	// A rollback that takes the database along has Fresh, which was filled for it, in the
+	// place of the present one, which is called Keep from then on.
+	Keep  string `json:"keep,omitempty"`
+	Fresh string `json:"fresh,omitempty"`
 }
 
 func (Swap) Describe() Description {
@@ -273,17 +278,41 @@ type SwapFile struct {
 	After  string `json:"after"`
 }
 
-// Restore puts the database back from a dump: into a fresh database, then a
-// swap by rename. The database that was there is kept under another name.
-type Restore struct {
+// Fill fills a fresh database from a dump, beside the present one and made like it, while
+// the server goes on.
+type Fill struct {
 	Dump      string `json:"dump"`     // on the host; "" or missing: Fallback
 	Fallback  string `json:"fallback"` // the dump of the backup
 	Container string `json:"container"`
 	User      string `json:"user"`
 	Database  string `json:"database"`
-	Keep      string `json:"keep"` // name the present database gets
-	Server    string `json:"server"`
-	Final     string `json:"final,omitempty"` // dump of the present database, the server stopped; "" for none
+	Fresh     string `json:"fresh"`
+}
+
+func (Fill) Describe() Description { return Description{Kind: "fill"} }
+
+// Restore puts a database that Fill has filled in the place of the present one, by their
+// names, with the server stopped, and starts the server again. The database that was there
+// is kept under another name.
+type Restore struct {
+	Container string        `json:"container"`
+	User      string        `json:"user"`
+	Database  string        `json:"database"`
+	Keep      string        `json:"keep"`  // name the present database gets
+	Fresh     string        `json:"fresh"` // the one that takes its place
+	Final     string        `json:"final"` // dump of the present database, the server stopped
+	Server    WatchedServer `json:"server"`
+}
+
+// WatchedServer is a server that a step stops and starts again, with all that a watchdog
+// needs to start it where the step's job is killed.
+type WatchedServer struct {
+	Container  string      `json:"container"`
+	Image      string      `json:"image"` // the id of what it runs
+	Project    string      `json:"project"`
+	Service    string      `json:"service"`
+	Record     string      `json:"record"` // folder on the host with what it and its dependents are made of
+	Dependents []Dependent `json:"dependents,omitempty"`
 }
 
 func (Restore) Describe() Description { return Description{Kind: "restore", Part: PartServer} }
@@ -302,13 +331,14 @@ func (o Send) Describe() Description { return Description{Kind: "send", Backup: 
 // UndoRestore takes a Restore back: the database that was kept gets its name again,
 // and the restored one is kept aside. The server is started.
 type UndoRestore struct {
-	Container string `json:"container"`
-	User      string `json:"user"`
-	Database  string `json:"database"`
-	Keep      string `json:"keep"`  // the name it has
-	Aside     string `json:"aside"` // the name the restored one gets
-	Server    string `json:"server"`
-	Port      int    `json:"port"`
+	Container string        `json:"container"`
+	User      string        `json:"user"`
+	Database  string        `json:"database"`
+	Keep      string        `json:"keep"`  // the name it has
+	Aside     string        `json:"aside"` // the name the restored one gets
+	Fresh     string        `json:"fresh"` // the name of one that was filled only: it is dropped
+	Server    WatchedServer `json:"server"`
+	Port      int           `json:"port"`
 }
 
 func (UndoRestore) Describe() Description {

@@ -68,6 +68,10 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 	}
 	keep := besides(d.Name, "_before_restore_", in.ID)
 	dump := path.Join(dir, "db.dump")
+	watched := WatchedServer{
+		Container: server.Name, Image: server.ImageID, Project: f.Project.Name, Service: f.Project.Service,
+		Record: path.Join(RunRoot, in.ID, "record"), Dependents: dependents(f, server.Name, ""),
+	}
 	p.Steps = []Step{
 		{
 			ID: "send", Title: "send the dump to the host",
@@ -76,15 +80,24 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 			NoUndo: "the copy stays on the host in " + dir + ", closed to others",
 		},
 		{
-			ID: "restore", Title: "put the database back from the backup of " + b.Taken.UTC().Format("2006-01-02 15:04 UTC"),
-			Op: Restore{Dump: dump, Fallback: dump, Container: d.Container, User: d.User, Database: d.Name, Keep: keep,
-				Server: server.Name, Final: path.Join(dir, "final.dump")},
-			Undo: UndoRestore{Container: d.Container, User: d.User, Database: d.Name, Keep: keep,
-				Aside: besides(d.Name, "_restored_", in.ID), Server: server.Name, Port: listenPort(server)},
-			Reason: "a fresh database in one transaction; then, with the server stopped, a last dump and a swap by rename",
+			ID: "record", Title: "write down what the server's container is made of",
+			Op:     Record{Folder: watched.Record, Containers: append([]RecordedTarget{{Name: server.Name, ID: server.ID}}, recordedDependents(f, watched.Dependents, "")...)},
+			Reason: "the server is stopped for a while, and a watchdog brings it back after a power cut", NoUndo: "the record goes with the run's folder",
 		},
 		{
-			ID: "start", Title: "start the server",
+			ID: "fill", Title: "fill a fresh database from the backup of " + b.Taken.UTC().Format("2006-01-02 15:04 UTC"),
+			Op:     Fill{Dump: dump, Fallback: dump, Container: d.Container, User: d.User, Database: d.Name, Fresh: fresh(keep)},
+			Reason: "in one transaction, beside the present one, while the server goes on", NoUndo: "the present database is not touched",
+		},
+		{
+			ID: "restore", Title: "put the fresh database in the place of the present one",
+			Op: Restore{Container: d.Container, User: d.User, Database: d.Name, Keep: keep, Fresh: fresh(keep), Server: watched, Final: path.Join(dir, "final.dump")},
+			Undo: UndoRestore{Container: d.Container, User: d.User, Database: d.Name, Keep: keep, Fresh: fresh(keep),
+				Aside: besides(d.Name, "_restored_", in.ID), Server: watched, Port: listenPort(server)},
+			Reason: "with the server stopped: a last dump, then both names in one transaction; then the server starts",
+		},
+		{
+			ID: "start", Title: "wait until the server is well",
 			Op:     Start{Container: server.Name, Port: listenPort(server), MaxSeconds: int(startLimit / time.Second)},
 			Reason: "the same container; it must say itself that it is well",
 			NoUndo: "the rollback of the restore starts it on the former database",

@@ -31,6 +31,11 @@ func TestRestoreKeepsTheFormerDatabase(t *testing.T) {
 	if !Is[UndoRestore](s.Undo) || s.Undo.(UndoRestore).Keep != s.Op.(Restore).Keep || s.Op.(Restore).Final == "" {
 		t.Errorf("%+v", s)
 	}
+	record, ok := Find[Record](p.Steps)
+	fill, _ := Find[Fill](p.Steps)
+	if op := s.Op.(Restore); !ok || record.Folder != op.Server.Record || op.Server.Image == "" || op.Fresh != fill.Fresh || s.Undo.(UndoRestore).Fresh != fill.Fresh {
+		t.Errorf("recorded in %q, filled %q: %+v", record.Folder, fill.Fresh, op)
+	}
 	if keep := s.Op.(Restore).Keep; keep != "chatalot_before_restore_20261123t203000z_00aa11" || len(keep)+len("_new") > 63 {
 		t.Errorf("keeps it as %q", keep)
 	}

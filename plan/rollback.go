@@ -100,14 +100,22 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 				return nil, err
 			}
 			p.Warnings = append(p.Warnings, warnings...)
-			p.Steps = append(p.Steps, restoreStep(in))
+			fill := fillStep(in)
+			p.Steps = append(p.Steps, fill)
+			back.Keep, back.Fresh = kept(in), fill.Op.(Fill).Fresh
+			back.Database = Login{Container: in.Facts.Database.Container, User: in.Facts.Database.User, Database: in.Facts.Database.Name}
 			p.Warnings = append(p.Warnings, fmt.Sprintf("the database goes back to the dump of %s; what was written since stays only in the database kept aside", was.Created), orphans(was.Host))
 		}
+		title, reason := "revert: "+s.Title, "fixed in the plan of run "+was.ID
 		if swap {
 			op = p.serveDependents(back, in.Facts)
 		}
+		if swap && moved {
+			title += ", with the database"
+			reason += fmt.Sprintf("; with the server stopped the fresh database takes the place of the present one, which is kept as %q", back.Keep)
+		}
 		p.Steps = append(p.Steps, Step{
-			ID: "undo-" + s.ID, Title: "revert: " + s.Title, Reason: "fixed in the plan of run " + was.ID, Op: op,
+			ID: "undo-" + s.ID, Title: title, Reason: reason, Op: op,
 			NoUndo: "this is the rollback",
 		})
 	}
@@ -165,28 +173,33 @@ func UndoOrder(steps []Step) []Step {
 	return out
 }
 
-// restoreStep puts the database back, before the old server starts.
-func restoreStep(in RollbackInput) Step {
+// kept is what the present database is called after a rollback that takes it along.
+func kept(in RollbackInput) string {
+	return besides(in.Facts.Database.Name, "_before_rollback_", in.ID)
+}
+
+// fillStep has the database of before ready when the old server is.
+func fillStep(in RollbackInput) Step {
 	d := in.Facts.Database
-	r := Restore{Container: d.Container, User: d.User, Database: d.Name, Keep: besides(d.Name, "_before_rollback_", in.ID)}
-	if s, ok := in.Facts.Server(); ok {
-		r.Server = s.Name
-	}
+	op := Fill{Container: d.Container, User: d.User, Database: d.Name, Fresh: fresh(kept(in))}
 	swap, _ := Find[Swap](in.Plan.Steps)
-	r.Dump = swap.Dump
+	op.Dump = swap.Dump
 	if b, ok := Find[Backup](in.Plan.Steps); ok {
-		r.Fallback = b.Dir + "/db.dump"
+		op.Fallback = b.Dir + "/db.dump"
 	}
 	return Step{
-		ID: "restore", Title: "put the database back from the dump", Op: r,
-		Reason: "into a fresh database, in one transaction; then the server is stopped, and they swap by rename",
-		NoUndo: fmt.Sprintf("the database that is there now is kept as %q; nothing of it is lost", r.Keep),
+		ID: "fill", Title: "fill a fresh database from the dump", Op: op,
+		Reason: "in one transaction, beside the present one, while the server goes on",
+		NoUndo: "the present database is not touched",
 	}
 }
 
-// PostgreSQL cuts names at 63 bytes (NAMEDATALEN), and a restore fills a database that
-// is called as the one it keeps, and "_new".
+// PostgreSQL cuts names at 63 bytes (NAMEDATALEN), and a database that is filled is called as
+// the one that will be kept, and "_new".
 const longestName = 63 - len("_new")
+
+// fresh names the database that takes the place of one that will be kept under a name.
+func fresh(keep string) string { return keep + "_new" }
 
 // besides names a database beside another one. A long name is cut, the id never, so
 // that no two are the same.

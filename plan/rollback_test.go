@@ -114,13 +114,13 @@ func TestB5TheDatabaseDecidesWhetherCodeAloneGoesBack(t *testing.T) {
 		}
 		in.WithDB = true
 		p := rollback(t, in)
-		restore, swap := position(p, "restore"), position(p, "undo-swap")
-		if restore < 0 || restore > swap || len(p.Warnings) == 0 {
+		fill, swap := position(p, "fill"), position(p, "undo-swap")
+		if fill < 0 || fill > swap || len(p.Warnings) == 0 {
 			t.Errorf("%s: %q, warnings %q", name, ids(p.Steps), p.Warnings)
 		}
-		r := p.Steps[restore].Op.(Restore)
-		if r.Dump == "" || r.Fallback == "" || r.Dump == r.Fallback || r.Keep == r.Database || r.Server != "chatalot-server" {
-			t.Errorf("%s: %+v", name, r)
+		f, s := p.Steps[fill].Op.(Fill), p.Steps[swap].Op.(Swap)
+		if f.Dump == "" || f.Fallback == "" || f.Dump == f.Fallback || s.Fresh != f.Fresh || s.Keep == f.Database || s.Keep == s.Fresh || s.Database.Database != f.Database {
+			t.Errorf("%s: %+v, %+v", name, f, s)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func TestBeforeTheSwapTheDatabaseDecidesNothing(t *testing.T) {
 	in := rollbackInput(t)
 	in.Begun = begun("edit", "sidecar")
 	in.Facts.Database = Database{}
-	if p := rollback(t, in); position(p, "undo-edit") < 0 || position(p, "restore") >= 0 {
+	if p := rollback(t, in); position(p, "undo-edit") < 0 || position(p, "fill") >= 0 {
 		t.Errorf("%q", ids(p.Steps))
 	}
 }
@@ -184,7 +184,7 @@ func TestNoRestoreBeforeTheSwap(t *testing.T) {
 	in := rollbackInput(t)
 	in.Begun, in.WithDB = begun("edit", "sidecar"), true
 	in.Facts.Database.Migrated = append(slices.Clone(in.Facts.Database.Migrated), Migration{Version: 52, Success: true})
-	if p := rollback(t, in); position(p, "restore") >= 0 {
+	if p := rollback(t, in); position(p, "fill") >= 0 {
 		t.Errorf("%q", ids(p.Steps))
 	}
 }
@@ -271,7 +271,7 @@ func TestALaterReleaseThatMigratedNeedsBothDecisions(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	in.WithDB = true
-	if p := rollback(t, in); p.From != "0.25.0" || position(p, "restore") < 0 {
+	if p := rollback(t, in); p.From != "0.25.0" || position(p, "fill") < 0 {
 		t.Errorf("%s, %q", p.From, ids(p.Steps))
 	}
 }

@@ -286,12 +286,10 @@ func (e *Engine) swapSeen(ctx context.Context, id string, st job.Status, l *swap
 	}
 }
 
-// stopped adds the time without a server that a step begins which stops it and starts
-// none: the engine knows when the container ended.
-func (e *Engine) stopped(ctx context.Context, container string) {
-	if container == "" {
-		return
-	}
+// stopped adds the time without a server that began in a step which has stopped it, and
+// which is over when the server says that it is well: the engine knows when the container
+// ended. One that was stopped before the step and runs was not stopped by it.
+func (e *Engine) stopped(ctx context.Context, container string, begun time.Time) {
 	res, err := e.Watch.Run(ctx, remote.Command{Name: "look when the server was stopped", Root: true, Args: []string{container}, Timeout: time.Minute,
 		Script: `docker inspect -f '{{.State.Running}} {{.State.FinishedAt}}' "$1" </dev/null`})
 	if err != nil {
@@ -299,7 +297,7 @@ func (e *Engine) stopped(ctx context.Context, container string) {
 	}
 	var running bool
 	var at string
-	if n, _ := fmt.Sscan(string(res.Stdout), &running, &at); n != 2 || running {
+	if n, _ := fmt.Sscan(string(res.Stdout), &running, &at); n != 2 {
 		return
 	}
 	now := e.Workstation.Now().UTC()
@@ -308,6 +306,9 @@ func (e *Engine) stopped(ctx context.Context, container string) {
 		return
 	}
 	since = since.Add(e.away.skew).UTC()
+	if running && since.Before(begun.Add(-goodClock)) {
+		return
+	}
 	if last := e.away.last(); since.After(now) || last != nil && last.open() {
 		since = now
 	}

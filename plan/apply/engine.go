@@ -362,8 +362,8 @@ func (e *Engine) tidy(ctx context.Context) error {
 			Script: `root=$1
 shift
 for run; do
-	rm -rf -- "$root/$run"
 	! docker inspect "liftalot-watchdog-$run" >/dev/null 2>&1 </dev/null || docker rm -f "liftalot-watchdog-$run" >/dev/null </dev/null
+	rm -rf -- "$root/$run"
 done
 rmdir -- "$root" 2>/dev/null || true`,
 		},

@@ -47,6 +47,8 @@ func (e *Engine) execute(ctx context.Context, id string, op plan.Op) (json.RawMe
 		return nil, e.gate(ctx, op)
 	case plan.Swap:
 		return e.swap(ctx, id, op)
+	case plan.Fill:
+		return nil, e.fill(ctx, id, op)
 	case plan.Restore:
 		return nil, e.restore(ctx, id, op)
 	case plan.Send:

@@ -14,16 +14,29 @@ import (
 // restoreTimeout is for the largest database that is put back in an evening.
 const restoreTimeout = 4 * time.Hour
 
-// restore puts the database back from a dump.
+// fill fills a fresh database from a dump.
+func (e *Engine) fill(ctx context.Context, id string, op plan.Fill) error {
+	return e.runJob(ctx, id, "fill a fresh database", job.Spec{
+		Script: fillScript, Timeout: restoreTimeout,
+		Args: []string{op.Container, op.User, op.Database, op.Dump, op.Fallback, op.Fresh},
+	})
+}
+
+// restore puts the database that was filled in the place of the present one.
 func (e *Engine) restore(ctx context.Context, id string, op plan.Restore) error {
 	err := e.runJob(ctx, id, "put the database back", job.Spec{
 		Script: restoreScript, Timeout: restoreTimeout,
-		Args: []string{op.Container, op.User, op.Database, op.Dump, op.Fallback, op.Keep, op.Server, op.Final},
+		Args: append([]string{op.Container, op.User, op.Database, op.Keep, op.Fresh, op.Final}, e.watchedArgs(id, op.Server)...),
 	})
 	if err == nil {
-		e.stopped(ctx, op.Server)
+		e.stopped(ctx, op.Server.Container, e.stepBegun(id))
 	}
 	return err
+}
+
+// watchedArgs are a job's folder, the run and the server, as the scripts take them.
+func (e *Engine) watchedArgs(id string, s plan.WatchedServer) []string {
+	return []string{e.jobFolder(id), e.Plan.ID, s.Container, s.Image, s.Project, s.Service, s.Record, dependentArgs(s.Dependents)}
 }
 
 // undoRestore takes a restore back.
@@ -31,13 +44,13 @@ func (e *Engine) undoRestore(ctx context.Context, id string, op plan.UndoRestore
 	again := e.again
 	err := e.runJob(ctx, id, "give the former database its name back", job.Spec{
 		Script: undoRestoreScript, Timeout: upTimeout,
-		Args: []string{op.Container, op.User, op.Database, op.Keep, op.Aside, op.Server},
+		Args: append([]string{op.Container, op.User, op.Database, op.Keep, op.Aside, op.Fresh}, e.watchedArgs(id, op.Server)...),
 	})
 	if err != nil {
 		return err
 	}
 	e.again = again // both jobs were tried before, or none
-	return e.start(ctx, id+"-start", plan.Start{Container: op.Server, Port: op.Port, MaxSeconds: int(upTimeout / time.Second)})
+	return e.start(ctx, id+"-start", plan.Start{Container: op.Server.Container, Port: op.Port, MaxSeconds: int(upTimeout / time.Second)})
 }
 
 // start starts the server and waits until it is well.

@@ -35,6 +35,7 @@ exec*) shift; [ "$1" != -i ] || shift; shift
 	exec "$@" ;;
 inspect*) echo true ;;
 stop*) echo stop >>"$SHIM/log" ;;
+start* | rm* | run*) ;;
 *) exit 64 ;;
 esac`, bins[len(bins)-1], at.Hostname(), at.Port(), pgtest.Password))
 	return h, server, base
@@ -115,16 +116,23 @@ func TestARestoreStopsBeforeItLosesAProperty(t *testing.T) {
 	}
 }
 
-// restoreOf dumps a database and runs the script of the restore. The error is what it said.
+// restoreOf dumps a database and runs the scripts of the restore. The error is what they said.
 func restoreOf(t *testing.T, h *shimhost.Host, user, db string) error {
 	t.Helper()
-	res, err := h.Run(t.Context(), remote.Command{
-		Script: `docker exec db pg_dump -U chatalot -Fc "$3" >"$SHIM/dump" && set -- "$1" "$2" "$3" "$SHIM/dump" '' "$4" talk ''
-` + restoreScript,
-		Args: []string{"db", user, db, db + "_before"},
-	})
-	if err != nil {
-		return fmt.Errorf("%w: %s%s", err, res.Stdout, res.Stderr)
+	h.Write("job/.made", "")
+	last := h.Write("last.dump", "")
+	for _, part := range []struct {
+		script string
+		args   []string
+	}{
+		{`docker exec db pg_dump -U chatalot -Fc "$3" >"$SHIM/dump" && set -- "$1" "$2" "$3" "$SHIM/dump" '' "$4"
+` + fillScript, []string{db + "_new"}},
+		{restoreScript, []string{db + "_before", db + "_new", last, h.Path("job"), "r1", "talk", "sha256:old", "chat", "talk", h.Path("record"), ""}},
+	} {
+		res, err := h.Run(t.Context(), remote.Command{Script: part.script, Args: append([]string{"db", user, db}, part.args...)})
+		if err != nil {
+			return fmt.Errorf("%w: %s%s", err, res.Stdout, res.Stderr)
+		}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@
 package apply
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -15,19 +14,27 @@ import (
 	"liftalot/remote"
 )
 
+// restoreDocker is an engine with a server, a database and, where it is told to run one, a
+// watchdog. Both renames of an exchange are done or neither.
 const restoreDocker = `cd "$SHIM"
 for sql; do :; done
 case $* in
-*"alter database"*) printf '%s\n' "$sql" >>log
+*"alter database"*"; alter database"*) printf '%s\n' "$sql" >>log
 	[ ! -e inuse ] || exit 1
 	[ ! -s back ] || { sed 1d back >b; mv b back; exit 1; }
-	n=${sql#*\"}; n=${n%%\"*}; m=${sql##*to \"}; m=${m%\"*}; sed "s/^$n\$/$m/" databases >d; mv d databases ;;
+	set -- $(echo "$sql" | tr -d ';"')
+	grep -qx "$3" databases && ! grep -qx "$6" databases && grep -qx "$9" databases || exit 1
+	sed "s/^$3\$/$6/; t; s/^$9\$/$3/" databases >d; mv d databases ;;
 *"pg_restore -f /dev/null"*) cat >got; [ ! -e truncated ] ;;
 *pg_restore*) cat >filled; printf '%s\n' "$*" >>log; [ ! -e conflict ] ;;
 *pg_dump*) echo dump >>log; printf last; [ ! -e nodump ] ;;
 *State.Running*) cat running ;;
+"inspect -f {{.Id}} liftalot-watchdog-r1") cat watchdog ;;
+run*--name\ liftalot-watchdog-r1*) [ ! -e nowatchdog ] || { echo "no such image" >&2; exit 125; }
+	echo watchdog >>log; echo id >watchdog ;;
+rm*liftalot-watchdog-r1) [ ! -e watchdog ] || { echo unwatched >>log; rm -f watchdog; } ;;
 stop*) echo stop >>log; echo false >running ;;
-start*) echo start >>log; echo true >running ;;
+start*) echo start >>log; [ ! -e nostart ] || exit 1; echo true >running ;;
 *datname*count*|*"select count"*) [ ! -e silent ] || exit 2; n=${sql##*= \'}; n=${n%\'*}; grep -cx "$n" databases || : ;;
 *"-v db="*) ask=$(cat)
 	case $ask in
@@ -37,6 +44,8 @@ start*) echo start >>log; echo true >running ;;
 	*) printf '%s\n' "$ask" >>log
 		case $ask in "create database"*) n=${ask#*\"}; echo "${n%%\"*}" >>databases ;; esac ;;
 	esac ;;
+*curl*) echo '{"status": "ok", "db_healthy": true}' ;;
+inspect*RestartCount*) echo 0 ;;
 *) printf '%s\n' "$sql" >>log
 	case $sql in
 	"create database"*) n=${sql#*\"}; echo "${n%%\"*}" >>databases ;;
@@ -44,94 +53,181 @@ start*) echo start >>log; echo true >running ;;
 	esac ;;
 esac`
 
-var restoreOp = plan.Restore{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Server: "talk"}
+// A restoring is a host with a dump, and the three operations of a restore.
+type restoring struct {
+	*shimhost.Host
+	fill plan.Fill
+	op   plan.Restore
+	undo plan.UndoRestore
+}
 
-func restoreHost(t *testing.T) (*shimhost.Host, plan.Restore) {
+func restoreHost(t *testing.T) *restoring {
 	t.Helper()
 	h := shimhost.New(t)
 	h.Shim("docker", restoreDocker)
 	h.Write("databases", "postgres\nchat\n")
 	h.Write("running", "true\n")
-	op := restoreOp
-	op.Dump, op.Fallback = h.Write("final.dump", "final"), h.Write("db.dump", "first")
-	return h, op
+	server := plan.WatchedServer{Container: "talk", Image: "sha256:old", Project: "chat", Service: "talk", Record: h.Path("record")}
+	return &restoring{
+		Host: h,
+		fill: plan.Fill{Container: "db", User: "u", Database: "chat", Fresh: "chat_new", Dump: h.Write("final.dump", "final"), Fallback: h.Write("db.dump", "first")},
+		op:   plan.Restore{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Fresh: "chat_new", Final: h.Path("last.dump"), Server: server},
+		undo: plan.UndoRestore{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Fresh: "chat_new", Aside: "chat_restored", Server: server, Port: 8080},
+	}
 }
 
-// The server goes on until the fresh database is full.
+// filled is a host whose fresh database is full.
+func filled(t *testing.T) *restoring {
+	t.Helper()
+	h := restoreHost(t)
+	h.Write("databases", "postgres\nchat\nchat_new\n")
+	return h
+}
+
+// engine is one that tries what was tried before.
+func (h *restoring) engine() *Engine {
+	e := onHost(h.Host)
+	e.again = true
+	return e
+}
+
+const (
+	whole    = "postgres\nchat\n"
+	beside   = "postgres\nchat\nchat_new\n"
+	restored = "postgres\nchat_before\nchat\n"
+	returned = "postgres\nchat\nchat_restored\n"
+)
+
+// The server goes on until the fresh database is full, and runs again when it is in place;
+// as long as it is stopped a watchdog stands by.
 func TestRestoreFillsAFreshDatabaseAndKeepsTheOld(t *testing.T) {
-	h, op := restoreHost(t)
-	if err := onHost(h).restore(t.Context(), "restore", op); err != nil {
+	h := restoreHost(t)
+	if err := onHost(h.Host).fill(t.Context(), "fill", h.fill); err != nil {
 		t.Fatal(err)
 	}
-	if h.Read("filled") != "final" || h.Read("databases") != "postgres\nchat_before\nchat\n" {
-		t.Errorf("from %q, databases %q", h.Read("filled"), h.Read("databases"))
+	if h.Read("filled") != "final" || h.Read("databases") != beside || slices.Contains(h.Log(), "stop") {
+		t.Errorf("from %q, databases %q, %q", h.Read("filled"), h.Read("databases"), h.Log())
 	}
-	log := strings.Join(h.Log(), "\n")
-	if filled, stop := strings.Index(log, "--exit-on-error --single-transaction"), strings.Index(log, "stop\n"); filled < 0 || stop < filled {
-		t.Errorf("%s", log)
+	if err := onHost(h.Host).restore(t.Context(), "restore", h.op); err != nil {
+		t.Fatal(err)
 	}
-	if strings.Contains(log, "drop") || h.Read("running") != "false\n" {
-		t.Errorf("%s", log)
+	if h.Read("databases") != restored || h.Read("running") != "true\n" || h.Read("last.dump") != "last" {
+		t.Errorf("databases %q, running %q", h.Read("databases"), h.Read("running"))
 	}
-	// Once more is no change.
-	before := h.Log()
-	if err := onHost(h).restore(t.Context(), "restore", op); err != nil || len(h.Log()) != len(before) {
-		t.Errorf("%v; %q", err, h.Log()[len(before):])
+	var steps []string
+	for _, l := range h.Log() {
+		if strings.Contains(l, "--exit-on-error --single-transaction") {
+			l = "fill"
+		}
+		if slices.Contains([]string{"fill", "watchdog", "stop", "dump", "start", "unwatched"}, l) || strings.HasPrefix(l, "drop") {
+			steps = append(steps, l)
+		}
+	}
+	if want := []string{"fill", "watchdog", "stop", "dump", "start", "unwatched"}; !slices.Equal(steps, want) {
+		t.Errorf("%q; want %q", steps, want)
+	}
+	// Once more it only sees to it that the server runs.
+	h.Write("log", "")
+	if err := h.engine().restore(t.Context(), "restore", h.op); err != nil || !slices.Equal(h.Log(), []string{"start"}) {
+		t.Errorf("%v; %q", err, h.Log())
 	}
 }
 
 func TestRestoreFallsBackToTheFirstDump(t *testing.T) {
-	h, op := restoreHost(t)
-	op.Dump += ".missing"
-	if err := onHost(h).restore(t.Context(), "restore", op); err != nil || h.Read("filled") != "first" {
+	h := restoreHost(t)
+	h.fill.Dump += ".missing"
+	if err := onHost(h.Host).fill(t.Context(), "fill", h.fill); err != nil || h.Read("filled") != "first" {
 		t.Errorf("%v; %q", err, h.Read("filled"))
 	}
 }
 
-// Before the renames nothing is lost, nothing is left, and the server serves: one
-// that did not run is not started either.
+// What cannot be filled leaves nothing, and the server is not touched.
+func TestAFillThatFailsLeavesNothing(t *testing.T) {
+	for _, fault := range []string{"truncated", "conflict"} {
+		h := restoreHost(t)
+		h.Write(fault, "")
+		if err := onHost(h.Host).fill(t.Context(), "fill", h.fill); err == nil || h.Read("databases") != whole || slices.Contains(h.Log(), "stop") {
+			t.Errorf("%s: %v, databases %q, log %q", fault, err, h.Read("databases"), h.Log())
+		}
+		if err := os.Remove(h.Path(fault)); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.engine().fill(t.Context(), "fill", h.fill); err != nil || h.Read("databases") != beside {
+			t.Errorf("%s, again: %v; %q", fault, err, h.Read("databases"))
+		}
+	}
+}
+
+// Before the exchange nothing is lost, and the server serves: one that did not run is not
+// started either. Without a watchdog it is not even stopped.
 func TestRestoreThatFailsLeavesTheServerAsItWas(t *testing.T) {
 	for _, tt := range []struct {
 		fault, running string
 		stops          bool
 	}{
-		{"truncated", "true\n", false},
-		{"conflict", "true\n", false},
+		{"nowatchdog", "true\n", false},
 		{"nodump", "true\n", true},
 		{"inuse", "true\n", true},
 		{"inuse", "false\n", true},
 	} {
 		t.Run(tt.fault, func(t *testing.T) {
 			t.Parallel()
-			h, op := restoreHost(t)
-			op.Final = h.Path("last.dump")
+			h := filled(t)
 			h.Write("running", tt.running)
 			h.Write(tt.fault, "")
-			if err := onHost(h).restore(t.Context(), "restore", op); err == nil {
+			if err := onHost(h.Host).restore(t.Context(), "restore", h.op); err == nil {
 				t.Error("no error")
 			}
-			if h.Read("databases") != "postgres\nchat\n" || h.Read("running") != tt.running || h.Has("last.dump.part") || slices.Contains(h.Log(), "stop") != tt.stops {
+			if h.Read("databases") != beside || h.Read("running") != tt.running || h.Has("last.dump.part") || h.Has("watchdog") || slices.Contains(h.Log(), "stop") != tt.stops {
 				t.Errorf("databases %q, running %q, log %q", h.Read("databases"), h.Read("running"), h.Log())
 			}
 			// With the cause gone it goes on from there.
 			if err := os.Remove(h.Path(tt.fault)); err != nil {
 				t.Fatal(err)
 			}
-			e := onHost(h)
-			e.again = true
-			if err := e.restore(t.Context(), "restore", op); err != nil || h.Read("databases") != "postgres\nchat_before\nchat\n" || h.Read("last.dump") != "last" {
-				t.Errorf("again: %v; %q", err, h.Read("databases"))
+			if err := h.engine().restore(t.Context(), "restore", h.op); err != nil || h.Read("databases") != restored || h.Read("last.dump") != "last" || h.Read("running") != "true\n" {
+				t.Errorf("again: %v; %q, running %q", err, h.Read("databases"), h.Read("running"))
 			}
 		})
 	}
 }
 
+// A server that an earlier try has stopped, and whose watchdog had not started it yet, ran.
+func TestRestoreKnowsAServerThatAnEarlierTryHasStopped(t *testing.T) {
+	h := filled(t)
+	h.Write("running", "false\n")
+	h.Write("watchdog", "id\n")
+	h.Write("inuse", "")
+	if err := onHost(h.Host).restore(t.Context(), "restore", h.op); err == nil || h.Read("running") != "true\n" || h.Has("watchdog") {
+		t.Errorf("%v; running %q", err, h.Read("running"))
+	}
+}
+
+// A server that cannot be started, since the engine is being shut down, is the watchdog's.
+func TestRestoreLeavesAServerThatDoesNotStartToTheWatchdog(t *testing.T) {
+	for what, run := range map[string]func(h *restoring) error{
+		"restore": func(h *restoring) error { return onHost(h.Host).restore(t.Context(), "restore", h.op) },
+		"return": func(h *restoring) error {
+			h.Write("databases", restored)
+			return onHost(h.Host).undoRestore(t.Context(), "return", h.undo)
+		},
+	} {
+		h := filled(t)
+		h.Write("nostart", "")
+		if err := run(h); err == nil || !h.Has("watchdog") {
+			t.Errorf("%s: %v; %q", what, err, h.Log())
+		}
+	}
+}
+
 // A database that does not answer has not said that another one is missing.
 func TestRestoreDropsNothingWithoutAnAnswer(t *testing.T) {
-	h, op := restoreHost(t)
-	h.Write("databases", "postgres\nchat_before\nchat_before_new\n")
+	h := filled(t)
 	h.Write("silent", "")
-	if err := onHost(h).restore(t.Context(), "restore", op); err == nil || len(h.Log()) > 0 {
+	if err := onHost(h.Host).fill(t.Context(), "fill", h.fill); err == nil || len(h.Log()) > 0 {
+		t.Errorf("%v; %q", err, h.Log())
+	}
+	if err := onHost(h.Host).restore(t.Context(), "restore", h.op); err == nil || len(h.Log()) > 0 {
 		t.Errorf("%v; %q", err, h.Log())
 	}
 }
@@ -139,30 +235,19 @@ func TestRestoreDropsNothingWithoutAnAnswer(t *testing.T) {
 // A restore that is taken back leaves the former database under its name, the
 // restored one aside, and the server running; done again it changes nothing.
 func TestReturnGivesTheFormerDatabaseItsNameBack(t *testing.T) {
-	back := plan.UndoRestore{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Aside: "chat_restored", Server: "talk", Port: 8080}
 	for name, tt := range map[string]struct{ databases, want string }{
-		"after both renames":   {"chat_before\nchat\n", "chat\nchat_restored\n"},
-		"between the renames":  {"chat_before\nchat_before_new\n", "chat\nchat_restored\n"},
-		"while it was filled":  {"chat\nchat_before_new\n", "chat\n"},
-		"before anything":      {"chat\n", "chat\n"},
-		"it was returned once": {"chat\nchat_restored\n", "chat\nchat_restored\n"},
+		"after the exchange":   {restored, returned},
+		"after the fill":       {beside, whole},
+		"before anything":      {whole, whole},
+		"it was returned once": {returned, returned},
 	} {
-		h, _ := restoreHost(t)
+		h := restoreHost(t)
 		h.Write("databases", tt.databases)
-		h.Shim("docker", `case $* in
-start*) echo start >>"$SHIM/log"; exit ;;
-*curl*) echo '{"status": "ok", "db_healthy": true}'; exit ;;
-inspect*) echo 0; exit ;;
-esac
-`+restoreDocker)
 		for range 2 {
-			e := onHost(h)
-			e.again = true
-			if err := e.undoRestore(t.Context(), "undo-restore", back); err != nil {
+			if err := h.engine().undoRestore(t.Context(), "undo-restore", h.undo); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			e.again = true
-			if h.Read("databases") != tt.want {
+			if h.Read("databases") != tt.want || h.Has("watchdog") {
 				t.Errorf("%s: databases %q, want %q", name, h.Read("databases"), tt.want)
 			}
 		}
@@ -176,11 +261,11 @@ esac
 // run since.
 func TestRestoreTakesALastDump(t *testing.T) {
 	for running, want := range map[string]string{"true\n": "last", "false\n": "of an earlier try"} {
-		h, op := restoreHost(t)
+		h := filled(t)
 		h.Write("running", running)
-		op.Final = h.Write("final", "of an earlier try")
-		if err := onHost(h).restore(t.Context(), "restore", op); err != nil || h.Read("final") != want {
-			t.Fatalf("%v; %q", err, h.Read("final"))
+		h.Write("last.dump", "of an earlier try")
+		if err := onHost(h.Host).restore(t.Context(), "restore", h.op); err != nil || h.Read("last.dump") != want {
+			t.Fatalf("%v; %q", err, h.Read("last.dump"))
 		}
 		log := h.Log()
 		if stop, dump := slices.Index(log, "stop"), slices.Index(log, "dump"); stop < 0 || want == "last" && dump < stop {
@@ -189,130 +274,125 @@ func TestRestoreTakesALastDump(t *testing.T) {
 	}
 }
 
-// A crash between the two renames leaves no database of the name; the dump is not
-// needed any more, and the server, which could not run, is not started.
-func TestRestoreGoesOnBetweenTheTwoRenames(t *testing.T) {
-	h, op := restoreHost(t)
-	h.Write("databases", "postgres\nchat_before\nchat_before_new\n")
-	h.Write("inuse", "")
-	if err := onHost(h).restore(t.Context(), "restore", op); err == nil || h.Read("databases") != "postgres\nchat_before\nchat_before_new\n" || h.Read("running") != "false\n" {
-		t.Errorf("%v; %q", err, h.Log())
-	}
-	if err := errors.Join(os.Remove(h.Path("inuse")), os.Remove(op.Dump)); err != nil {
-		t.Fatal(err)
-	}
-	e := onHost(h)
-	e.again = true
-	if err := e.restore(t.Context(), "restore", op); err != nil || h.Read("databases") != "postgres\nchat_before\nchat\n" || h.Read("filled")+h.Read("got") != "" {
-		t.Errorf("%v; %q; filled %q", err, h.Read("databases"), h.Read("filled"))
-	}
-}
-
-// Whatever call it is that fails, or at which the script is killed, before the call
-// or after it: another try ends well. What failed before the first rename leaves the
-// server running and nothing of its own.
-func TestRestoreEndsWellWhereverItWasCutOff(t *testing.T) {
+// cutOff runs a script with each of its calls of docker failing, or the script killed before
+// or after it, and hands over what is left, and a way to run it again.
+func cutOff(t *testing.T, script string, args func(h *restoring) []string, host func(t *testing.T) *restoring, check func(h *restoring, at string, err error, again func() error)) {
+	t.Helper()
 	for _, how := range []string{"exit 1", `kill -9 "$(cat "$SHIM/script")"; exit 1`, `sh "$SHIM/docker" "$@"; kill -9 "$(cat "$SHIM/script")"; exit 1`} {
-		cut := true
-		for n := 1; cut; n++ {
-			h, op := restoreHost(t)
-			op.Final = h.Path("last.dump")
+		for n := 1; ; n++ {
+			h := host(t)
 			h.Write("docker", restoreDocker)
+			h.Write("job/.made", "")
 			h.Shim("docker", fmt.Sprintf(`echo >>"$SHIM/calls"; if [ "$(wc -l <"$SHIM/calls")" -eq %d ]; then %s; fi; exec sh "$SHIM/docker" "$@"`, n, how))
 			run := func() error {
-				_, err := h.Run(t.Context(), remote.Command{
-					Script: "echo $$ >\"$SHIM/script\"\n" + restoreScript,
-					Args:   []string{op.Container, op.User, op.Database, op.Dump, op.Fallback, op.Keep, op.Server, op.Final},
-				})
+				_, err := h.Run(t.Context(), remote.Command{Script: "echo $$ >\"$SHIM/script\"\n" + script, Args: args(h)})
 				return err
 			}
 			err := run()
-			if cut = strings.Count(h.Read("calls"), "\n") >= n; !cut {
-				if err != nil || n < 10 {
-					t.Errorf("%q: %d calls, %v", how, n, err)
-				}
-				break
-			}
-			if all := h.Read("databases"); err != nil && how == "exit 1" && !strings.Contains(all, "chat_before\n") &&
-				(all != "postgres\nchat\n" || h.Read("running") != "true\n" || h.Has("last.dump.part")) {
-				t.Errorf("call %d fails: databases %q, running %q", n, all, h.Read("running"))
-			}
-			if err := run(); err != nil || h.Read("databases") != "postgres\nchat_before\nchat\n" || h.Read("running") != "false\n" || h.Read("last.dump") != "last" {
-				t.Errorf("call %d, %q: %v; databases %q", n, how, err, h.Read("databases"))
-			}
-		}
-	}
-}
-
-// The same for the rollback: a database that does not say whether the former one is there
-// has not said that it never was renamed.
-func TestReturnEndsWellWhereverItWasCutOff(t *testing.T) {
-	for _, how := range []string{"exit 1", `kill -9 "$(cat "$SHIM/script")"; exit 1`, `sh "$SHIM/docker" "$@"; kill -9 "$(cat "$SHIM/script")"; exit 1`} {
-		cut := true
-		for n := 1; cut; n++ {
-			h, op := restoreHost(t)
-			h.Write("databases", "postgres\nchat_before\nchat\n")
-			h.Write("docker", restoreDocker)
-			h.Shim("docker", fmt.Sprintf(`echo >>"$SHIM/calls"; if [ "$(wc -l <"$SHIM/calls")" -eq %d ]; then %s; fi; exec sh "$SHIM/docker" "$@"`, n, how))
-			run := func() error {
-				_, err := h.Run(t.Context(), remote.Command{
-					Script: "echo $$ >\"$SHIM/script\"\n" + undoRestoreScript,
-					Args:   []string{op.Container, op.User, op.Database, op.Keep, "chat_restored", op.Server},
-				})
-				return err
-			}
-			err := run()
-			if cut = strings.Count(h.Read("calls"), "\n") >= n; !cut {
+			if strings.Count(h.Read("calls"), "\n") < n {
 				if err != nil || n < 6 {
 					t.Errorf("%q: %d calls, %v", how, n, err)
 				}
 				break
 			}
-			const want = "postgres\nchat\nchat_restored\n"
-			if all := h.Read("databases"); err == nil && all != want {
-				t.Errorf("call %d, %q: no error, and databases %q", n, how, all)
-			}
-			if err := run(); err != nil || h.Read("databases") != want {
-				t.Errorf("call %d, %q: %v; databases %q", n, how, err, h.Read("databases"))
-			}
+			check(h, fmt.Sprintf("call %d, %s", n, how), err, run)
 		}
 	}
+}
+
+// served holds what is left against the promise: there is one database of the name, and the
+// server runs, or its watchdog stands by to start it.
+func (h *restoring) served(t *testing.T, at string) {
+	t.Helper()
+	if all := h.Read("databases"); strings.Count("\n"+all, "\nchat\n") != 1 {
+		t.Errorf("%s: databases %q", at, all)
+	}
+	if h.Read("running") != "true\n" && !h.Has("watchdog") {
+		t.Errorf("%s: nobody starts the server: %q", at, h.Log())
+	}
+}
+
+// watched are what scripts take of a server, with a job's folder that is there.
+func (h *restoring) watched(s plan.WatchedServer) []string {
+	return append([]string{h.Path("job")}, onHost(h.Host).watchedArgs("", s)[1:]...)
+}
+
+// Whatever call it is that fails, or at which a script is killed, before the call or after
+// it: another try ends well, and until then one server is there, or somebody who starts it.
+func TestRestoreEndsWellWhereverItWasCutOff(t *testing.T) {
+	fill := func(h *restoring) []string {
+		return []string{h.fill.Container, h.fill.User, h.fill.Database, h.fill.Dump, h.fill.Fallback, h.fill.Fresh}
+	}
+	cutOff(t, fillScript, fill, restoreHost, func(h *restoring, at string, err error, again func() error) {
+		h.served(t, at)
+		if err != nil && strings.HasSuffix(at, ", exit 1") && h.Read("databases") != whole {
+			t.Errorf("%s: databases %q", at, h.Read("databases"))
+		}
+		if err := again(); err != nil || h.Read("databases") != beside || slices.Contains(h.Log(), "stop") {
+			t.Errorf("%s: %v; databases %q", at, err, h.Read("databases"))
+		}
+	})
+	restore := func(h *restoring) []string {
+		return append([]string{"db", "u", "chat", h.op.Keep, h.op.Fresh, h.op.Final}, h.watched(h.op.Server)...)
+	}
+	cutOff(t, restoreScript, restore, filled, func(h *restoring, at string, err error, again func() error) {
+		h.served(t, at)
+		if err := again(); err != nil || h.Read("databases") != restored || h.Read("running") != "true\n" || h.Read("last.dump") != "last" || h.Has("watchdog") {
+			t.Errorf("%s: %v; databases %q, running %q", at, err, h.Read("databases"), h.Read("running"))
+		}
+	})
+}
+
+// The same for its undo: a database that does not say whether the former one is there has
+// not said that it never was renamed.
+func TestReturnEndsWellWhereverItWasCutOff(t *testing.T) {
+	host := func(t *testing.T) *restoring {
+		h := restoreHost(t)
+		h.Write("databases", restored)
+		return h
+	}
+	args := func(h *restoring) []string {
+		return append([]string{"db", "u", "chat", h.undo.Keep, h.undo.Aside, h.undo.Fresh}, h.watched(h.undo.Server)...)
+	}
+	cutOff(t, undoRestoreScript, args, host, func(h *restoring, at string, err error, again func() error) {
+		h.served(t, at)
+		if all := h.Read("databases"); err == nil && all != returned {
+			t.Errorf("%s: no error, and databases %q", at, all)
+		}
+		if err := again(); err != nil || h.Read("databases") != returned || h.Read("running") != "true\n" {
+			t.Errorf("%s: %v; databases %q", at, err, h.Read("databases"))
+		}
+	})
 }
 
 // Somebody who connects again between the end of his connection and the rename keeps
 // neither the restore nor its undo from their end.
 func TestARenameOutlastsWhoComesBack(t *testing.T) {
-	h, op := restoreHost(t)
+	h := filled(t)
 	h.Write("back", strings.Repeat("again\n", 9))
-	if err := onHost(h).restore(t.Context(), "restore", op); err != nil || h.Read("databases") != "postgres\nchat_before\nchat\n" {
+	if err := onHost(h.Host).restore(t.Context(), "restore", h.op); err != nil || h.Read("databases") != restored {
 		t.Errorf("%v; %q", err, h.Read("databases"))
 	}
 	h.Write("back", strings.Repeat("again\n", 9))
-	h.Shim("docker", `case $* in
-*curl*) echo '{"status": "ok", "db_healthy": true}'; exit ;;
-inspect*) echo 0; exit ;;
-esac
-`+restoreDocker)
-	back := plan.UndoRestore{Container: "db", User: "u", Database: "chat", Keep: "chat_before", Aside: "chat_restored", Server: "talk", Port: 8080}
-	if err := onHost(h).undoRestore(t.Context(), "return", back); err != nil || h.Read("databases") != "postgres\nchat\nchat_restored\n" {
+	if err := onHost(h.Host).undoRestore(t.Context(), "return", h.undo); err != nil || h.Read("databases") != returned {
 		t.Errorf("%v; %q", err, h.Read("databases"))
 	}
 }
 
 // R13: what is not like the present database stops before the server is, and is named.
 func TestRestoreStopsWhereAPropertyCannotBePutBack(t *testing.T) {
-	h, op := restoreHost(t)
+	h := restoreHost(t)
 	h.Write("properties", "owner\tabc\nencoding\tdef\n")
-	h.Write("settings", `alter database "chat_before_new" set a to 'b';`)
+	h.Write("settings", `alter database "chat_new" set a to 'b';`)
 	h.Write("lacking", "setting a\tghi\n")
-	err := onHost(h).restore(t.Context(), "restore", op)
+	err := onHost(h.Host).fill(t.Context(), "fill", h.fill)
 	if err == nil || !strings.Contains(err.Error(), "like chat, which has another: setting a") {
 		t.Errorf("%v", err)
 	}
-	if h.Read("databases") != "postgres\nchat\n" || h.Read("running") != "true\n" || slices.Contains(h.Log(), "stop") {
+	if h.Read("databases") != whole || h.Read("running") != "true\n" || slices.Contains(h.Log(), "stop") {
 		t.Errorf("databases %q, log %q", h.Read("databases"), h.Log())
 	}
-	if !slices.Contains(h.Log(), `alter database "chat_before_new" set a to 'b';`) {
+	if !slices.Contains(h.Log(), `alter database "chat_new" set a to 'b';`) {
 		t.Errorf("it was not tried: %q", h.Log())
 	}
 }

@@ -15,6 +15,8 @@ var (
 	containerScript string
 	//go:embed scripts/watchdog.sh
 	watchdogSteps string
+	//go:embed scripts/standby.sh
+	standbyFunctions string
 	//go:embed scripts/dependencies.sh
 	dependenciesSteps string
 	//go:embed scripts/evidence.sh
@@ -25,6 +27,8 @@ var (
 	swapSteps string
 	//go:embed scripts/gate.sh
 	gateSteps string
+	//go:embed scripts/fill.sh
+	fillSteps string
 	//go:embed scripts/restore.sh
 	restoreSteps string
 	//go:embed scripts/undo_restore.sh
@@ -37,13 +41,14 @@ var (
 	namesScript string
 
 	dependenciesScript = projectScript + dependenciesSteps
-	swapScript         = projectScript + containerScript + watchdogFunction + evidenceFunction + swapSteps
+	swapScript         = projectScript + postgres.Names + watchedJob + evidenceFunction + swapSteps
+	fillScript         = postgres.Functions + fillSteps
 	gateScript         = evidenceFunction + gateSteps
 	unhealthyScript    = evidenceFunction + unhealthySteps
-	restoreScript      = postgres.Functions + restoreSteps
-	undoRestoreScript  = postgres.Functions + undoRestoreSteps
+	restoreScript      = postgres.Functions + watchedJob + restoreSteps
+	undoRestoreScript  = postgres.Functions + watchedJob + undoRestoreSteps
 
-	// watchdogFunction prints the script of the watchdog, which the swap's job puts into
-	// its folder.
-	watchdogFunction = "watchdog_script() { cat <<'END_OF_WATCHDOG'\n" + containerScript + watchdogSteps + "END_OF_WATCHDOG\n}\n"
+	// watchedJob stands before the script of a job that has a watchdog: it puts the
+	// watchdog's script into its folder.
+	watchedJob = containerScript + "watchdog_script() { cat <<'END_OF_WATCHDOG'\n" + containerScript + watchdogSteps + "END_OF_WATCHDOG\n}\n" + standbyFunctions
 )

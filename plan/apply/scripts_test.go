@@ -5,9 +5,11 @@ package apply
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,6 +37,14 @@ func (h shellHost) Run(ctx context.Context, cmd remote.Command) (remote.Result, 
 		if below, ok := strings.CutPrefix(arg, plan.RunRoot+"/"); ok {
 			cmd.Args[i] = h.Path("jobs", below)
 		}
+	}
+	if cmd.Name == "start job" && cmd.Args[5] == "" { // its arguments are in the script
+		script, err := io.ReadAll(cmd.Stdin)
+		if err != nil {
+			return remote.Result{}, err
+		}
+		here := strings.ReplaceAll(string(script), plan.RunRoot+"/", h.Path("jobs")+"/")
+		cmd.Args[1], cmd.Stdin = strconv.Itoa(len(here)), strings.NewReader(here)
 	}
 	return h.Host.Run(ctx, cmd)
 }

@@ -122,7 +122,8 @@ func swapArgs(op plan.Swap, dir, run string) []string {
 		"db=" + op.Database.Container, "dbuser=" + op.Database.User, "dbname=" + op.Database.Database,
 		"dump=" + op.Dump, "dumptime=" + strconv.Itoa(plan.DumpTime(op.MaxDowntime)), "prober=" + op.Prober, "back=" + back, "work=" + dir, "nodeps=" + noDeps, "temp=" + remote.TempPrefix(run) + "swap",
 		"migration=" + strconv.FormatInt(op.Migration, 10),
-		"oldid=" + op.OldID, "record=" + op.Record, "dependents=" + dependentArgs(op.Dependents), "dependentrecord=" + op.DependentRecord, "run=" + run, "--",
+		"oldid=" + op.OldID, "record=" + op.Record, "dependents=" + dependentArgs(op.Dependents), "dependentrecord=" + op.DependentRecord, "run=" + run,
+		"keep=" + op.Keep, "fresh=" + op.Fresh, "--",
 	}
 	for _, f := range op.Files {
 		args = append(args, f.Copy, f.Path, f.Before, f.After)

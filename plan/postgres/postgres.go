@@ -1,13 +1,20 @@
 // Package postgres holds what is done to a PostgreSQL in a container in more than one
 // place, so that it is done the same way: a restore and the drill that proves it make a
 // database by the same statements, give it the same properties, and fill it with the same
-// flags.
+// flags; a restore and a rollback exchange two by the same transaction.
 package postgres
 
 import _ "embed"
 
-// Functions are those of shell, to stand before a script that gets container, login and
-// database as its first three arguments.
+// Names are functions of shell for the databases of the PostgreSQL in a container C, as
+// user U.
 //
+//go:embed names.sh
+var Names string
+
 //go:embed database.sh
-var Functions string
+var database string
+
+// Functions are those of shell, Names among them, to stand before a script that gets
+// container, login and database as its first three arguments.
+var Functions = Names + database

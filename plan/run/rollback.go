@@ -83,7 +83,7 @@ func (h *Host) planRollback(ctx context.Context, runs []journal.RunState, upgrad
 	if err := h.oldImage(ctx, p, journal.RunState{}); err != nil {
 		return nil, err
 	}
-	if step, ok := p.Step("restore"); ok {
+	if step, ok := p.Step("fill"); ok {
 		if m, err := h.Backups.Load(was.ID); err == nil {
 			if err := h.RolesThere(ctx, facts, m); err != nil {
 				return nil, err
@@ -120,7 +120,7 @@ func (h *Host) rollbackLoss(ctx context.Context, f *plan.Facts, was *plan.Plan, 
 	// The dump of the swap is so much younger than the backup as the one step began
 	// after the other: both times are this machine's, and rows have the host's.
 	begun, swapped := upgrade.Step("backup").Begun, upgrade.Step("swap").Begun
-	if op, ok := step.Op.(plan.Restore); ok && op.Dump != "" && !begun.IsZero() && swapped.After(begun) {
+	if op, ok := step.Op.(plan.Fill); ok && op.Dump != "" && !begun.IsZero() && swapped.After(begun) {
 		later := swapped.Sub(begun)
 		m.Taken, m.HostClock = m.Taken.Add(later), m.HostClock.Add(later)
 	}

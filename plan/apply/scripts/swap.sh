@@ -2,7 +2,8 @@
 # become healthy. Runs detached on the host, as root, with no one watching.
 #
 #   KEY=VALUE …   settings, see the case below. NODEPS is --no-deps or nothing,
-#                 DEPENDENCIES the services that the server depends on
+#                 DEPENDENCIES the services that the server depends on. On a rollback
+#                 with the database, FRESH takes its place, and it is kept as KEEP
 #   -- COPY PATH BEFORE AFTER …   edited files: the copy as it was, and the
 #                 SHA-256 of PATH without and with the edit
 #   -- ARG …      compose arguments that address the project
@@ -23,6 +24,7 @@ while [ "$1" != -- ]; do
 	db) DB=$v ;; dbuser) DBUSER=$v ;; dbname) DBNAME=$v ;; dump) DUMP=$v ;; prober) PROBER=$v ;; back) ROLLBACK=$v ;;
 	dumptime) DUMPTIME=$v ;; work) WORK=$v ;; nodeps) NODEPS=$v ;; project) PROJECT=$v ;; dependencies) DEPENDENCIES=$v ;; migration) MIGRATION=$v ;; temp) TEMP=$v ;;
 	oldid) OLDID=$v ;; record) RECORD=$v ;; dependents) DEPENDENTS=$v ;; dependentrecord) DEPENDENTRECORD=$v ;; run) RUN=$v ;;
+	keep) KEEP=$v ;; fresh) FRESH=$v ;;
 	esac
 	shift
 done
@@ -36,15 +38,13 @@ done
 shift
 set_project_args "$@"
 umask 077
-WATCHDOG=liftalot-watchdog-$RUN
+C=$DB U=$DBUSER POLICY=${RECORD:-$WORK}/policy.json
 
 # now prints the time since boot in hundredths of a second; it starts no process.
 now() {
 	read -r _u _ </proc/uptime
 	echo "${_u%.*}${_u#*.}"
 }
-
-state() { docker inspect -f "$2" "$1" 2>/dev/null </dev/null; }
 
 # engine_answers waits for an engine that is being restarted: a failure meanwhile says
 # nothing about the servers.
@@ -53,44 +53,6 @@ engine_answers() {
 	until docker version --format '{{json .Server}}' >/dev/null 2>&1 </dev/null; do
 		[ "$(now)" -lt "$_end" ] || return 1
 		sleep 1
-	done
-}
-
-# watchdog_on starts the watchdog, which brings a server back after a power cut: a container,
-# since the engine starts those again after a boot. It has the engine's socket, as the
-# updater's proxy has, and is removed at the end of this job. Its compose labels are empty:
-# an image that compose has built would give it those of its service.
-watchdog_on() {
-	[ -n "$RECORD" ] || return 0
-	watchdog_script >"$WORK/watchdog" || return 1
-	docker rm -f "$WATCHDOG" >/dev/null 2>&1 </dev/null
-	docker run -d --name "$WATCHDOG" --restart always --network none --pid host --user 0 --read-only --cap-drop ALL \
-		--security-opt no-new-privileges --security-opt label=disable --no-healthcheck --label "liftalot.run=$RUN" \
-		--label com.docker.compose.project= --label com.docker.compose.service= \
-		-v /var/run/docker.sock:/var/run/docker.sock -v "$WORK:/job:ro" -v "$RECORD:/record" -v "$DEPENDENTRECORD:/dependents" \
-		--entrypoint sh "$OLDIMAGE" /job/watchdog "$CONTAINER" "$OLDIMAGE" "$PROJECT" "$SERVICE" "$DEPENDENTS" "$WATCHDOG" >/dev/null 2>"$WORK/watchdog.err" </dev/null &&
-		WATCHED=1
-}
-watchdog_off() { [ -z "$RECORD" ] || docker rm -f "$WATCHDOG" >/dev/null 2>&1 </dev/null; }
-
-# revive_dependents brings back the containers that share a namespace with the server: after
-# a start of the same container they are restarted, after it was replaced they are recreated.
-revive_dependents() {
-	for _d in $DEPENDENTS; do
-		_name=${_d%%:*} _rest=${_d#*:}
-		_id=$(state "${_rest%%:*}" '{{.Id}}')
-		[ -n "$_id" ] || continue
-		if same "$DEPENDENTRECORD" "$_name" "$_id" >/dev/null 2>&1; then
-			[ "${_rest#*:}" != 1 ] || docker restart -t 10 "$_name" >/dev/null 2>&1 </dev/null || echo "note $_name, which depends on the server, does not start"
-			continue
-		fi
-		docker stop -t 10 "$_name" >/dev/null 2>&1 </dev/null
-		docker rm -f "$_name" >/dev/null 2>&1 </dev/null
-		if ! recreate "$DEPENDENTRECORD" "$_name" "$_id" >"$WORK/attend" 2>&1; then
-			echo "note $_name, which depends on the server, cannot be made anew: $(tail -n 1 "$WORK/attend" | cut -c1-200)"
-		elif [ "${_rest#*:}" = 1 ] && ! docker start "$_name" >"$WORK/attend" 2>&1 </dev/null; then
-			echo "note $_name, which depends on the server, does not start: $(tail -n 1 "$WORK/attend" | cut -c1-200)"
-		fi
 	done
 }
 
@@ -273,11 +235,45 @@ keep_old() {
 }
 
 # give_up ends a rollback that did not bring the old server up. A new server that was only
-# stopped, not replaced, is started again: it may be the only one that comes up at all.
+# stopped, not replaced, is started again, on its own database: it may be the only one that
+# comes up at all.
 give_up() {
 	evidence "$CONTAINER"
-	[ -z "${STOPPED_NEW:-}" ] || [ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
+	[ -z "${STOPPED_NEW:-}" ] || [ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || ! undo_exchange 2>"$WORK/exchange" || docker start "$CONTAINER" >/dev/null 2>&1 </dev/null
 	finish lost
+}
+
+# disable_restart keeps the engine from starting the new server after a boot. The policy that
+# it had is kept beside the record, where a second try of this does not take "no" for it.
+disable_restart() {
+	case $(state "$CONTAINER" '{{.Image}}') in "$OLDIMAGE" | '') return 0 ;; esac
+	if ! [ -e "$POLICY" ]; then
+		_policy=$(state "$CONTAINER" '{{json .HostConfig.RestartPolicy}}') && [ -n "$_policy" ] || return 1
+		printf '{"RestartPolicy":%s}' "$_policy" >"$POLICY.new" && mv "$POLICY.new" "$POLICY" || return 1
+	fi
+	printf '{"RestartPolicy":{"Name":"no"}}' >"$WORK/policy" && api POST "/containers/$CONTAINER/update" "$WORK/policy" >/dev/null
+}
+
+# exchange_databases puts the database that was filled from the dump in the place of the
+# present one. The new server must not run on it: it would migrate it.
+exchange_databases() { disable_restart && exchange "$DBNAME" "$KEEP" "$FRESH"; }
+
+# undo_exchange undoes exchange_databases.
+undo_exchange() {
+	[ -n "$KEEP" ] || return 0
+	_kept=$(count "$KEEP") && { [ "$_kept" = 0 ] || exchange "$DBNAME" "$FRESH" "$KEEP"; } || return 1
+	[ ! -e "$POLICY" ] || { api POST "/containers/$CONTAINER/update" "$POLICY" >/dev/null && rm -f "$POLICY"; }
+}
+
+# leave_question writes down how the watchdog asks the database whether the exchange was
+# done. A statement that a killed job has left running is ended first, so that the answer
+# stays true.
+leave_question() {
+	ASK=$DB
+	_text() { printf '"%s"' "$(printf %s "$1" | sed 's/[\\"]/\\&/g')"; }
+	printf '{"AttachStdout":true,"Tty":true,"Cmd":["psql","-X","-q","-A","-t","-U",%s,"-d","template1","-c",%s,"-c","select pg_sleep(2)","-c",%s]}' "$(_text "$DBUSER")" \
+		"$(_text "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = 'template1' and usename = current_user and pid <> pg_backend_pid()")" \
+		"$(_text "select 'kept ' || count(*) from pg_database where datname = '$KEEP'")" >"$RECORD/ask" && printf '{"Tty":true}' >"$RECORD/ask.start"
 }
 
 # deps_flag prints --no-deps where compose would by now recreate a service that the server
@@ -369,12 +365,31 @@ roll_back() {
 	fi
 	if [ -n "$RECORD" ] && ! [ -e "$RECORD" ]; then
 		echo "note the record of the container that ran, $RECORD, is not on the host any more: the server is made from the files"
-		RECORD=
+		RECORD= POLICY=$WORK/policy.json
 	fi
+	# An earlier try may have stopped it, and its watchdog not started it yet.
+	[ -z "$(state "liftalot-watchdog-$RUN" '{{.Id}}')" ] || STOPPED_NEW=1
+	[ -z "$KEEP" ] || [ -z "$RECORD" ] || leave_question
 	watchdog_on || echo "note no watchdog: a power cut before this ends may leave the server down"
 	[ -n "${STOPPED_AT:-}" ] || probe_begin
 	[ -n "${STOPPED_AT:-}" ] || { STOPPED_AT=$(now) && echo "gone $STOPPED_AT"; }
 	stop_new
+	if [ -z "$KEEP" ]; then
+		check_migrations
+	else
+		engine_answers
+		if ! retry exchange_databases 2>"$WORK/exchange"; then
+			echo "note the database from the dump cannot take the place of the present one: $(tail -n 1 "$WORK/exchange" | cut -c1-300)"
+			give_up
+		fi
+	fi
+	restore_old
+	finish healthy
+}
+
+# check_migrations ends a rollback of the code alone where the new version has changed the
+# database.
+check_migrations() {
 	# A job that was killed, as by a power cut, told nobody what the new version
 	# had done. What the database holds decides, not what was seen.
 	if [ "$MIGRATION" -gt 0 ] && ! _newest=$(retry newest) && [ "$(state "$CONTAINER" '{{.Image}}')" != "$OLDIMAGE" ]; then
@@ -387,8 +402,6 @@ roll_back() {
 		docker stop -t 10 "$CONTAINER" >/dev/null 2>&1 </dev/null
 		finish migrated
 	fi
-	restore_old
-	finish healthy
 }
 
 # soak waits and looks again: the server must stay healthy.

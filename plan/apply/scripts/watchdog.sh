@@ -1,18 +1,22 @@
-# The watchdog of a swap: a container of its own, which the engine starts again after a
-# power cut. Where the swap's job was killed before its end, it makes sure that exactly one
+# The watchdog of a swap or a restore: a container of its own, which the engine starts again
+# after a power cut. Where the job was killed before its end, it makes sure that exactly one
 # server runs on the database: the new one where that had taken over, else the old one, as
-# it was recorded. Then it removes itself. While the job lives it only watches. It has the
-# functions of container.sh, and curl for the engine's API.
+# it was recorded. For a restore there is one only. Then it removes itself. While the job
+# lives it only watches. It has the functions of container.sh, and curl for the engine's API.
 #   $1 the server's container  $2 the image it ran before  $3 compose project  $4 service
 #   $5 dependents: NAME:PARENT:1 for one that ran, separated by blanks  $6 its own name
+#   $7 the database's container on a rollback with the database, else empty: whether that was
+#   exchanged decides then, not how far the job came
 set -u
-NAME=$1 OLDIMAGE=$2 PROJECT=$3 SERVICE=$4 DEPENDENTS=$5 SELF=$6
+NAME=$1 OLDIMAGE=$2 PROJECT=$3 SERVICE=$4 DEPENDENTS=$5 SELF=$6 DB=$7
 SOCKET=/var/run/docker.sock
 say() { echo "watchdog: $1"; }
 
 # job_alive: the job's process runs, by boot, process id and start time as remote/job
-# records them. A job that has not recorded them yet was just started.
+# records them. A job that has not recorded them yet was just started. One without its
+# folder was given up, or is tried again by somebody who may not live to do it.
 job_alive() {
+	[ -e /job/watchdog ] || return 1
 	[ ! -s /job/boot ] || [ "$(cat /job/boot)" = "$(cat /proc/sys/kernel/random/boot_id)" ] || return 1
 	[ -e /job/pid ] || return 0
 	read -r _pid _since </job/pid || return 0
@@ -20,9 +24,9 @@ job_alive() {
 	[ "${20:-}" = "$_since" ]
 }
 
-# job_ended: the job printed its result, or its folder was removed. A job that was ended by
-# a shutdown prints none, since the engine ends too.
-job_ended() { [ ! -e /job/watchdog ] || grep -qE '^end (healthy|kept|back|migrated|unsure|gone)$' /job/log 2>/dev/null; }
+# job_ended: the job printed its result. One that was ended by a shutdown prints none, since
+# the engine ends too.
+job_ended() { grep -qE '^end (healthy|kept|back|migrated|unsure|gone)$' /job/log 2>/dev/null; }
 
 # list_containers FILTER VALUE… prints the containers that match, one a line. Its status is
 # 2 where the engine does not answer: only an engine that answers can say that none is there.
@@ -44,8 +48,27 @@ recreate_old() {
 
 remove() { api DELETE "/containers/$1?force=1" >/dev/null; }
 
-# rollback_begun: the job had decided against the new server.
-rollback_begun() { grep -q '^stage back' /job/log 2>/dev/null; }
+# new_stays STATE: the new server keeps its place. It does not where it was only created, or
+# where the job had decided against it; nor where the database was exchanged for the former
+# one, which it would migrate. Its status is 2 where the database does not answer.
+new_stays() {
+	if [ -z "$DB" ]; then
+		[ "$1" != created ] && ! grep -q '^stage back' /job/log 2>/dev/null
+		return
+	fi
+	_exec=$(api POST "/containers/$DB/exec" /record/ask | told_id)
+	[ -n "$_exec" ] || return 2
+	case $(api POST "/exec/$_exec/start" /record/ask.start) in
+	*"kept 0"*) return 0 ;;
+	*"kept 1"*) return 1 ;;
+	esac
+	return 2
+}
+
+# enable_restart gives the new server the restart policy that the rollback took from it.
+enable_restart() {
+	[ ! -e /record/policy.json ] || { api POST "/containers/$NAME/update" /record/policy.json >/dev/null && rm -f /record/policy.json; }
+}
 
 # remove_strays removes containers that compose had created for the service and not yet named.
 remove_strays() {
@@ -55,17 +78,21 @@ remove_strays() {
 	done
 }
 
-# start_server has one server run: the new one, or the old one where the new one is not complete
-# or the job had decided against it.
+# start_server has one server run: the new one, or the old one where the new one does not stay.
 start_server() {
 	_c=$(list_containers name "%5E%2F$NAME%24")
 	[ $? -ne 2 ] || return 1
-	_image=$(printf '%s\n' "$_c" | field ImageID)
-	case $(printf '%s\n' "$_c" | field State) in
-	'') recreate_old || return 1 ;;
-	created) [ "$_image" = "$OLDIMAGE" ] || { remove "$NAME" && recreate_old; } || return 1 ;;
-	*) [ "$_image" = "$OLDIMAGE" ] || ! rollback_begun || { remove "$NAME" && recreate_old; } || return 1 ;;
-	esac
+	_state=$(printf '%s\n' "$_c" | field State) _image=$(printf '%s\n' "$_c" | field ImageID)
+	if [ -z "$_state" ]; then
+		recreate_old || return 1
+	elif [ "$_image" != "$OLDIMAGE" ]; then
+		new_stays "$_state"
+		case $? in
+		0) enable_restart || return 1 ;;
+		1) remove "$NAME" && recreate_old || return 1 ;;
+		*) return 1 ;;
+		esac
+	fi
 	api POST "/containers/$NAME/start" >/dev/null || return 1
 	say "$NAME runs"
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -65,7 +66,9 @@ func (e *Engine) api(p *machine.Proc, method string, u *url.URL, body []byte) (c
 		if x == nil {
 			return failure(404, "No such container: %s", parts[1])
 		}
-		return e.onContainer(p, x, method+" "+strings.Join(parts[2:], "/"), u.Query().Get("name"))
+		return e.onContainer(p, x, method+" "+strings.Join(parts[2:], "/"), u.Query().Get("name"), body)
+	case len(parts) == 3 && method == "POST" && parts[0] == "exec" && parts[2] == "start":
+		return e.startExec(p, parts[1])
 	case len(parts) >= 3 && parts[0] == "images" && parts[len(parts)-1] == "json":
 		if i := e.Image(strings.Join(parts[1:len(parts)-1], "/")); i != nil {
 			return document(200, i.doc())
@@ -89,7 +92,7 @@ func failure(code int, format string, args ...any) (int, string) {
 }
 
 // onContainer is a request about one container.
-func (e *Engine) onContainer(p *machine.Proc, x *Container, what, name string) (int, string) {
+func (e *Engine) onContainer(p *machine.Proc, x *Container, what, name string, body []byte) (int, string) {
 	switch what {
 	case "POST rename":
 		if other := e.Container(name); other != nil {
@@ -97,6 +100,10 @@ func (e *Engine) onContainer(p *machine.Proc, x *Container, what, name string) (
 		}
 		x.Name = name
 		return 204, ""
+	case "POST update":
+		return x.update(body)
+	case "POST exec":
+		return e.prepareExec(x, body)
 	case "GET json":
 		return document(200, e.inspect(x))
 	case "POST start", "POST restart":
@@ -118,6 +125,17 @@ func (e *Engine) onContainer(p *machine.Proc, x *Container, what, name string) (
 	}
 	p.Unsimulated("docker", "the request %s about a container", what)
 	return failure(501, "%s: %v", what, errNotSimulated)
+}
+
+// update changes when the engine starts a container by itself.
+func (c *Container) update(body []byte) (int, string) {
+	var want struct{ RestartPolicy map[string]any }
+	if err := json.Unmarshal(body, &want); err != nil || want.RestartPolicy == nil {
+		return failure(400, "%v: %v", errNotSimulated, err)
+	}
+	c.Made.HostConfig = maps.Clone(c.Made.HostConfig)
+	c.Made.HostConfig["RestartPolicy"] = want.RestartPolicy
+	return document(200, map[string]any{"Warnings": nil})
 }
 
 // list is a list of containers, the stopped ones too, by a filter in JSON.

@@ -119,6 +119,8 @@ type Engine struct {
 	shell   *dash.Parser
 	serial  int
 	books   []recording
+
+	executions []*execution
 }
 
 // New makes an engine without anything in it but the usual networks.

@@ -273,7 +273,8 @@ var (
 	countDatabase  = regexp.MustCompile(`^select count\(\*\) from pg_database where datname = '([^']*)'$`)
 	dropDatabase   = regexp.MustCompile(`^drop database "([^"]*)" with \(force\)$`)
 	createDatabase = regexp.MustCompile(`^create database "([^"]*)" owner "([^"]*)" template template0$`)
-	renameDatabase = regexp.MustCompile(`^alter database "([^"]*)" rename to "([^"]*)"$`)
+	renameDatabase = regexp.MustCompile(`^alter database "([^"]*)" rename to "([^"]*)"; alter database "([^"]*)" rename to "([^"]*)"$`)
+	keptDatabase   = regexp.MustCompile(`^select 'kept ' \|\| count\(\*\) from pg_database where datname = '([^']*)'$`)
 )
 
 // keptDatabases asks for what rollbacks and restores have left.
@@ -315,6 +316,12 @@ func (c *Cluster) query(db *Database, sql string) ([][]string, error) {
 		sum := sha256.Sum256(fmt.Append(nil, db.Migrated))
 		return [][]string{{strconv.Itoa(len(db.Migrated)), strconv.FormatInt(db.newest(), 10), hex.EncodeToString(sum[:16])}}, nil
 	}
+	if m := keptDatabase.FindStringSubmatch(sql); m != nil {
+		if c.Databases[m[1]] != nil {
+			return [][]string{{"kept 1"}}, nil
+		}
+		return [][]string{{"kept 0"}}, nil
+	}
 	if m := countDatabase.FindStringSubmatch(sql); m != nil {
 		if c.Databases[m[1]] != nil {
 			return [][]string{{"1"}}, nil
@@ -337,14 +344,19 @@ func (c *Cluster) alter(sql string) error {
 		return nil
 	}
 	if m := renameDatabase.FindStringSubmatch(sql); m != nil {
-		switch {
-		case c.Databases[m[1]] == nil:
-			return fmt.Errorf("database %q does not exist", m[1])
-		case c.Databases[m[2]] != nil:
-			return fmt.Errorf("database %q already exists", m[2])
+		// Several statements at once are one transaction.
+		all := maps.Clone(c.Databases)
+		for _, name := range [][]string{m[1:3], m[3:5]} {
+			switch {
+			case all[name[0]] == nil:
+				return fmt.Errorf("database %q does not exist", name[0])
+			case all[name[1]] != nil:
+				return fmt.Errorf("database %q already exists", name[1])
+			}
+			all[name[1]] = all[name[0]]
+			delete(all, name[0])
 		}
-		c.Databases[m[2]] = c.Databases[m[1]]
-		delete(c.Databases, m[1])
+		c.Databases = all
 		return nil
 	}
 	return errNotSimulated

@@ -3,6 +3,7 @@ package torture
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -104,20 +105,29 @@ func (t *trial) serves() {
 	switch {
 	case len(running) > 1:
 		t.say("several servers are on the database: %v", running)
-	case len(running) == 0 && !t.path.Stuck && !t.restoring():
+	case len(running) == 0 && !t.path.Stuck:
 		t.say("no server runs, and nobody looks after it")
+	case t.path.Upgraded:
+		t.fits()
 	}
 }
 
-// restoring reports whether a rollback is putting the database back, or has just done so:
-// the server is stopped for that by the laptop's steps, which have no watchdog.
-func (t *trial) restoring() bool {
-	for name := range t.server.Engine.Databases.Databases {
-		if strings.Contains(name, "_before_rollback_") {
-			return true
-		}
+// fits: the server that runs is well on its database, and neither release has served that of
+// the other: what the new one runs on has its migrations and what was written since, what a
+// rollback has put back has neither.
+func (t *trial) fits() {
+	if said, ok := t.healthy(""); !ok {
+		t.say("the server that runs is not well: %s", said)
 	}
-	return false
+	db := t.server.Engine.Databases.Databases["chatalot"]
+	if db == nil {
+		t.say("no database has the name that the server asks for")
+		return
+	}
+	_, migrated := db.Tables[fmt.Sprintf("of_migration_%d", t.path.Next.Migrations)]
+	if back := db.Tables["messages"] == sim.Messages; t.path.Next.Migrations > 0 && back == migrated {
+		t.say("the database was put back: %v; it has the new release's migration: %v", back, migrated)
+	}
 }
 
 // explained holds the journal against a server that has changed.

@@ -31,9 +31,9 @@
 //   - I9 every backup that has a manifest is whole;
 //   - I10 memory and the state folder stay within their bounds;
 //   - I11 it ends in time;
-//   - I12 whatever is struck, one server runs on the database before anybody is back, but
-//     where a rollback is putting the database back, and never two; in the end it is the old one with its old environment and mounts, or the
-//     new one;
+//   - I12 whatever is struck, one server runs on the database before anybody is back, and
+//     never two, and it is the one that the database is for; in the end it is the old one
+//     with its old environment and mounts, or the new one;
 //   - I13 the command that the tool names in a state is not refused in it;
 //   - nothing is left on the server but the backup.
 package torture
