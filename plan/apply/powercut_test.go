@@ -157,6 +157,11 @@ END
 	if c.runs == "old" {
 		h.sh("set -- && " + containerScript + "\nsame " + op.Record + " chatalot-server")
 	}
+	h.unwatched()
+}
+
+// unwatched waits until the watchdog has done its work and has removed itself.
+func (h *cutHost) unwatched() {
 	if left := h.sh(`for n in $(seq 60); do [ -n "$(docker ps -aq --filter name=liftalot-watchdog)" ] || exit 0; sleep 0.5; done; docker logs $(docker ps -aq --filter name=liftalot-watchdog) 2>&1`); left != "" {
 		h.t.Errorf("the watchdog stays: %s", left)
 	}
