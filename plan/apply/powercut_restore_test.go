@@ -33,11 +33,11 @@ var databaseCuts = []databaseCut{
 
 const stopped = `until docker inspect -f '{{.State.Running}}' chatalot-server | grep -qx false; do :; done`
 
-// TestPowerCutsWhileADatabaseIsPutBack takes the power of a real server away at every stage
+// TestP4PowerCutsWhileADatabaseIsPutBack takes the power of a real server away at every stage
 // of a restore, and of a rollback with the database from a release whose container the engine
 // starts at every boot. The laptop never comes back, and one server serves all the same, on
 // the database that is its own.
-func TestPowerCutsWhileADatabaseIsPutBack(t *testing.T) {
+func TestP4PowerCutsWhileADatabaseIsPutBack(t *testing.T) {
 	host := vpstest.Boot(t, "public")
 	at := &cutHost{t: t, Host: host}
 	at.sh(`cd /srv/chatalot && cp -p docker-compose.yml /root/before.yml &&
