@@ -33,11 +33,11 @@ var databaseCuts = []databaseCut{
 
 const stopped = `until docker inspect -f '{{.State.Running}}' chatalot-server | grep -qx false; do :; done`
 
-// TestP4PowerCutsWhileADatabaseIsPutBack takes the power of a real server away at every stage
+// TestP5PowerCutsWhileADatabaseIsPutBack takes the power of a real server away at every stage
 // of a restore, and of a rollback with the database from a release whose container the engine
 // starts at every boot. The laptop never comes back, and one server serves all the same, on
 // the database that is its own.
-func TestP4PowerCutsWhileADatabaseIsPutBack(t *testing.T) {
+func TestP5PowerCutsWhileADatabaseIsPutBack(t *testing.T) {
 	host := vpstest.Boot(t, "public")
 	at := &cutHost{t: t, Host: host}
 	at.sh(`cd /srv/chatalot && cp -p docker-compose.yml /root/before.yml &&
@@ -94,8 +94,8 @@ func (h *cutHost) cutDatabase(c databaseCut) {
 		script, args = swapScript, swapArgs(plan.Swap{
 			Project:   plan.Project{Name: "chatalot", WorkingDir: "/srv/chatalot", Files: []string{"/srv/chatalot/docker-compose.yml"}, Service: "chatalot"},
 			Container: "chatalot-server", Port: 8080, OldImage: images["old"], OldRef: "chatalot-chatalot:latest", OldID: id, Record: record, DependentRecord: record,
-			Database: plan.Login{Container: "chatalot-db", User: "chatalot", Database: "chatalot"}, Migration: 51, Limit: 60, Soak: 10,
-			Settled: []string{"postgres"}, Back: true, Keep: "chatalot_kept", Fresh: "chatalot_new",
+			Database: plan.Login{Container: "chatalot-db", User: "chatalot", Database: "chatalot"}, Migration: 51, MaxDowntime: 60, Soak: 10,
+			Dependencies: []string{"postgres"}, IsRollback: true, Keep: "chatalot_kept", Fresh: "chatalot_new",
 		}, dir, "cut")
 	}
 	slow := strings.Replace(script, c.slow, "sleep 5; "+c.slow, 1)

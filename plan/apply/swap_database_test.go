@@ -66,7 +66,7 @@ func TestARollbackWithTheDatabaseEndsWithAServerOnItsOwn(t *testing.T) {
 				h.Write(name, "")
 			}
 			op := swapOp(h)
-			op.Back, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
+			op.IsRollback, op.Version, op.ImageRef, op.Dump, op.Files = true, "", "", "", nil
 			op.Keep, op.Fresh = "kept", "fresh"
 			log, _ := runSwap(t, h, op)
 			serves := strings.TrimSpace(h.Read("image"))

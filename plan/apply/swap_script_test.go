@@ -93,7 +93,7 @@ func swapHost(t *testing.T) *shimhost.Host {
 	t.Helper()
 	h := shimhost.New(t)
 	h.Shim("docker", swapDocker)
-	h.Shim("sleep", `awk -v s="$1" '{printf "%.2f %s\n", $1 + s * 10, $2}' "$SHIM/uptime" >"$SHIM/uptime.new" && mv "$SHIM/uptime.new" "$SHIM/uptime"`)
+	h.Shim("sleep", `awk -v s="$1" '{printf "%.2f %s\n", $1 + s * 10, $2}' "$SHIM/uptime" >"$SHIM/uptime.$$" && mv "$SHIM/uptime.$$" "$SHIM/uptime"`)
 	h.Shim("sync", ":")
 	for name, data := range map[string]string{
 		"uptime": "1000.00 1\n", "image": "sha256:old\n", "id": "1\n", "restarts": "0\n", "migrations": "51\n", "becomes": "sha256:new\n",
