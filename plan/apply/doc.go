@@ -14,7 +14,7 @@
 //
 // # How it ends
 //
-// [Engine.Run] returns a [Result] whose Outcome says which of five it is, and an
+// [Engine.Run] returns a [Result], whose Outcome is the journal's word for it, and an
 // error that names the step. What the error means in words and exit codes is
 // decided in cmd.
 package apply
@@ -70,23 +70,11 @@ type BackupNote struct {
 	SHA256 string `json:"sha256"` // of the dump
 }
 
-// Outcome says how a run ended.
-type Outcome string
-
-// The ways a run ends.
-const (
-	Completed   Outcome = "completed"
-	NotBegun    Outcome = "not begun"    // refused before the first change
-	Undone      Outcome = "rolled back"  // failed, and everything is as before
-	Interrupted Outcome = "interrupted"  // can be resumed or rolled back
-	NeedsPerson Outcome = "needs person" // failed, and not everything went back
-)
-
 // Result is what is known after a run.
 type Result struct {
-	Outcome  Outcome
-	Changed  bool // a step that changes the host was begun
-	Swapped  bool // the server was touched
+	Outcome  journal.Outcome // as this start leaves it: Aborted where nothing was changed
+	Changed  bool            // a step that changes the host was begun
+	Swapped  bool            // the server was touched
 	Downtime *Downtime
 	Backup   *BackupNote
 	Failed   string           // the step that failed

@@ -325,13 +325,13 @@ func (e *Engine) started() {
 
 // downtime is what a run's start tells of it at its end. Where the server runs again and
 // nobody saw when it came back, the host says since when.
-func (e *Engine) downtime(ctx context.Context, outcome Outcome) *Downtime {
+func (e *Engine) downtime(ctx context.Context, outcome journal.Outcome) *Downtime {
 	now := e.Workstation.Now().UTC()
-	if last := e.away.last(); last != nil && last.open() && (outcome == Completed || outcome == Undone) {
+	if last := e.away.last(); last != nil && last.open() && (outcome == journal.Completed || outcome == journal.RolledBack) {
 		if f, err := e.Workstation.Look(ctx); err == nil {
 			e.away.answers(f, now)
 		}
-		if last := e.away.last(); last != nil && last.open() && outcome == Completed {
+		if last := e.away.last(); last != nil && last.open() && outcome == journal.Completed {
 			last.Until, e.away.clock = later(now, last.From), true // it was verified just now
 		}
 	}

@@ -60,7 +60,7 @@ func TestWhatMovesDuringTheRunStopsIt(t *testing.T) {
 			if res.Swapped || b.host.jobs > 0 {
 				t.Error("the server was touched")
 			}
-			if res.Changed && (res.Outcome != Undone || b.state().Outcome != journal.RolledBack) {
+			if res.Changed && (res.Outcome != journal.RolledBack || b.state().Outcome != journal.RolledBack) {
 				t.Errorf("%+v", res)
 			}
 			if diff := cmp.Diff(before, b.host.world.client()); diff != "" {
@@ -90,7 +90,7 @@ func TestAMachineThatWentBackIsNotGoneOnWith(t *testing.T) {
 	before := b.state()
 	res, err := b.run(t.Context())
 	var stale *StaleError
-	if !errors.As(err, &stale) || len(stale.Drift) != 1 || res.Outcome != Interrupted {
+	if !errors.As(err, &stale) || len(stale.Drift) != 1 || res.Outcome != journal.Interrupted {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if diff := cmp.Diff(before, b.state()); diff != "" {
@@ -109,7 +109,7 @@ func TestFilesThatOthersPutBackAfterTheSwap(t *testing.T) {
 		for range 2 {
 			res, err := b.run(t.Context())
 			var stale *StaleError
-			if !errors.As(err, &stale) || res.Outcome != Interrupted || b.state().Outcome != "" || b.host.jobs != 1 {
+			if !errors.As(err, &stale) || res.Outcome != journal.Interrupted || b.state().Outcome != "" || b.host.jobs != 1 {
 				t.Errorf("%d records later: %+v, %v; %d jobs", further, res, err, b.host.jobs)
 			}
 		}
@@ -133,7 +133,7 @@ func TestASwapThatWentBackIsAskedBeforeTheSidecar(t *testing.T) {
 			return nil
 		}
 		res, err := b.run(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "went back by itself") || res.Failed != "swap" || res.Outcome != Undone {
+		if err == nil || !strings.Contains(err.Error(), "went back by itself") || res.Failed != "swap" || res.Outcome != journal.RolledBack {
 			t.Errorf("%d records later: %+v, %v", further, res, err)
 		}
 	}
@@ -148,7 +148,7 @@ func TestASwapThatFailedIsNotCarriedOutOnTheOldFiles(t *testing.T) {
 	b.crash(swap*2 + 3) // its failure is written, and nothing of the rollback
 	b.host.world["file "+composePath] = recordedCompose(t)
 	res, err := b.run(t.Context())
-	if !errors.Is(err, ErrFailedBefore) || res.Outcome != Undone || res.Failed != "swap" || b.host.jobs != 2 {
+	if !errors.Is(err, ErrFailedBefore) || res.Outcome != journal.RolledBack || res.Failed != "swap" || b.host.jobs != 2 {
 		t.Errorf("%+v, %v; %d jobs", res, err, b.host.jobs)
 	}
 	if diff := cmp.Diff(before, b.host.world.client()); diff != "" {
@@ -172,7 +172,7 @@ func TestASwapThatIsNotThereIsNotBegunOnTheOldFiles(t *testing.T) {
 	jobs := b.host.jobs
 	res, err := b.run(t.Context())
 	var stale *StaleError
-	if !errors.As(err, &stale) || res.Outcome != Undone || b.host.jobs != jobs+1 {
+	if !errors.As(err, &stale) || res.Outcome != journal.RolledBack || b.host.jobs != jobs+1 {
 		t.Errorf("%+v, %v; %d jobs, then %d", res, err, jobs, b.host.jobs)
 	}
 }
@@ -187,7 +187,7 @@ func TestASwapThatWentBackUnseenIsTakenBack(t *testing.T) {
 	b.crash(swap*2 + 2) // its intent is written, its outcome is not
 	b.host.world["file "+composePath] = recordedCompose(t)
 	res, err := b.run(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "went back by itself") || res.Outcome != Undone || res.Failed != "swap" {
+	if err == nil || !strings.Contains(err.Error(), "went back by itself") || res.Outcome != journal.RolledBack || res.Failed != "swap" {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if diff := cmp.Diff(before, b.host.world.client()); diff != "" {

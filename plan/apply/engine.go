@@ -65,7 +65,7 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 	if !resumed {
 		e.state = journal.RunState{}
 	}
-	e.result = Result{Outcome: NotBegun, Changed: e.changed(), Swapped: e.begun("swap") || e.begun("restore")}
+	e.result = Result{Outcome: journal.Aborted, Changed: e.changed(), Swapped: e.begun("swap") || e.begun("restore")}
 	facts, err := e.Workstation.Look(ctx)
 	if err != nil {
 		return e.ended(err)
@@ -109,19 +109,19 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 		}
 	}
 	if err := e.tidy(ctx); err != nil {
-		e.result.Outcome = Interrupted
+		e.result.Outcome = journal.Interrupted
 		return e.result, err
 	}
-	return e.endAs(ctx, Completed, journal.Completed, nil)
+	return e.endAs(ctx, journal.Completed, nil)
 }
 
 // endAs ends a run that has come to its end. One whose end is not in the journal
 // has not: the next start finds it interrupted, and this one says the same.
-func (e *Engine) endAs(ctx context.Context, outcome Outcome, written journal.Outcome, err error) (Result, error) {
+func (e *Engine) endAs(ctx context.Context, outcome journal.Outcome, err error) (Result, error) {
 	e.result.Outcome = outcome
-	werr := e.end(ctx, written, nil)
+	werr := e.end(ctx, outcome, nil)
 	if werr != nil {
-		e.result.Outcome = Interrupted
+		e.result.Outcome = journal.Interrupted
 	}
 	return e.result, errors.Join(err, werr)
 }
@@ -159,7 +159,7 @@ func (e *Engine) Abandon(ctx context.Context) error {
 // host is untouched, else the run stays where it was.
 func (e *Engine) ended(err error) (Result, error) {
 	if e.result.Changed {
-		e.result.Outcome = Interrupted
+		e.result.Outcome = journal.Interrupted
 	}
 	return e.result, err
 }

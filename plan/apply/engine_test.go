@@ -135,7 +135,7 @@ func TestRunDoesEveryStepInOrderAndWritesItDown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res.Outcome != Completed || !res.Changed || !res.Swapped || res.Backup == nil || res.Downtime == nil || res.Downtime.Millis != 2000 {
+	if res.Outcome != journal.Completed || !res.Changed || !res.Swapped || res.Backup == nil || res.Downtime == nil || res.Downtime.Millis != 2000 {
 		t.Errorf("%+v", res)
 	}
 	if diff := cmp.Diff(stepIDs(b.plan), b.done); diff != "" {
@@ -174,7 +174,7 @@ func TestBeginsWithTheBackup(t *testing.T) {
 	}
 	before := b.host.world.client()
 	res, err := b.run(t.Context())
-	if err == nil || res.Outcome != NotBegun || res.Changed || res.Failed != "backup" {
+	if err == nil || res.Outcome != journal.Aborted || res.Changed || res.Failed != "backup" {
 		t.Errorf("%+v, %v", res, err)
 	}
 	if diff := cmp.Diff(before, b.host.world.client()); diff != "" || !slices.Equal(b.host.ran, []string{"backup", "remove temporary files", "remove the run's folder", "remove the backup of the run"}) {
@@ -205,9 +205,9 @@ func TestAFailedStepIsTakenBackWithAllBeforeIt(t *testing.T) {
 				t.Fatalf("%+v, %v", res, err)
 			}
 			changed := slices.ContainsFunc(p.Steps[:i+1], func(s plan.Step) bool { return s.Undo != nil })
-			want, ended := NotBegun, journal.Aborted
+			want, ended := journal.Aborted, journal.Aborted
 			if changed {
-				want, ended = Undone, journal.RolledBack
+				want, ended = journal.RolledBack, journal.RolledBack
 			}
 			if res.Outcome != want || b.state().Outcome != ended {
 				t.Errorf("outcome %q, journal %q; want %q, %q", res.Outcome, b.state().Outcome, want, ended)
@@ -245,7 +245,7 @@ func TestAnUnknownOutcomeIsFoundByLooking(t *testing.T) {
 					return nil
 				}
 				res, err := b.run(t.Context())
-				if err != nil || res.Outcome != Completed || lost == 0 {
+				if err != nil || res.Outcome != journal.Completed || lost == 0 {
 					t.Fatalf("%+v, %v; %d answers lost", res, err, lost)
 				}
 				if diff := cmp.Diff(want, b.host.world.client()); diff != "" {
@@ -273,11 +273,11 @@ func TestADeadLineIsAnInterruption(t *testing.T) {
 					return nil
 				}
 				res, err := b.run(t.Context())
-				if err == nil || res.Outcome != Interrupted || len(b.undone) > 0 || !b.state().Interrupted() {
+				if err == nil || res.Outcome != journal.Interrupted || len(b.undone) > 0 || !b.state().Interrupted() {
 					t.Fatalf("%+v, %v; undone %q", res, err, b.undone)
 				}
 				b.host.fault = nil
-				if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+				if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed {
 					t.Fatalf("again: %+v, %v", res, err)
 				}
 				if diff := cmp.Diff(want, b.host.world.client()); diff != "" {
@@ -306,14 +306,14 @@ func TestAJobOutlivesWhoeverLooksAtIt(t *testing.T) {
 					return nil
 				}
 				res, err := b.run(t.Context())
-				if !errors.Is(err, refusal) || res.Outcome != Interrupted || len(b.undone) > 0 {
+				if !errors.Is(err, refusal) || res.Outcome != journal.Interrupted || len(b.undone) > 0 {
 					t.Fatalf("%+v, %v; undone %q", res, err, b.undone)
 				}
 				if st := b.state().Step("swap"); st.Do != journal.Unknown {
 					t.Errorf("the journal says %q", st.Do)
 				}
 				b.host.fault = nil
-				if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+				if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed {
 					t.Fatalf("again: %+v, %v", res, err)
 				}
 				if diff := cmp.Diff(want, b.host.world.client()); diff != "" {
@@ -329,7 +329,7 @@ func TestAStalePlanIsRefusedBeforeAnything(t *testing.T) {
 	b.host.world["file "+composePath] += "# changed\n"
 	res, err := b.run(t.Context())
 	var stale *StaleError
-	if !errors.As(err, &stale) || res.Outcome != NotBegun || len(stale.Drift) != 1 || !strings.HasPrefix(err.Error(), "web1: the plan is stale") {
+	if !errors.As(err, &stale) || res.Outcome != journal.Aborted || len(stale.Drift) != 1 || !strings.HasPrefix(err.Error(), "web1: the plan is stale") {
 		t.Errorf("%+v, %v", res, err)
 	}
 	if len(b.host.ran) > 0 || len(b.records()) > 0 {
@@ -340,7 +340,7 @@ func TestAStalePlanIsRefusedBeforeAnything(t *testing.T) {
 func TestAHostThatCannotBeLookedAtIsLeftAlone(t *testing.T) {
 	b := newBench(t)
 	b.look = func() (*plan.Facts, error) { return nil, remote.ErrNotStarted }
-	if res, err := b.run(t.Context()); err == nil || res.Outcome != NotBegun || len(b.records()) > 0 {
+	if res, err := b.run(t.Context()); err == nil || res.Outcome != journal.Aborted || len(b.records()) > 0 {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
@@ -354,14 +354,14 @@ func TestStopEndsBetweenTwoStepsAndTheNextStartGoesOn(t *testing.T) {
 		return nil
 	}
 	res, err := b.run(t.Context())
-	if !errors.Is(err, ErrStopped) || res.Outcome != Interrupted || len(b.undone) > 0 {
+	if !errors.Is(err, ErrStopped) || res.Outcome != journal.Interrupted || len(b.undone) > 0 {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if diff := cmp.Diff([]string{"backup", "record", "pull"}, b.done); diff != "" {
 		t.Errorf("done:\n%s", diff)
 	}
 	b.stop, b.host.fault = make(chan struct{}), nil
-	if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed || !slices.Equal(b.skipped, []string{"backup", "record", "pull"}) || b.backups != 1 {
+	if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed || !slices.Equal(b.skipped, []string{"backup", "record", "pull"}) || b.backups != 1 {
 		t.Errorf("%+v, %v; skipped %q, %d backups", res, err, b.skipped, b.backups)
 	}
 }
@@ -379,7 +379,7 @@ func TestACancelledStepIsAnInterruption(t *testing.T) {
 		}
 		res, err := b.run(ctx)
 		cancel()
-		if err == nil || res.Outcome != Interrupted || len(b.undone) > 0 || !b.state().Interrupted() {
+		if err == nil || res.Outcome != journal.Interrupted || len(b.undone) > 0 || !b.state().Interrupted() {
 			t.Errorf("%s: %+v, %v; undone %q", s.ID, res, err, b.undone)
 		}
 	}
@@ -395,7 +395,7 @@ func TestAnUndoThatFailsNeedsAPersonAndTheOthersGoOn(t *testing.T) {
 		return nil
 	}
 	res, err := b.run(t.Context())
-	if err == nil || res.Outcome != NeedsPerson || res.Undo == nil || !strings.Contains(res.Undo.Error(), "start socket proxy") {
+	if err == nil || res.Outcome != journal.NeedsPerson || res.Undo == nil || !strings.Contains(res.Undo.Error(), "start socket proxy") {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if b.host.world["file "+composePath] != recordedCompose(t) || b.host.world["mode /srv/chatalot/secrets"] != "0755" {
@@ -413,7 +413,7 @@ func TestAMigratedDatabaseIsNotTakenBackByItself(t *testing.T) {
 	b.host.log = "stage stop\nnote not healthy\nend migrated\n"
 	res, err := b.run(t.Context())
 	var migrated *MigratedError
-	if !errors.As(err, &migrated) || res.Outcome != NeedsPerson || len(b.undone) > 0 {
+	if !errors.As(err, &migrated) || res.Outcome != journal.NeedsPerson || len(b.undone) > 0 {
 		t.Fatalf("%+v, %v; undone %q", res, err, b.undone)
 	}
 	if b.state().Outcome != journal.NeedsPerson {
@@ -428,7 +428,7 @@ func TestADatabaseFoundMigratedOnTheWayBackStopsIt(t *testing.T) {
 	b.host.log, b.host.back = "stage start\n", "note the database was migrated by the new version\nend migrated\n"
 	res, err := b.run(t.Context())
 	var migrated *MigratedError
-	if !errors.As(err, &migrated) || res.Outcome != NeedsPerson || b.state().Outcome != journal.NeedsPerson {
+	if !errors.As(err, &migrated) || res.Outcome != journal.NeedsPerson || b.state().Outcome != journal.NeedsPerson {
 		t.Fatalf("%+v, %v; state %q", res, err, b.state().Outcome)
 	}
 	if s := b.state().Step("sidecar"); s.Undo != "" {
@@ -443,7 +443,7 @@ func TestASwapThatWentBackByItselfIsTakenBackWhole(t *testing.T) {
 		b.host.log = "note not healthy within 90 seconds\nend " + end + "\n"
 		res, err := b.run(t.Context())
 		var swap *SwapError
-		if !errors.As(err, &swap) || swap.Result != end || res.Outcome != Undone || !strings.Contains(err.Error(), word) || !strings.Contains(err.Error(), "not healthy within 90") {
+		if !errors.As(err, &swap) || swap.Result != end || res.Outcome != journal.RolledBack || !strings.Contains(err.Error(), word) || !strings.Contains(err.Error(), "not healthy within 90") {
 			t.Errorf("%s: %+v, %v", end, res, err)
 		}
 		if diff := cmp.Diff(before, b.host.world.client()); diff != "" {
@@ -456,7 +456,7 @@ func TestAJobThatEndsWithoutAWordIsAFailure(t *testing.T) {
 	b := newBench(t)
 	b.host.log = "stage stop\n"
 	var swap *SwapError
-	if res, err := b.run(t.Context()); !errors.As(err, &swap) || swap.Result != "died" || res.Outcome != Undone {
+	if res, err := b.run(t.Context()); !errors.As(err, &swap) || swap.Result != "died" || res.Outcome != journal.RolledBack {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
@@ -484,7 +484,7 @@ func TestRollbackGoesThroughTheSameEngine(t *testing.T) {
 	upgraded := b.plan.ID
 	rollbackOf(b)
 	res, err := b.run(t.Context())
-	if err != nil || res.Outcome != Completed {
+	if err != nil || res.Outcome != journal.Completed {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if diff := cmp.Diff(before, b.host.world.client()); diff != "" {
@@ -510,12 +510,12 @@ func TestAFailedRollbackStaysAndGoesOn(t *testing.T) {
 			}
 			return nil
 		}
-		if res, err := b.run(t.Context()); err == nil || res.Outcome != NeedsPerson || len(b.undone) > 0 {
+		if res, err := b.run(t.Context()); err == nil || res.Outcome != journal.NeedsPerson || len(b.undone) > 0 {
 			t.Fatalf("%s: %+v, %v", s.ID, res, err)
 		}
 	}
 	b.host.fault = nil
-	if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+	if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if diff := cmp.Diff(before, b.host.world.client()); diff != "" {
@@ -535,7 +535,7 @@ func TestARollbackThatFindsTheDatabaseMigratedEnds(t *testing.T) {
 	b.host.back = "note the database was migrated by the new version\nend migrated\n"
 	res, err := b.run(t.Context())
 	var migrated *MigratedError
-	if !errors.As(err, &migrated) || res.Outcome != NeedsPerson {
+	if !errors.As(err, &migrated) || res.Outcome != journal.NeedsPerson {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if s := b.state(); s.Outcome != journal.NeedsPerson || !s.Step("undo-edit").InEffect() || s.Step("undo-swap").Do != journal.Failed {
@@ -553,7 +553,7 @@ func TestRollbackKeepsTheClientsLaterEdits(t *testing.T) {
 	edited := maps.Clone(b.host.world)
 	b.host.world["file "+composePath] += "# a line of the client's\n"
 	rollbackOf(b)
-	if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+	if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if got := b.host.world["file "+composePath]; got != recordedCompose(t)+"# a line of the client's\n" {
@@ -568,7 +568,7 @@ func TestRollbackKeepsTheClientsLaterEdits(t *testing.T) {
 	c.host.world["file "+composePath] = both
 	rollbackOf(c)
 	var refused *RefusedByHostError
-	if res, err := c.run(t.Context()); !errors.As(err, &refused) || res.Outcome != NeedsPerson || c.host.world["file "+composePath] != both {
+	if res, err := c.run(t.Context()); !errors.As(err, &refused) || res.Outcome != journal.NeedsPerson || c.host.world["file "+composePath] != both {
 		t.Errorf("%+v, %v", res, err)
 	}
 }

@@ -19,7 +19,7 @@ func (f findingsError) Findings() []string { return f }
 func (b *bench) failedRun() (string, *journal.Failure) {
 	b.t.Helper()
 	res, err := b.run(b.t.Context())
-	if err == nil || res.Outcome != Undone {
+	if err == nil || res.Outcome != journal.RolledBack {
 		b.t.Fatalf("%v, %v; want a run that was taken back", res.Outcome, err)
 	}
 	step, f := b.state().Failure()
@@ -107,7 +107,7 @@ func TestP3WhyARevertFailedIsKept(t *testing.T) {
 	b.verify = errors.New("it is not well")
 	b.host.back = "note cannot find the old one\nstate exited 137 true 0 /chatalot\nlog killed\nend lost\n"
 	res, err := b.run(t.Context())
-	if res.Outcome != NeedsPerson {
+	if res.Outcome != journal.NeedsPerson {
 		t.Fatalf("%v, %v", res.Outcome, err)
 	}
 	swap := b.state().Step("swap")

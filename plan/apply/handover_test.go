@@ -88,7 +88,7 @@ func TestWithoutACopyNothingNewIsChanged(t *testing.T) {
 			return nil
 		}
 		res, err := b.run(t.Context())
-		if err == nil || res.Failed != tt.want || res.Outcome != Undone {
+		if err == nil || res.Failed != tt.want || res.Outcome != journal.RolledBack {
 			t.Errorf("%s: %+v, %v", tt.from, res, err)
 		}
 		if diff := cmp.Diff(before, b.host.world.client()); diff != "" {

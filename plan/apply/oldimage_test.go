@@ -30,14 +30,14 @@ func TestNothingIsTakenBackWithoutTheOldImage(t *testing.T) {
 	back := b.pruned()
 	res, err := b.run(t.Context())
 	var gone *plan.ImageGoneError
-	if !errors.As(err, &gone) || !gone.Begun || gone.Image == "" || gone.Ref == "" || res.Outcome != NeedsPerson || len(b.undone) > 0 {
+	if !errors.As(err, &gone) || !gone.Begun || gone.Image == "" || gone.Ref == "" || res.Outcome != journal.NeedsPerson || len(b.undone) > 0 {
 		t.Fatalf("%+v, %v; undone %q", res, err, b.undone)
 	}
 	if b.host.world["file "+composePath] == recordedCompose(t) || !b.state().Interrupted() {
 		t.Errorf("the client's file was taken back: %+v", b.state())
 	}
 	back()
-	if res, err := b.run(t.Context()); err == nil || res.Outcome != Undone || b.host.world["server"] != "sha256:old" {
+	if res, err := b.run(t.Context()); err == nil || res.Outcome != journal.RolledBack || b.host.world["server"] != "sha256:old" {
 		t.Errorf("with the image there: %+v, %v", res, err)
 	}
 }
@@ -53,7 +53,7 @@ func TestBeforeTheSwapTheOldImageIsNotAskedFor(t *testing.T) {
 		}
 		return prune(what, after)
 	}
-	if res, err := b.run(t.Context()); err == nil || res.Outcome != Undone {
+	if res, err := b.run(t.Context()); err == nil || res.Outcome != journal.RolledBack {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
@@ -69,12 +69,12 @@ func TestARollbackWaitsForTheOldImage(t *testing.T) {
 	for range 2 {
 		res, err := b.run(t.Context())
 		var gone *plan.ImageGoneError
-		if !errors.As(err, &gone) || res.Outcome != NeedsPerson || !strings.Contains(err.Error(), gone.Image) || b.state().Step("undo-swap").Do != journal.Failed {
+		if !errors.As(err, &gone) || res.Outcome != journal.NeedsPerson || !strings.Contains(err.Error(), gone.Image) || b.state().Step("undo-swap").Do != journal.Failed {
 			t.Fatalf("%+v, %v", res, err)
 		}
 	}
 	b.host.back = ""
-	if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+	if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed {
 		t.Errorf("%+v, %v", res, err)
 	}
 }

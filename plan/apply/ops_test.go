@@ -335,7 +335,7 @@ func TestARunOfNothingIsComplete(t *testing.T) {
 	b := newBench(t)
 	b.plan.Steps = nil
 	res, err := b.run(t.Context())
-	if err != nil || res.Outcome != Completed || res.Changed || b.state().Outcome != journal.Completed {
+	if err != nil || res.Outcome != journal.Completed || res.Changed || b.state().Outcome != journal.Completed {
 		t.Errorf("%+v, %v", res, err)
 	}
 }

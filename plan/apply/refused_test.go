@@ -52,16 +52,16 @@ func TestARefusalBetweenTwoStepsIsAnInterruption(t *testing.T) {
 				}
 				begun := slices.ContainsFunc(b.plan.Steps[:i+1], func(s plan.Step) bool { return s.Undo != nil })
 				if !begun {
-					if res.Outcome != NotBegun || b.state().Outcome != journal.Aborted {
+					if res.Outcome != journal.Aborted || b.state().Outcome != journal.Aborted {
 						t.Errorf("nothing was changed, and it ended %q, %q", res.Outcome, b.state().Outcome)
 					}
 					return
 				}
-				if st := b.state(); res.Outcome != Interrupted || !st.Interrupted() || st.Step(s.ID).Do != journal.Unknown {
+				if st := b.state(); res.Outcome != journal.Interrupted || !st.Interrupted() || st.Step(s.ID).Do != journal.Unknown {
 					t.Fatalf("%+v; the journal says %+v", res, st)
 				}
 				b.host.fault = nil
-				if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+				if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed {
 					t.Fatalf("again: %+v, %v", res, err)
 				}
 				if diff := cmp.Diff(want, b.host.world.client()); diff != "" {
@@ -83,11 +83,11 @@ func TestALookThatIsRefusedIsAnInterruption(t *testing.T) {
 		}
 		return look()
 	}
-	if res, err := b.run(t.Context()); !errors.Is(err, refusal) || res.Outcome != Interrupted || len(b.undone) > 0 {
+	if res, err := b.run(t.Context()); !errors.Is(err, refusal) || res.Outcome != journal.Interrupted || len(b.undone) > 0 {
 		t.Fatalf("%+v, %v; undone %q", res, err, b.undone)
 	}
 	b.look = look
-	if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+	if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed {
 		t.Errorf("again: %+v, %v", res, err)
 	}
 }
@@ -109,11 +109,11 @@ func TestARefusalOnTheWayBackIsAnInterruption(t *testing.T) {
 					return shut(what, after)
 				}
 				res, err := b.run(t.Context())
-				if !errors.Is(err, refusal) || res.Outcome != Interrupted || *asked != 1 || b.state().Step(id).Undo != journal.UndoUnknown {
+				if !errors.Is(err, refusal) || res.Outcome != journal.Interrupted || *asked != 1 || b.state().Step(id).Undo != journal.UndoUnknown {
 					t.Fatalf("%+v, %v; asked %d times; %+v", res, err, *asked, b.state().Step(id))
 				}
 				b.host.fault = nil
-				if res, err := b.run(t.Context()); !errors.Is(err, ErrFailedBefore) || res.Outcome != Undone {
+				if res, err := b.run(t.Context()); !errors.Is(err, ErrFailedBefore) || res.Outcome != journal.RolledBack {
 					t.Fatalf("again: %+v, %v", res, err)
 				}
 				if diff := cmp.Diff(before, b.host.world.client()); diff != "" {
@@ -139,11 +139,11 @@ func TestARollbackThatIsRefusedWaits(t *testing.T) {
 			}
 			rollbackOf(b)
 			asked := b.refuses(s.ID, refusal)
-			if res, err := b.run(t.Context()); !errors.Is(err, refusal) || res.Outcome != Interrupted || *asked != 1 {
+			if res, err := b.run(t.Context()); !errors.Is(err, refusal) || res.Outcome != journal.Interrupted || *asked != 1 {
 				t.Errorf("%s, %s: %+v, %v; asked %d times", name, s.ID, res, err, *asked)
 			}
 			b.host.fault = nil
-			if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+			if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed {
 				t.Errorf("%s, %s, again: %+v, %v", name, s.ID, res, err)
 			}
 			if diff := cmp.Diff(before, b.host.world.client()); diff != "" {
@@ -162,7 +162,7 @@ func TestARefusalDoesNotHideAFailure(t *testing.T) {
 	}
 	rollbackOf(b)
 	b.host.back = "end lost\n"
-	if res, err := b.run(t.Context()); err == nil || res.Outcome != NeedsPerson {
+	if res, err := b.run(t.Context()); err == nil || res.Outcome != journal.NeedsPerson {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	b.host.back = ""
@@ -172,11 +172,11 @@ func TestARefusalDoesNotHideAFailure(t *testing.T) {
 		}
 		return nil
 	}
-	if res, err := b.run(t.Context()); err == nil || res.Outcome != Interrupted {
+	if res, err := b.run(t.Context()); err == nil || res.Outcome != journal.Interrupted {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	b.host.fault = nil
-	if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+	if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
@@ -186,7 +186,7 @@ func TestAFirstLoginThatIsRefusedBeginsNothing(t *testing.T) {
 	for name, refusal := range refusals() {
 		b := newBench(t)
 		b.look = func() (*plan.Facts, error) { return nil, refusal }
-		if res, err := b.run(t.Context()); !errors.Is(err, refusal) || res.Outcome != NotBegun || len(b.records()) > 0 {
+		if res, err := b.run(t.Context()); !errors.Is(err, refusal) || res.Outcome != journal.Aborted || len(b.records()) > 0 {
 			t.Errorf("%s: %+v, %v", name, res, err)
 		}
 	}
@@ -203,7 +203,7 @@ func TestTidyingUpDoesNotKnockTwice(t *testing.T) {
 		}
 		return nil
 	}
-	if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed || asked != 1 {
+	if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed || asked != 1 {
 		t.Errorf("%+v, %v; asked %d times", res, err, asked)
 	}
 }

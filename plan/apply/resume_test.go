@@ -81,7 +81,7 @@ func (b *bench) crash(n int) {
 	}
 	// After a write that failed not another step is done, and a run whose end is
 	// not on the disk has not ended.
-	if res.Outcome != Interrupted && res.Outcome != NotBegun {
+	if res.Outcome != journal.Interrupted && res.Outcome != journal.Aborted {
 		b.t.Errorf("crash after %d records: outcome %q", n, res.Outcome)
 	}
 }
@@ -110,7 +110,7 @@ func TestResumeFromEveryRecord(t *testing.T) {
 			}
 			jobs, backups := b.host.jobs, b.backups
 			res, err := b.run(t.Context())
-			if err != nil || res.Outcome != Completed {
+			if err != nil || res.Outcome != journal.Completed {
 				t.Fatalf("%+v, %v", res, err)
 			}
 			if diff := cmp.Diff(settled, b.skipped); diff != "" {
@@ -154,11 +154,11 @@ func TestASwapStaysOpenUntilItsEndIsSeen(t *testing.T) {
 				}
 				return fault
 			}
-			if res, err := b.run(ctx); res.Outcome != Interrupted || b.state().Step("swap").Do != journal.Unknown {
+			if res, err := b.run(ctx); res.Outcome != journal.Interrupted || b.state().Step("swap").Do != journal.Unknown {
 				t.Errorf("%s: %+v, %v; the swap is %q", name, res, err, b.state().Step("swap").Do)
 			}
 			b.host.fault = nil
-			if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed || b.host.jobs != 1 {
+			if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed || b.host.jobs != 1 {
 				t.Errorf("%s: %+v, %v; %d jobs", name, res, err, b.host.jobs)
 			}
 		})
@@ -180,7 +180,7 @@ func TestRollbackResumesFromEveryRecord(t *testing.T) {
 		}
 		rollbackOf(b)
 		b.crash(n)
-		if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+		if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed {
 			t.Fatalf("after %d records: %+v, %v", n, res, err)
 		}
 		if diff := cmp.Diff(want, b.host.world.client()); diff != "" {
@@ -204,18 +204,18 @@ func TestAWayBackThatWasBegunIsNotHeldUp(t *testing.T) {
 		return f, nil
 	}
 	var stale *StaleError
-	if res, err := b.run(t.Context()); !errors.As(err, &stale) || res.Outcome != NotBegun {
+	if res, err := b.run(t.Context()); !errors.As(err, &stale) || res.Outcome != journal.Aborted {
 		t.Fatalf("not begun: %+v, %v", res, err)
 	}
 	moved := b.look
 	b.look = func() (*plan.Facts, error) { return b.host.facts(t), nil }
 	b.crash(6)
 	b.look = func() (*plan.Facts, error) { return nil, remote.ErrNotStarted }
-	if res, err := b.run(t.Context()); err == nil || res.Outcome != Interrupted {
+	if res, err := b.run(t.Context()); err == nil || res.Outcome != journal.Interrupted {
 		t.Errorf("half done, and not to be looked at: %+v, %v", res, err)
 	}
 	b.look = moved
-	if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+	if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if diff := cmp.Diff(want, b.host.world.client()); diff != "" {
@@ -235,7 +235,7 @@ func TestRollbackFromEveryRecordOfAnUpgrade(t *testing.T) {
 		if b.plan.Empty() {
 			continue
 		}
-		if res, err := b.run(t.Context()); err != nil || res.Outcome != Completed {
+		if res, err := b.run(t.Context()); err != nil || res.Outcome != journal.Completed {
 			t.Fatalf("after %d records: %+v, %v", n, res, err)
 		}
 		if diff := cmp.Diff(want, b.host.world.client()); diff != "" {
@@ -263,7 +263,7 @@ func TestAnUndoResumesFromEveryRecord(t *testing.T) {
 			if !errors.Is(err, errFull) {
 				break // the disk was large enough
 			}
-			if res.Outcome == Undone {
+			if res.Outcome == journal.RolledBack {
 				t.Errorf("%s, after %d records: it says %q, and its journal does not", failing, n, res.Outcome)
 			}
 			b.host.fault = func(_ string, after bool) error {
@@ -273,7 +273,7 @@ func TestAnUndoResumesFromEveryRecord(t *testing.T) {
 				return nil
 			}
 			res, err = b.run(t.Context())
-			if err == nil || res.Outcome != Undone || b.state().Outcome != journal.RolledBack || res.Failed != failing {
+			if err == nil || res.Outcome != journal.RolledBack || b.state().Outcome != journal.RolledBack || res.Failed != failing {
 				t.Fatalf("%s, after %d records: %+v, %v", failing, n, res, err)
 			}
 			if diff := cmp.Diff(want, b.host.world.client()); diff != "" {
@@ -301,14 +301,14 @@ func TestADeadLineInAnUndoIsAnInterruption(t *testing.T) {
 				return nil
 			}
 			res, err := b.run(t.Context())
-			if err == nil || res.Outcome != Interrupted || !b.state().Interrupted() {
+			if err == nil || res.Outcome != journal.Interrupted || !b.state().Interrupted() {
 				t.Fatalf("%s: %+v, %v", cut, res, err)
 			}
 			if s := b.state().Step(strings.TrimPrefix(cut, "undo-")); s.Undo != journal.UndoUnknown {
 				t.Errorf("%s: the journal says %+v", cut, s)
 			}
 			b.host.fault = nil
-			if res, err := b.run(t.Context()); !errors.Is(err, ErrFailedBefore) || res.Outcome != Undone {
+			if res, err := b.run(t.Context()); !errors.Is(err, ErrFailedBefore) || res.Outcome != journal.RolledBack {
 				t.Fatalf("%s, again: %+v, %v", cut, res, err)
 			}
 			if diff := cmp.Diff(want, b.host.world.client()); diff != "" {
@@ -330,10 +330,10 @@ func TestACancelledUndoStopsAtOnce(t *testing.T) {
 		return nil
 	}
 	res, err := b.run(ctx)
-	if !errors.Is(err, context.Canceled) || res.Outcome != Interrupted || len(b.undone) != 1 {
+	if !errors.Is(err, context.Canceled) || res.Outcome != journal.Interrupted || len(b.undone) != 1 {
 		t.Fatalf("%+v, %v; undone %q", res, err, b.undone)
 	}
-	if res, err := b.run(t.Context()); err == nil || res.Outcome != Undone {
+	if res, err := b.run(t.Context()); err == nil || res.Outcome != journal.RolledBack {
 		t.Fatalf("again: %+v, %v", res, err)
 	}
 	if diff := cmp.Diff(want, b.host.world.client()); diff != "" {

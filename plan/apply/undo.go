@@ -18,13 +18,13 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 	var write *journal.WriteError
 	if errors.As(err, &write) {
 		// What is on the disk is in doubt: not another step.
-		e.result.Outcome = Interrupted
+		e.result.Outcome = journal.Interrupted
 		return e.result, err
 	}
 	// Nor is anything taken back from under a job that may still be at work, as when
 	// the way to it is refused since.
 	if errors.Is(err, ErrStopped) || ctx.Err() != nil || remote.Unanswered(err) || errors.Is(err, remote.ErrUnknownOutcome) {
-		e.result.Outcome = Interrupted
+		e.result.Outcome = journal.Interrupted
 		return e.result, err
 	}
 	var moved *MigratedError
@@ -32,7 +32,7 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 		// The run ends here: carried on with, it would find the new container and
 		// put the old server on a database it refuses. A rollback ends too: the next
 		// one is another, with the database in it.
-		e.result.Outcome = NeedsPerson
+		e.result.Outcome = journal.NeedsPerson
 		return e.result, errors.Join(err, e.endMigrated(ctx, moved))
 	}
 	rollback := e.Plan.Kind == plan.Rollback
@@ -42,11 +42,11 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 		e.tell(Event{Kind: Output, Text: "the folder of this run may stay on the host, which lets nobody in"})
 		return e.result, errors.Join(err, e.write(journal.Record{Kind: journal.RunEnded, Outcome: journal.Aborted}))
 	case remote.Denied(err):
-		e.result.Outcome = Interrupted
+		e.result.Outcome = journal.Interrupted
 		return e.result, err
 	case rollback:
 		// A rollback has no rollback of its own: it can only be resumed.
-		e.result.Outcome = NeedsPerson
+		e.result.Outcome = journal.NeedsPerson
 		return e.result, err
 	case !e.result.Changed:
 		return e.result, errors.Join(err, e.Abandon(ctx))
@@ -81,22 +81,22 @@ func (e *Engine) takeBack(ctx context.Context, err error) (Result, error) {
 		uerr = e.undoAll(ctx)
 	}
 	if uerr != nil {
-		e.result.Outcome, e.result.Undo = NeedsPerson, uerr
+		e.result.Outcome, e.result.Undo = journal.NeedsPerson, uerr
 		var moved *MigratedError
 		if errors.As(uerr, &moved) {
 			return e.result, errors.Join(err, uerr, e.endMigrated(ctx, moved))
 		}
 		var write *journal.WriteError
 		if ctx.Err() != nil || remote.Unanswered(uerr) || remote.Denied(uerr) || errors.Is(uerr, remote.ErrUnknownOutcome) || errors.As(uerr, &write) {
-			e.result.Outcome = Interrupted
+			e.result.Outcome = journal.Interrupted
 		}
 		return e.result, errors.Join(err, uerr)
 	}
 	if terr := e.tidy(ctx); terr != nil {
-		e.result.Outcome = Interrupted
+		e.result.Outcome = journal.Interrupted
 		return e.result, errors.Join(err, terr)
 	}
-	return e.endAs(ctx, Undone, journal.RolledBack, err)
+	return e.endAs(ctx, journal.RolledBack, err)
 }
 
 // undoAll takes back every step that was begun. It goes on past a step that

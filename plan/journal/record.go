@@ -71,6 +71,7 @@ type Outcome string
 
 // The outcomes.
 const (
+	Interrupted Outcome = ""             // it did not end, and can be resumed
 	Completed   Outcome = "completed"    // every step is done
 	RolledBack  Outcome = "rolled-back"  // it failed and took back what it had done
 	Aborted     Outcome = "abandoned"    // it failed before it changed anything

@@ -28,7 +28,7 @@ type Result struct {
 // down what it does. An error without Began is of something that kept it from beginning:
 // nothing was changed.
 func (h *Host) CarryOut(ctx context.Context, job Job) (Result, error) {
-	none := Result{Result: apply.Result{Outcome: apply.NotBegun}}
+	none := Result{Result: apply.Result{Outcome: journal.Aborted}}
 	j, err := h.State.Open(string(job.Plan.Kind), h.Clock.Now())
 	if err != nil {
 		return none, err
@@ -56,7 +56,7 @@ func (h *Host) CarryOut(ctx context.Context, job Job) (Result, error) {
 }
 
 func (h *Host) carryOut(ctx context.Context, job Job, j *journal.Journal, host *lock.Host) (Result, error) {
-	res := Result{Result: apply.Result{Outcome: apply.NotBegun}}
+	res := Result{Result: apply.Result{Outcome: journal.Aborted}}
 	data, err := job.Plan.Encode()
 	if err != nil {
 		return res, err

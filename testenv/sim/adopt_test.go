@@ -86,7 +86,7 @@ func TestAnotherLaptopTakesARunOver(t *testing.T) {
 				end = b.Rollback
 			}
 			res, err := end(t.Context())
-			if err != nil || res.Outcome != apply.Completed {
+			if err != nil || res.Outcome != journal.Completed {
 				t.Fatalf("%+v, %v", res, err)
 			}
 			health := seen(t, s, `docker exec chatalot-server curl -fsS http://localhost:8080/api/health`)

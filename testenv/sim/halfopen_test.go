@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"liftalot/plan/apply"
+	"liftalot/plan/journal"
 	"liftalot/remote"
 	"liftalot/remote/lock"
 	"liftalot/testenv/sim"
@@ -85,7 +85,7 @@ func TestAHalfOpenLinkIsFoundAndTheRunGoesOn(t *testing.T) {
 		})
 		l.Tell = func(string) { s.Machine.Do(func() { s.Machine.Wait(20 * time.Second) }) }
 		res, err := l.Apply(t.Context())
-		if err != nil || res.Outcome != apply.Completed || !struck {
+		if err != nil || res.Outcome != journal.Completed || !struck {
 			t.Errorf("message %d: %+v, %v, struck %v", n, res, err, struck)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"liftalot/plan/apply"
+	"liftalot/plan/journal"
 	"liftalot/remote"
 	"liftalot/testenv/sim"
 	"liftalot/testenv/sim/driver"
@@ -67,7 +68,7 @@ func TestAMovedTagDoesNotRecreateTheDatabase(t *testing.T) {
 		const database = `docker inspect -f '{{.Id}} {{.Image}} {{.State.StartedAt}}' chatalot-db`
 		before := seen(t, s, database)
 		res, err := l.Apply(t.Context())
-		if late != (res.Outcome != apply.Completed) || late != (err != nil && strings.Contains(err.Error(), "names another image by now")) {
+		if late != (res.Outcome != journal.Completed) || late != (err != nil && strings.Contains(err.Error(), "names another image by now")) {
 			t.Errorf("late %v: %v, %v", late, res.Outcome, err)
 		}
 		if after := seen(t, s, database); after != before {
@@ -89,12 +90,12 @@ func TestAMovedTagHoldsNoWayBackUp(t *testing.T) {
 	s, l := server(t, engine.App{Boot: 2 * time.Second})
 	const containers = `for c in chatalot-db chatalot-server; do docker inspect -f '{{.Image}} {{.State.Status}}' "$c"; done; docker inspect -f '{{.Id}}' chatalot-db`
 	before := seen(t, s, containers)
-	if res, err := l.Apply(t.Context()); res.Outcome != apply.Completed {
+	if res, err := l.Apply(t.Context()); res.Outcome != journal.Completed {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	s.Machine.Do(func() { pullPostgres(s) })
 	res, err := l.Rollback(t.Context())
-	if res.Outcome != apply.Completed || err != nil {
+	if res.Outcome != journal.Completed || err != nil {
 		t.Errorf("%+v, %v", res, err)
 	}
 	if after := seen(t, s, containers); after != before {
@@ -123,7 +124,7 @@ func upgradeAndBack(t *testing.T, layout sim.Layout, next engine.App) {
 	res, err := l.Apply(t.Context())
 	must(t, err)
 	upgraded := time.Since(begin)
-	if res.Outcome != apply.Completed || res.Downtime == nil {
+	if res.Outcome != journal.Completed || res.Downtime == nil {
 		t.Errorf("got %+v", res)
 	}
 	health := seen(t, s, "docker exec "+layout.Server+" curl -fsS http://localhost:8080/api/health")

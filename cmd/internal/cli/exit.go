@@ -127,11 +127,11 @@ func (e *nothingToDoError) Error() string { return e.what }
 func ofRun(host string, action journal.Action, res apply.Result, err error) (int, string) {
 	code, hint := classify(host, err)
 	switch res.Outcome {
-	case apply.Undone:
+	case journal.RolledBack:
 		return ofUndone(host, res, err, code, hint)
-	case apply.Interrupted:
+	case journal.Interrupted:
 		return ofInterrupted(host, action, err, code, hint)
-	case apply.NeedsPerson:
+	case journal.NeedsPerson:
 		if code, hint, ok := firstRule(personRules, host, err); ok {
 			return code, hint
 		}

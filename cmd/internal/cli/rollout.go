@@ -13,8 +13,8 @@ import (
 	"liftalot/cmd/internal/ui"
 	"liftalot/inventory"
 	"liftalot/plan"
-	"liftalot/plan/apply"
 	"liftalot/plan/batch"
+	"liftalot/plan/journal"
 	"liftalot/plan/run"
 )
 
@@ -189,13 +189,14 @@ func (b *batchRun) settle(ctx context.Context) {
 		j := b.jobs[h.Name]
 		switch {
 		case err != nil:
-			b.results[h.Name] = hostResult{Host: h.Name, Outcome: apply.NotBegun}.failed(h.Name, err)
+			b.results[h.Name] = hostResult{Host: h.Name}.endedAs(journal.Aborted).failed(h.Name, err)
 		case j.Nothing != "":
-			done := hostResult{Host: h.Name, Run: j.Plan.ID, Kind: j.Plan.Kind, From: j.Plan.From, To: j.Plan.To, Outcome: apply.Completed, Nothing: j.Nothing, Result: resultNothing}
+			done := hostResult{Host: h.Name, Run: j.Plan.ID, Kind: j.Plan.Kind, From: j.Plan.From, To: j.Plan.To, Nothing: j.Nothing, Result: resultNothing}.endedAs(journal.Completed)
 			if j.Closes != "" {
 				t := b.session.target(h)
 				if err := t.server(nil).Close(ctx, j); err != nil {
-					done.Outcome, done.Nothing = apply.Interrupted, "" // it stays as it was
+					done = done.endedAs(journal.Interrupted) // it stays as it was
+					done.Nothing = ""
 					b.errs[h.Name], done = err, done.failed(h.Name, err)
 				}
 				t.close()
@@ -224,7 +225,7 @@ func (b *batchRun) wave(ctx context.Context, progress *ui.Progress, number int, 
 		}
 		defer b.judge(members[name])
 		if err := b.record.begun(name, b.jobs[name].Plan.ID, number); err != nil {
-			b.ended(number, hostResult{Host: name, Outcome: apply.NotBegun}.failed(name, err), err)
+			b.ended(number, hostResult{Host: name}.endedAs(journal.Aborted).failed(name, err), err)
 			return err
 		}
 		j := b.jobs[name]
@@ -287,7 +288,7 @@ func (b *batchRun) hold(wave []batch.Host, why string) {
 
 func (b *batchRun) heldBack(host, why string) hostResult {
 	p := b.jobs[host].Plan
-	return hostResult{Host: host, Run: p.ID, Kind: p.Kind, From: p.From, To: p.To, Outcome: apply.NotBegun, Result: resultHeld, Held: why}
+	return hostResult{Host: host, Run: p.ID, Kind: p.Kind, From: p.From, To: p.To, Result: resultHeld, Held: why}.endedAs(journal.Aborted)
 }
 
 // interrupted says why nothing more may begin.

@@ -24,7 +24,7 @@ type hostResult struct {
 	Held     string           `json:"held_back,omitempty"` // why it was not begun
 	Run      string           `json:"run,omitempty"`
 	Kind     plan.RunKind     `json:"kind,omitempty"`
-	Outcome  apply.Outcome    `json:"outcome"`
+	Outcome  string           `json:"outcome"` // ended, in a word
 	From     string           `json:"from,omitempty"`
 	To       string           `json:"to,omitempty"`
 	Downtime *apply.Downtime  `json:"downtime,omitempty"`
@@ -36,6 +36,17 @@ type hostResult struct {
 	Next     string           `json:"next,omitempty"` // what to do about the error
 	Follow   []string         `json:"follow_ups,omitempty"`
 	Nothing  string           `json:"nothing,omitempty"` // why there was nothing to do
+
+	ended journal.Outcome
+}
+
+// endedAs is the host with how its run ended.
+func (f hostResult) endedAs(o journal.Outcome) hostResult {
+	f.ended, f.Outcome = o, map[journal.Outcome]string{
+		journal.Completed: "completed", journal.Aborted: "not begun", journal.RolledBack: "rolled back",
+		journal.Interrupted: "interrupted", journal.NeedsPerson: "needs person",
+	}[o]
+	return f
 }
 
 type backupSummary struct {
@@ -48,12 +59,13 @@ type backupSummary struct {
 func (t *target) carryOut(ctx context.Context, todo run.Job, track *ui.Track) (hostResult, error) {
 	p := todo.Plan
 	began := t.now()
-	done := hostResult{Host: t.host.Name, Run: p.ID, Kind: p.Kind, From: p.From, To: p.To, Outcome: apply.NotBegun}
+	done := hostResult{Host: t.host.Name, Run: p.ID, Kind: p.Kind, From: p.From, To: p.To}.endedAs(journal.Aborted)
 	res, err := t.server(track).CarryOut(ctx, todo)
 	if !res.Began {
 		return done, err
 	}
-	done.Outcome, done.Downtime, done.Took, done.Follow = res.Outcome, res.Downtime, t.now().Sub(began), res.FollowUp
+	done = done.endedAs(res.Outcome)
+	done.Downtime, done.Took, done.Follow = res.Downtime, t.now().Sub(began), res.FollowUp
 	done.Failure = res.Failure
 	if res.Backup != nil {
 		done.Backup = &backupSummary{ID: res.Backup.ID, Dir: t.backups.folder(res.Backup.ID), Bytes: res.Backup.Bytes}
@@ -64,7 +76,7 @@ func (t *target) carryOut(ctx context.Context, todo run.Job, track *ui.Track) (h
 		done = done.failed(t.host.Name, err)
 	}
 	kerr := t.folder.keepResult(done, t.term.secret.String)
-	if kerr == nil && res.Outcome == apply.Completed && res.Swapped {
+	if kerr == nil && res.Outcome == journal.Completed && res.Swapped {
 		kerr = t.folder.beginSeen(res.Found)
 	}
 	if kerr != nil {

@@ -105,6 +105,9 @@ func poison(v reflect.Value, text string, depth int) {
 		v.SetMapIndex(key, elem)
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue
+			}
 			poison(v.Field(i), text, depth+1)
 		}
 	}
@@ -147,7 +150,8 @@ func say(t *testing.T, s *session, attack string) {
 	t.Helper()
 	p := poisoned[plan.Plan](attack)
 	f := poisoned[hostResult](attack)
-	f.Nothing, f.Outcome = "", apply.Completed
+	f.Nothing = ""
+	f = f.endedAs(journal.Completed)
 	s.term.printPlan(&p)
 	s.term.printChecks(new(poisoned[checked](attack)))
 	s.term.printEdited(attack, &compose.Result{Before: []byte("a: b\n"), After: []byte("a: " + attack + "\n"), Conflicts: []compose.Conflict{poisoned[compose.Conflict](attack)}})

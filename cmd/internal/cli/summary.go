@@ -7,7 +7,7 @@ import (
 
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
-	"liftalot/plan/apply"
+	"liftalot/plan/journal"
 )
 
 // failed is the host with what went wrong there.
@@ -32,7 +32,7 @@ func (f hostResult) verdict() result {
 	case exitCancelled:
 		return resultInterrupted
 	case exitUsage, exitLocked, exitAuth, exitStale, exitHostKey, exitUnreachable, exitAlgorithms:
-		if f.Outcome == apply.NotBegun {
+		if f.ended == journal.Aborted {
 			return resultSkipped
 		}
 	}
@@ -42,7 +42,7 @@ func (f hostResult) verdict() result {
 // onScreen is a host's end in a line, while others still run.
 func (f hostResult) onScreen() (ui.Outcome, string) {
 	if f.Error != "" {
-		return ui.Failed, string(f.Outcome)
+		return ui.Failed, f.Outcome
 	}
 	text := fmt.Sprintf("%s → %s, took %s", f.From, f.To, ui.Duration(f.Took))
 	if f.Downtime != nil {
@@ -136,9 +136,9 @@ func resultText(r hostResult) ui.Text {
 		return ui.Warn("held back: " + r.Held)
 	case r.Nothing != "" && r.Error == "":
 		return ui.Dim("nothing to do: " + r.Nothing)
-	case r.Error != "" && r.Exit == exitUnreachable && r.Outcome == apply.NotBegun:
+	case r.Error != "" && r.Exit == exitUnreachable && r.ended == journal.Aborted:
 		return ui.Bad("unreachable")
-	case r.Error != "" && r.Outcome == apply.NotBegun:
+	case r.Error != "" && r.ended == journal.Aborted:
 		return ui.Bad("not begun")
 	case r.Error != "":
 		return ui.Bad(r.Outcome)
@@ -151,7 +151,7 @@ func resultText(r hostResult) ui.Text {
 }
 
 func versions(r hostResult) ui.Text {
-	if r.Outcome != apply.Completed {
+	if r.ended != journal.Completed {
 		return ui.Plain(r.From)
 	}
 	return ui.Textf("%s → %s", r.From, r.To)

@@ -43,7 +43,7 @@ func TestNoErrorBesideCompleted(t *testing.T) {
 	r := f.run("rollback", "--yes", "--json", "a")
 	var doc struct{ Hosts []hostResult }
 	must(t, json.Unmarshal([]byte(r.out), &doc))
-	if h := doc.Hosts[0]; (h.Error != "") == (h.Outcome == apply.Completed) {
+	if h := doc.Hosts[0]; (h.Error != "") == (h.Outcome == "completed") {
 		t.Errorf("%+v", h)
 	}
 }

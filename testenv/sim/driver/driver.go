@@ -58,6 +58,9 @@ type Result struct {
 	Nothing string // why there was nothing to do
 }
 
+// untouched is how a command ends that never came to a run.
+func untouched() Result { return Result{Result: apply.Result{Outcome: journal.Aborted}} }
+
 // on does something with the host. When Moment panics or the laptop is gone, its connection
 // is gone too, and nothing is released.
 func (l *Laptop) on(ctx context.Context, do func(*run.Host) error) error {
@@ -110,11 +113,12 @@ func (l *Laptop) Plan(ctx context.Context) (p *plan.Plan, err error) {
 // Apply is what the commands plan and apply do: it resumes an interrupted upgrade, or
 // makes a plan where the saved one serves no more, and carries it out.
 func (l *Laptop) Apply(ctx context.Context) (res Result, err error) {
+	res = untouched()
 	err = l.on(ctx, func(h *run.Host) error {
 		job, err := h.NextApply()
 		if !anew(err) {
 			res, err = carryOut(ctx, h, job, err)
-			if _, stale := errors.AsType[*apply.StaleError](err); !stale || res.Outcome != apply.NotBegun || job.Resumes {
+			if _, stale := errors.AsType[*apply.StaleError](err); !stale || res.Outcome != journal.Aborted || job.Resumes {
 				return err
 			}
 		}
@@ -140,10 +144,11 @@ func anew(err error) bool {
 
 // Rollback takes the last upgrade back, or resumes doing so.
 func (l *Laptop) Rollback(ctx context.Context) (res Result, err error) {
+	res = untouched()
 	err = l.on(ctx, func(h *run.Host) error {
 		job, err := h.NextRollback(ctx, run.RollbackDecisions{WithDatabase: true})
 		if state, ok := errors.AsType[*run.StateError](err); ok && state.Why == run.Nothing {
-			res = Result{Nothing: err.Error(), Result: apply.Result{Outcome: apply.Completed}}
+			res = Result{Nothing: err.Error(), Result: apply.Result{Outcome: journal.Completed}}
 			return nil
 		}
 		res, err = carryOut(ctx, h, job, err)
@@ -154,13 +159,13 @@ func (l *Laptop) Rollback(ctx context.Context) (res Result, err error) {
 
 func carryOut(ctx context.Context, h *run.Host, job run.Job, err error) (Result, error) {
 	if err != nil {
-		return Result{}, err
+		return untouched(), err
 	}
 	if job.Nothing != "" {
 		if job.Closes != "" {
 			err = h.Close(ctx, job)
 		}
-		return Result{Nothing: job.Nothing, Result: apply.Result{Outcome: apply.Completed}}, err
+		return Result{Nothing: job.Nothing, Result: apply.Result{Outcome: journal.Completed}}, err
 	}
 	res, err := h.CarryOut(ctx, job)
 	return Result{Result: res.Result, Run: job.Plan.ID}, err

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"liftalot/plan/apply"
+	"liftalot/plan/journal"
 	"liftalot/plan/run"
 	"liftalot/remote"
 	"liftalot/remote/lock"
@@ -22,29 +22,29 @@ import (
 // outcome judges what the tool said when it lived to say it.
 func (t *trial) outcome(f Fault, back bool, res driver.Result, err error) {
 	t.told(err)
-	if err == nil && res.Outcome != apply.Completed {
+	if err == nil && res.Outcome != journal.Completed {
 		t.say("it says nothing of having ended as %q", res.Outcome)
 	}
 	switch res.Outcome {
-	case apply.Completed:
+	case journal.Completed:
 		if err != nil || t.path.Fails || t.path.Stuck {
 			t.say("it claims to be done: %v", err)
 		}
 		t.ended(!back)
-	case apply.Undone:
+	case journal.RolledBack:
 		if err == nil || back || !t.path.Fails && !f.full {
 			t.say("it took itself back: %v", err)
 		}
 		t.ended(false)
-	case apply.NotBegun, "":
+	case journal.Aborted:
 		if !back && t.state() != t.pristine {
 			t.say("it says that nothing was begun, and the server has changed: %v", err)
 		}
-	case apply.Interrupted:
+	case journal.Interrupted:
 		if _, half, jerr := t.laptop.Interrupted(); !half || jerr != nil {
 			t.say("it was interrupted, and the journal does not say so: %v", jerr)
 		}
-	case apply.NeedsPerson:
+	case journal.NeedsPerson:
 		if !t.path.Stuck && !f.full {
 			t.say("it wants a person: %v (undo: %v)", err, res.Undo)
 		}

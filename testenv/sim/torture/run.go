@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"liftalot/plan/apply"
+	"liftalot/plan/journal"
 	"liftalot/remote/lock"
 	"liftalot/testenv/sim"
 	"liftalot/testenv/sim/driver"
@@ -50,7 +50,7 @@ func (b *Bench) Count(ctx context.Context, path string) (Counts, error) {
 	s.server.SetFault(func(e sim.Event) sim.Fault { messages = e.N; return sim.None })
 	res, err := s.first(ctx, l)
 	s.server.SetFault(nil)
-	if s.path.Fails && res.Outcome == apply.Undone || s.path.Stuck && res.Outcome == apply.NeedsPerson {
+	if s.path.Fails && res.Outcome == journal.RolledBack || s.path.Stuck && res.Outcome == journal.NeedsPerson {
 		err = nil
 	}
 	return Counts{Moments: moments, Messages: messages, Writes: writes}, err
@@ -242,15 +242,15 @@ func (t *trial) goOn(ctx context.Context, back bool, run func(context.Context) (
 	t.told(err)
 	upgraded := !back && !t.path.Fails && !t.path.Stuck
 	switch {
-	case t.filled && res.Outcome == apply.Undone:
+	case t.filled && res.Outcome == journal.RolledBack:
 		// What did not fit has failed, and was being taken back.
 		upgraded = false
 	case !back && t.path.Fails:
 		// It undoes itself and says so, or had done so already.
-		if err != nil && res.Outcome != apply.Undone {
+		if err != nil && res.Outcome != journal.RolledBack {
 			t.say("resume: %q: %v", res.Outcome, err)
 		}
-	case err != nil || res.Outcome != apply.Completed:
+	case err != nil || res.Outcome != journal.Completed:
 		t.say("it ends %q: %v (undo: %v)", res.Outcome, err, res.Undo)
 	}
 	t.files()
