@@ -105,8 +105,8 @@ func TestAnotherLaptopTakesARunOver(t *testing.T) {
 
 			// Taken back by the first laptop, what the second one did is known there.
 			must(t, a.Adopt(t.Context()))
-			if last, half, err := a.Interrupted(); err != nil || half || last.Outcome != journal.Completed || last.Epoch == 0 {
-				t.Errorf("%+v, %v, %v", last, half, err)
+			if last, err := a.Last(); err != nil || last.Interrupted() || last.Outcome != journal.Completed || last.Epoch == 0 {
+				t.Errorf("%+v, %v, %v", last, last.Interrupted(), err)
 			}
 			if _, err := b.Rollback(t.Context()); tt.upgraded && !errors.As(err, &lost) {
 				t.Errorf("the second laptop, which lost it again: %v", err)

@@ -16,7 +16,7 @@ import (
 func (t *target) server(track *ui.Track) *run.Host {
 	h := &run.Host{
 		Name: t.host.Name, ComposeDir: t.host.ComposeDir, Settings: settingsOf(t.host), By: whoWorks(), Client: t.client, State: t.folder.history(),
-		Release: t.release, Backups: runBackups{t.backups, track}, Clock: clock{t.now}, Teller: hostLine{t.host.Name, t.term, track},
+		Release: t.release, Backups: t.backups.forRun(track), Clock: clock{t.now}, Teller: hostLine{t.host.Name, t.term, track},
 		Credentials: t.release.credentials(), Downtime: t.folder.downBefore, Stop: t.stop,
 	}
 	if t.host.PublicURL != "" {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,9 +11,8 @@ import (
 
 	"liftalot/cmd/internal/ui"
 	"liftalot/inventory"
-	"liftalot/plan"
-	"liftalot/plan/apply"
 	"liftalot/plan/backup"
+	"liftalot/plan/run"
 	"liftalot/remote"
 )
 
@@ -125,79 +123,16 @@ func (b *hostBackups) creator(ctx context.Context, host backup.Runner, track *ui
 	}, nil
 }
 
-// runBackups are a host's backups as a run takes and reads them, with its line on the screen.
-type runBackups struct {
-	of    *hostBackups
-	track *ui.Track
-}
-
-// Create implements [run.Backups].
-func (b runBackups) Create(ctx context.Context, host backup.Runner, op plan.Backup, version string) (apply.BackupNote, error) {
-	creator, err := b.of.creator(ctx, host, b.track)
-	if err != nil {
-		return apply.BackupNote{}, err
+// forRun is what a run takes and reads of them, with its line on the screen.
+func (b *hostBackups) forRun(track *ui.Track) run.BackupFolder {
+	return run.BackupFolder{
+		Host: b.host.Name, Dir: b.dir(), Key: b.keyring.opening, Tell: track.Bytes,
+		Creator: func(ctx context.Context, host backup.Runner) (*backup.Creator, error) {
+			return b.creator(ctx, host, track)
+		},
+		Choose: func(ctx context.Context, id string) (*backup.Manifest, error) {
+			e, err := b.chosen(ctx, id, nil)
+			return e.Manifest, err
+		},
 	}
-	m, err := creator.Create(ctx, backup.Request{Backup: op, Version: version, Run: true}, b.of.folder(op.ID))
-	if err != nil {
-		return apply.BackupNote{}, err
-	}
-	dump, _ := m.File(backup.Dump)
-	return apply.BackupNote{ID: m.ID, Bytes: m.Size(), SHA256: dump.SHA256}, nil
-}
-
-// Load implements [run.Backups].
-func (b runBackups) Load(run string) (*backup.Manifest, error) {
-	return backup.Load(b.of.folder(run))
-}
-
-// Proven implements [run.Backups].
-func (b runBackups) Proven(ctx context.Context, id string) (*backup.Manifest, error) {
-	e, err := b.of.chosen(ctx, id, nil)
-	return e.Manifest, err
-}
-
-// Read implements [run.Backups].
-func (b runBackups) Read(ctx context.Context, run, path string) ([]byte, error) {
-	id, err := b.of.keyring.opening(ctx)
-	if err != nil {
-		return nil, err
-	}
-	folder := b.of.folder(run)
-	data, err := backup.Read(folder, path, id)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the backup %s is not there, or not whole", folder)
-	}
-	return data, err
-}
-
-// Send implements [run.Backups].
-func (b runBackups) Send(ctx context.Context, host backup.Runner, op plan.Send) error {
-	own, err := b.of.keyring.opening(ctx)
-	if err != nil {
-		return err
-	}
-	m, err := backup.Load(b.of.folder(op.Backup))
-	if err != nil {
-		return err
-	}
-	f, ok := m.File(backup.Dump)
-	if !ok || f.SHA256 != op.SHA256 || m.ID != op.Backup || m.Host != b.of.host.Name {
-		return &backup.UnprovenError{Host: b.of.host.Name, What: "the dump is not the one that was agreed on"}
-	}
-	s := &backup.DumpUploader{Host: host, Manifest: m, Dir: b.of.folder(op.Backup), Identity: own, Tell: b.track.Bytes}
-	return s.Send(ctx, f, op.Path, op.Copy)
-}
-
-// ImageFile implements [run.Backups]: in the newest backup that was taken with the image.
-func (b runBackups) ImageFile(imageID string) (file string) {
-	all, err := backup.List(b.of.dir())
-	if err != nil {
-		return "" // the hint says how else
-	}
-	for _, e := range all {
-		if f, ok := e.File(backup.Image); ok && e.ImageID == imageID && e.Err == nil {
-			file = filepath.Join(e.Dir, f.Name+".age")
-		}
-	}
-	return file
 }

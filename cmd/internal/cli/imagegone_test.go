@@ -101,7 +101,7 @@ func TestTheCopyOfAnImageIsNamed(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(d.backups.folder(id), "manifest.json"), append(data, '\n'), 0o600))
 		must(t, os.WriteFile(filepath.Join(d.backups.folder(id), backup.Image+".age"), []byte("age"), 0o600))
 	}
-	here := runBackups{d.backups, nil}
+	here := d.backups.forRun(nil)
 	if got, want := here.ImageFile("sha256:old"), filepath.Join(d.backups.folder("20261123T210405Z-0a1b2c"), backup.Image+".age"); got != want {
 		t.Errorf("found %q, want %q", got, want)
 	}

@@ -14,9 +14,8 @@ func (l *Laptop) Advised(ctx context.Context) (words []string, err error) {
 	if err != nil || a.Command == nil {
 		return nil, err
 	}
-	return a.Command, l.on(ctx, func(h *run.Host) error {
+	_, err = l.on(ctx, func(h *run.Host) (res Result, err error) {
 		var job run.Job
-		var err error
 		switch a.Command[0] {
 		case "apply":
 			job, err = h.NextApply()
@@ -24,14 +23,14 @@ func (l *Laptop) Advised(ctx context.Context) (words []string, err error) {
 			job, err = h.NextRollback(ctx, run.RollbackDecisions{WithDatabase: len(a.Command) > 2})
 		case "plan":
 			_, err = h.Plan(ctx)
-			return err
+			return res, err
 		case "verify", "check":
 			_, err = h.Look(ctx)
-			return err
+			return res, err
 		default:
-			return fmt.Errorf("nobody here knows %q", a.Command)
+			return res, fmt.Errorf("nobody here knows %q", a.Command)
 		}
-		_, err = carryOut(ctx, h, job, err)
-		return err
+		return carryOut(ctx, h, job, err)
 	})
+	return a.Command, err
 }

@@ -7,11 +7,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"path/filepath"
 	"time"
+
+	"filippo.io/age"
 
 	"liftalot/plan"
 	"liftalot/plan/apply"
+	"liftalot/plan/backup"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
 	"liftalot/remote"
@@ -41,16 +44,6 @@ type Laptop struct {
 // that its operator has interrupted it.
 var ErrGone = errors.New("the laptop is gone")
 
-// A Moment is a place between two effects: "decide" before the lock is held, then "record"
-// before a line is added to the journal, or the kind of an event of the engine.
-type Moment struct {
-	What string
-	Step string
-}
-
-// Decide is the What of a moment at which nothing is locked yet.
-const Decide = "decide"
-
 // A Result is how a command ended.
 type Result struct {
 	apply.Result
@@ -58,12 +51,14 @@ type Result struct {
 	Nothing string // why there was nothing to do
 }
 
-// untouched is how a command ends that never came to a run.
-func untouched() Result { return Result{Result: apply.Result{Outcome: journal.Aborted}} }
+// end is the result of a command that came to no run.
+func end(o journal.Outcome, nothing string) Result {
+	return Result{Result: apply.Result{Outcome: o}, Nothing: nothing}
+}
 
 // on does something with the host. When Moment panics or the laptop is gone, its connection
 // is gone too, and nothing is released.
-func (l *Laptop) on(ctx context.Context, do func(*run.Host) error) error {
+func (l *Laptop) on(ctx context.Context, do func(*run.Host) (Result, error)) (Result, error) {
 	client := remote.NewClient(l.Config)
 	defer client.Close()
 	defer context.AfterFunc(ctx, func() {
@@ -74,98 +69,108 @@ func (l *Laptop) on(ctx context.Context, do func(*run.Host) error) error {
 	s := &surroundings{laptop: l, Folder: l.state()}
 	return do(&run.Host{
 		Name: HostName, Settings: Settings(), By: run.Operator{User: "ann", Machine: cmp.Or(l.Name, "laptop")}, Client: client,
-		State: s, Clock: s, Teller: s, Release: offer{l.Release}, Backups: backups{l, client}, Stop: l.Stop, Retry: time.Millisecond,
+		State: s, Clock: s, Teller: s, Release: offer{l.Release}, Backups: l.backups(client), Stop: l.Stop, Retry: time.Millisecond,
 	})
 }
 
 func (l *Laptop) state() run.Folder { return run.Folder{Host: HostName, Dir: l.Dir, FS: l.FS} }
 
-// Interrupted says whether a run stopped half way, and which.
-func (l *Laptop) Interrupted() (journal.RunState, bool, error) {
-	runs, err := l.state().Runs()
-	if err != nil || len(runs) == 0 {
-		return journal.RunState{}, false, err
-	}
-	last := runs[len(runs)-1]
-	return last, last.Interrupted(), nil
+// key is the laptop's own, which opens its backups.
+func (l *Laptop) key(context.Context) (*age.X25519Identity, error) {
+	id, _, err := backup.OwnIdentity(filepath.Join(l.Dir, "key"), nil)
+	return id, err
 }
 
-// Runs says how many upgrades the journal knows, and how many runs in all.
-func (l *Laptop) Runs() (upgrades, all int, err error) {
-	runs, err := l.state().Runs()
-	for _, r := range runs {
-		if r.Action == journal.Apply {
-			upgrades++
+// backups are those in the laptop's folder. It restores none but with a rollback, from the
+// host's own copy.
+func (l *Laptop) backups(watch *remote.Client) run.BackupFolder {
+	return run.BackupFolder{
+		Host: HostName, Dir: filepath.Join(l.Dir, "backups"), Key: l.key,
+		Creator: func(ctx context.Context, host backup.Runner) (*backup.Creator, error) {
+			key, err := l.key(ctx)
+			return &backup.Creator{Host: host, Watch: watch, Name: HostName, Keys: backup.Keys{Identity: key}, Now: l.Now}, err
+		},
+	}
+}
+
+// Runs are those that the journal knows, oldest first.
+func (l *Laptop) Runs() ([]journal.RunState, error) { return l.state().Runs() }
+
+// Last is the newest run, a zero one where there is none.
+func (l *Laptop) Last() (last journal.RunState, err error) {
+	runs, err := l.Runs()
+	if len(runs) > 0 {
+		last = runs[len(runs)-1]
+	}
+	return last, err
+}
+
+// Prove reads every backup on the laptop to its end.
+func (l *Laptop) Prove() error {
+	all, err := backup.List(l.backups(nil).Dir)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	key, err := l.key(context.Background())
+	for _, e := range all {
+		err = errors.Join(err, e.Err)
+		if err == nil {
+			err = e.Verify(e.Dir, key)
 		}
 	}
-	return upgrades, len(runs), err
+	return err
 }
 
 // Plan looks at the server and decides.
 func (l *Laptop) Plan(ctx context.Context) (p *plan.Plan, err error) {
-	err = l.on(ctx, func(h *run.Host) error {
+	_, err = l.on(ctx, func(h *run.Host) (res Result, err error) {
 		p, err = h.Plan(ctx)
-		return err
+		return res, err
 	})
 	return p, err
 }
 
 // Apply is what the commands plan and apply do: it resumes an interrupted upgrade, or
 // makes a plan where the saved one serves no more, and carries it out.
-func (l *Laptop) Apply(ctx context.Context) (res Result, err error) {
-	res = untouched()
-	err = l.on(ctx, func(h *run.Host) error {
+func (l *Laptop) Apply(ctx context.Context) (Result, error) {
+	return l.on(ctx, func(h *run.Host) (Result, error) {
 		job, err := h.NextApply()
-		if !anew(err) {
-			res, err = carryOut(ctx, h, job, err)
+		if state, ok := errors.AsType[*run.StateError](err); !ok || state.Why == run.Unfinished {
+			res, err := carryOut(ctx, h, job, err)
 			if _, stale := errors.AsType[*apply.StaleError](err); !stale || res.Outcome != journal.Aborted || job.Resumes {
-				return err
+				return res, err
 			}
 		}
 		p, err := h.Plan(ctx)
-		if err != nil {
-			return err
+		if err == nil {
+			err = h.State.Save(p)
 		}
-		if err := h.State.Save(p); err != nil {
-			return err
+		if err == nil {
+			job, err = h.NextApply()
 		}
-		job, err = h.NextApply()
-		res, err = carryOut(ctx, h, job, err)
-		return err
+		return carryOut(ctx, h, job, err)
 	})
-	return res, err
-}
-
-// anew reports whether a plan is made first.
-func anew(err error) bool {
-	state, ok := errors.AsType[*run.StateError](err)
-	return ok && state.Why != run.Unfinished
 }
 
 // Rollback takes the last upgrade back, or resumes doing so.
-func (l *Laptop) Rollback(ctx context.Context) (res Result, err error) {
-	res = untouched()
-	err = l.on(ctx, func(h *run.Host) error {
+func (l *Laptop) Rollback(ctx context.Context) (Result, error) {
+	return l.on(ctx, func(h *run.Host) (Result, error) {
 		job, err := h.NextRollback(ctx, run.RollbackDecisions{WithDatabase: true})
 		if state, ok := errors.AsType[*run.StateError](err); ok && state.Why == run.Nothing {
-			res = Result{Nothing: err.Error(), Result: apply.Result{Outcome: journal.Completed}}
-			return nil
+			return end(journal.Completed, err.Error()), nil
 		}
-		res, err = carryOut(ctx, h, job, err)
-		return err
+		return carryOut(ctx, h, job, err)
 	})
-	return res, err
 }
 
 func carryOut(ctx context.Context, h *run.Host, job run.Job, err error) (Result, error) {
-	if err != nil {
-		return untouched(), err
-	}
-	if job.Nothing != "" {
-		if job.Closes != "" {
-			err = h.Close(ctx, job)
-		}
-		return Result{Nothing: job.Nothing, Result: apply.Result{Outcome: journal.Completed}}, err
+	switch {
+	case err != nil:
+		return end(journal.Aborted, ""), err
+	case job.Closes != "":
+		return end(journal.Completed, job.Nothing), h.Close(ctx, job)
+	case job.Nothing != "":
+		return end(journal.Completed, job.Nothing), nil
 	}
 	res, err := h.CarryOut(ctx, job)
 	return Result{Result: res.Result, Run: job.Plan.ID}, err
@@ -173,59 +178,9 @@ func carryOut(ctx context.Context, h *run.Host, job run.Job, err error) (Result,
 
 // Adopt takes over what another laptop has begun on the server.
 func (l *Laptop) Adopt(ctx context.Context) error {
-	return l.on(ctx, func(h *run.Host) error {
-		_, err := h.Adopt(ctx, func(journal.RunState, apply.Operator, time.Time) error { return nil })
-		return err
+	_, err := l.on(ctx, func(h *run.Host) (res Result, err error) {
+		_, err = h.Adopt(ctx, func(journal.RunState, apply.Operator, time.Time) error { return nil })
+		return res, err
 	})
+	return err
 }
-
-// surroundings are the state, the clock and the screen of a laptop that may be killed
-// between any two things that it does.
-type surroundings struct {
-	laptop *Laptop
-	run.Folder
-	locked bool // a run's plan is kept as soon as the host's lock is held
-}
-
-func (s *surroundings) moment(m Moment) {
-	if s.laptop.Moment != nil {
-		s.laptop.Moment(m)
-	}
-}
-
-func (s *surroundings) KeepPlan(run string, data []byte) error {
-	s.locked = true
-	return s.Folder.KeepPlan(run, data)
-}
-
-func (s *surroundings) Now() time.Time {
-	what := Decide
-	if s.locked {
-		what = "record"
-	}
-	s.moment(Moment{What: what})
-	return s.laptop.Now()
-}
-
-func (s *surroundings) Sleep(context.Context, time.Duration) error {
-	if s.laptop.Pause != nil {
-		s.laptop.Pause()
-	}
-	return nil
-}
-
-func (s *surroundings) Event(ev apply.Event) {
-	if ev.Kind != apply.Output {
-		s.moment(Moment{What: fmt.Sprintf("event %d", ev.Kind), Step: ev.Step})
-	}
-}
-
-func (s *surroundings) Say(sentence string) {
-	if s.laptop.Tell != nil {
-		s.laptop.Tell(sentence)
-	}
-}
-
-func (s *surroundings) Secrets([]string) {}
-
-func (s *surroundings) Redact(text string) string { return text }

@@ -28,7 +28,7 @@ func (t *trial) follow(ctx context.Context) {
 			return
 		}
 	}
-	if last, half, _ := t.laptop.Interrupted(); half {
+	if last, _ := t.laptop.Last(); last.Interrupted() {
 		t.say("%d times its advice was followed, and run %s is not finished", maxAdvice, last.Run)
 	}
 }

@@ -41,7 +41,7 @@ func (t *trial) outcome(f Fault, back bool, res driver.Result, err error) {
 			t.say("it says that nothing was begun, and the server has changed: %v", err)
 		}
 	case journal.Interrupted:
-		if _, half, jerr := t.laptop.Interrupted(); !half || jerr != nil {
+		if last, jerr := t.laptop.Last(); !last.Interrupted() || jerr != nil {
 			t.say("it was interrupted, and the journal does not say so: %v", jerr)
 		}
 	case journal.NeedsPerson:
@@ -132,7 +132,8 @@ func (t *trial) fits() {
 
 // explained holds the journal against a server that has changed.
 func (t *trial) explained() {
-	last, half, err := t.laptop.Interrupted()
+	last, err := t.laptop.Last()
+	half := last.Interrupted()
 	switch {
 	case err != nil:
 		t.say("the journal does not load: %v", err)
@@ -176,9 +177,15 @@ func (t *trial) once() {
 	if t.upset {
 		return // what a restart has ended is done again, and so is what did not fit
 	}
-	upgrades, all, err := t.laptop.Runs()
+	runs, err := t.laptop.Runs()
 	if err != nil {
 		t.say("count the runs: %v", err)
+	}
+	upgrades, all := 0, len(runs)
+	for _, r := range runs {
+		if r.Action == journal.Apply {
+			upgrades++
+		}
 	}
 	if t.path.Upgraded {
 		upgrades-- // the first was not counted

@@ -259,7 +259,7 @@ func (t *trial) goOn(ctx context.Context, back bool, run func(context.Context) (
 	if again, err := run(ctx); upgraded == !back && (err != nil || again.Nothing == "") {
 		t.say("once more: %q, nothing to do: %q, %v", again.Outcome, again.Nothing, err)
 	}
-	if last, half, err := t.laptop.Interrupted(); half || err != nil {
+	if last, err := t.laptop.Last(); last.Interrupted() || err != nil {
 		t.say("the journal says that run %s is unfinished: %v", last.Run, err)
 	}
 	if err := t.laptop.Prove(); err != nil {
