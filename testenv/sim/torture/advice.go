@@ -21,7 +21,7 @@ func (t *trial) follow(ctx context.Context) {
 		if words == nil && err == nil {
 			return
 		}
-		if refused(err) {
+		if refused(err) && !(t.path.NoFiles && words[0] == "plan") { // which says what is missing
 			t.say("the advice %q is refused: %v", words, err)
 		}
 		if words == nil || words[0] != "apply" && words[0] != "rollback" {
