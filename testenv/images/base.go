@@ -80,12 +80,21 @@ func (b *Builder) bootstrap(ctx context.Context, suite, ref string) error {
 	if err := bootstrap.Start(); err != nil {
 		return fmt.Errorf("start mmdebstrap: %w", err)
 	}
+	// Under its own name only once it is whole: the engine takes half an archive, too.
+	unproven := ref + "-unproven"
 	importErr := b.docker.Stream(ctx, archive, &bytes.Buffer{}, "import",
-		"--change", `CMD ["/bin/bash"]`, "--change", "LABEL "+Label+"=base", "-", ref)
+		"--change", `CMD ["/bin/bash"]`, "--change", "LABEL "+Label+"=base", "-", unproven)
 	if err := bootstrap.Wait(); err != nil {
 		return fmt.Errorf("run mmdebstrap: %w: %s", err, strings.TrimSpace(said.String()))
 	}
-	return importErr
+	if importErr != nil {
+		return importErr
+	}
+	if _, err := b.docker.Output(ctx, "tag", unproven, ref); err != nil {
+		return fmt.Errorf("name the base image: %w", err)
+	}
+	_, err = b.docker.Output(ctx, "image", "rm", unproven)
+	return err
 }
 
 // findBootstrap installs mmdebstrap where that is possible without asking.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"liftalot/testenv/vps/engine"
 )
 
 func TestTarIsTheSameEveryTime(t *testing.T) {
@@ -47,6 +49,36 @@ func TestTarIsTheSameEveryTime(t *testing.T) {
 	want := []string{"5 srv/ ", "0 srv/key ", "2 srv/link key"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("entries differ (-want +got):\n%s", diff)
+	}
+}
+
+// A bootstrap that breaks off leaves no image under the name that the next run takes for
+// good: the engine imports half an archive without a word.
+func TestHalfABaseImageHasNoName(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("making a base image needs root")
+	}
+	for end, want := range map[string]bool{"exit 1": false, "exit 0": true} {
+		dir := t.TempDir()
+		for name, script := range map[string]string{
+			"mmdebstrap": "#!/bin/sh\necho half\n" + end + "\n",
+			"docker":     "#!/bin/sh\n[ \"$1\" != import ] || cat >/dev/null\nprintf '%s\\n' \"$1\" >>" + dir + "/calls\n",
+		} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+		docker, err := engine.Find(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = New(docker, dir, io.Discard).bootstrap(t.Context(), "trixie", "base:x")
+		calls, _ := os.ReadFile(filepath.Join(dir, "calls"))
+		named := strings.Contains(string(calls), "tag")
+		if (err == nil) != named || named != want || !strings.Contains(string(calls), "import") {
+			t.Errorf("mmdebstrap ends with %s: %v, docker was asked for %q", end, err, calls)
+		}
 	}
 }
 
