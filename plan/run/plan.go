@@ -36,6 +36,7 @@ func (h *Host) Plan(ctx context.Context) (*plan.Plan, error) {
 		return nil, lerr
 	}
 	if stop = slices.Concat(plan.Stopped(left), stop); len(stop) > 0 {
+		h.Hints(stop)
 		return nil, &plan.RefusedError{Host: h.Name, Checks: stop}
 	}
 	id, err := NewID(h.Clock.Now())

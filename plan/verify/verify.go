@@ -13,6 +13,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -255,7 +256,7 @@ docker exec "$2" curl -fsS -m 10 "http://$3:2375/_ping" >/dev/null </dev/null ||
 func (v *verifier) panel() {
 	// 401 alone proves little: an old server answers unknown paths with its page.
 	v.add("admin panel", v.f.Health.Updates == "401 JSON", "the server lacks UPDATER_API_URL or the updater_token secret",
-		"/api/admin/updates/status without a login: %s", v.f.Health.Updates)
+		"/api/admin/updates/status without a login: %s", cmp.Or(v.f.Health.Updates, "no answer"))
 	s, ok1 := v.f.Server()
 	u, ok2 := v.f.Container(plan.UpdaterService)
 	if !ok1 || !ok2 {

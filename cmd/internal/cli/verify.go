@@ -70,6 +70,7 @@ func (t *target) verify(ctx context.Context, accept bool) (*checked, error) {
 		needed = was.ID
 	}
 	c.Checks = append(h.Compare(ctx, f, want), verify.Leftovers(ctx, t.client, f, needed)...)
+	h.Hints(c.Checks)
 	return c, t.folder.addSeen(f)
 }
 
