@@ -48,7 +48,7 @@ func renderClient(w io.Writer, p Page) error {
 		return err
 	}
 	c := clientPage{Page: p, Lang: t.lang, MadeOn: t.say("made", "date", date(p.Made)), Labels: map[string]string{}, texts: t}
-	for _, column := range []string{"server", "result", "when", "version", "down"} {
+	for _, column := range []string{"server", "result", "when", "version", "downtime"} {
 		c.Labels[column] = t.say("table." + column)
 	}
 	c.tell()

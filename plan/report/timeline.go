@@ -124,7 +124,7 @@ func (l *timeline) drawGaps(r Run, gaps []Gap, at func(time.Time) float64) {
 	}
 	if r.Downtime != nil {
 		l.Words += fmt.Sprintf(" The server was %s.", r.Downtime.Sentence())
-		l.Legend = append(l.Legend, legend{"down", "the server was down"})
+		l.Legend = append(l.Legend, legend{"outage", "the server was down"})
 	}
 }
 
