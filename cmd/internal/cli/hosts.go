@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"liftalot/cmd/internal/ui"
+	"liftalot/inventory"
 )
 
 func hostsCommand(a *app) *cobra.Command {
@@ -35,11 +38,19 @@ defaults. No host is asked.`,
 			}
 			a.term.out.Table(table)
 			for _, h := range s.hosts {
-				if h.Blocked != "" {
-					a.term.err.Printf("%s: is not dialled, because ssh might go elsewhere: %s\n", h.Name, h.Blocked)
-				}
+				a.term.sayBlocked(h)
 			}
 			return nil
 		},
+	}
+}
+
+// sayBlocked tells why a host, or one on the way to it, is never dialled.
+func (t *terminal) sayBlocked(h inventory.Host) {
+	for _, hop := range append(slices.Clone(h.Jump), h) {
+		if hop.Blocked != "" {
+			t.err.Printf("%s: is not dialled, because ssh might go elsewhere: %s\n", h.Name, hop.Blocked)
+			return
+		}
 	}
 }

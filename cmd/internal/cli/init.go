@@ -71,8 +71,12 @@ func (a *app) init(opt initOptions, args []string) error {
 		return err
 	}
 	text := inventory.Template(hosts, leftOut...)
-	if _, err := inventory.Parse("inventory.yml", text); err != nil {
-		return err // as a chain of jumps in ssh_config that leads nowhere
+	inv, err := inventory.Parse("inventory.yml", text)
+	if err != nil {
+		return err
+	}
+	for _, h := range inv.Hosts() {
+		a.term.sayBlocked(h)
 	}
 	for _, why := range leftOut {
 		a.term.err.Printf("%s %s\n", ui.Warn("left out:"), why)
