@@ -2,11 +2,9 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
 	"liftalot/plan/run"
 )
@@ -52,27 +50,4 @@ func (s *session) apply(ctx context.Context, how rolloutOptions) error {
 		t.close()
 	}
 	return s.runAll(ctx, jobs, errs, string(plan.Upgrade), how)
-}
-
-// agree shows what would be done and asks for it, if there is anything.
-func (s *session) agree(ctx context.Context, jobs []run.Job, errs []error, verb, order string) error {
-	changes, what := 0, ""
-	for i, j := range jobs {
-		if errs[i] != nil || j.Nothing != "" {
-			continue
-		}
-		changes++
-		what = fmt.Sprintf("%s, %s → %s", s.hosts[i].Name, j.Plan.From, j.Plan.To)
-		// A restore that goes on shows once more which backup it puts back.
-		if !s.app.flags.json && !s.app.flags.yes && (!j.Resumes || j.Plan.Kind == plan.Restoration) {
-			s.term.printPlan(j.Plan)
-		}
-	}
-	if changes == 0 {
-		return nil
-	}
-	if changes > 1 {
-		what = ui.Count(changes, "host", "hosts")
-	}
-	return s.dialog.confirm(ctx, ui.Textf("\n%sContinue with the %s of %s?", order, verb, what))
 }

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +35,50 @@ func (s *session) plan(ctx context.Context) error {
 		}
 		return p, t.folder.history().Save(p)
 	})
-	return present(s, "plans", all, s.term.printPlan)
+	err := present(s, "plans", all, s.term.printPlan)
+	if !s.app.flags.json {
+		s.term.summarizePlans(all)
+	}
+	return err
+}
+
+// summarizePlans ends with what a reader of many pages looks for: how many hosts there is
+// something to do on, and the next command.
+func (t *terminal) summarizePlans(all look[plan.Plan]) {
+	var ready []string
+	current, stopped, failed := 0, 0, 0
+	for _, p := range all.found {
+		if p.Empty() {
+			current++
+		} else {
+			ready = append(ready, p.Host)
+		}
+	}
+	for _, err := range all.errs {
+		switch _, refused := errors.AsType[*plan.RefusedError](err); {
+		case refused:
+			stopped++
+		case err != nil:
+			failed++
+		}
+	}
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		says string
+	}{{len(ready), "to upgrade"}, {current, "up to date"}, {stopped, "stopped by a check"}, {failed, "not looked at"}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", ui.Count(part.n, "host", "hosts"), part.says))
+		}
+	}
+	t.out.Printf("\n%s\n", strings.Join(parts, ", "))
+	const most = 8 // names that anybody would type
+	switch {
+	case len(ready) > most:
+		t.out.Printf("  %s liftalot apply, with the same patterns\n", ui.Dim("next:"))
+	case len(ready) > 0:
+		t.out.Printf("  %s liftalot apply %s\n", ui.Dim("next:"), strings.Join(ready, " "))
+	}
 }
 
 func (t *terminal) printPlan(p *plan.Plan) {

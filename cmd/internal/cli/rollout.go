@@ -127,7 +127,7 @@ func (s *session) runAll(ctx context.Context, jobs []run.Job, errs []error, verb
 	if len(members) > 0 {
 		s.warnOfFailed(members)
 	}
-	if err := s.agree(ctx, jobs, errs, verb, how.order(members)); err != nil {
+	if err := s.agree(ctx, jobs, errs, how.order(members)); err != nil {
 		return err
 	}
 	s.app.drainOnInterrupt.Store(true)
