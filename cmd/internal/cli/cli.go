@@ -175,7 +175,7 @@ own use for it: '!acme', '*.eu'. Without one, all hosts.`,
 	describeOwn(root)
 	addExitHelp(root)
 	marksWrongUse(root)
-	root.SetFlagErrorFunc(wrongUse)
+	root.SetFlagErrorFunc(wrongFlag)
 	a.completes(root)
 	return root
 }
@@ -219,27 +219,6 @@ func describeOwn(root *cobra.Command) {
 	}
 }
 
-// marksWrongUse marks what the commands below one say about their arguments.
-func marksWrongUse(parent *cobra.Command) {
-	for _, c := range parent.Commands() {
-		if args := c.Args; args != nil {
-			c.Args = func(cmd *cobra.Command, given []string) error { return wrongUse(cmd, args(cmd, given)) }
-		}
-		marksWrongUse(c)
-	}
-}
-
-// wrongUse marks what cobra says about flags and arguments.
-func wrongUse(cmd *cobra.Command, err error) error {
-	if err == nil {
-		return nil
-	}
-	if renamed, ok := errors.AsType[*renamedError](err); ok {
-		err = renamed // without cobra's words on the value of a flag that has none
-	}
-	return &usageError{err, cmd.CommandPath()}
-}
-
 // addManifest adds the flag of the commands that look a release up.
 func (a *app) addManifest(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&a.flags.manifest, "manifest", "", "read the release from this file, with FILE.sig, .bundle or .sigstore.json beside it, instead of asking the manifest host")
@@ -273,15 +252,6 @@ type renamedError struct{ old, now string }
 func (e *renamedError) Error() string {
 	return fmt.Sprintf("--%s has another name now: say %s", e.old, e.now)
 }
-
-// usageError is a command line that cannot be understood.
-type usageError struct {
-	err     error
-	command string
-}
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
 
 // onHosts does something with the hosts that patterns name, within --timeout.
 func (a *app) onHosts(cmd *cobra.Command, patterns []string, do func(context.Context, *session) error) error {
