@@ -152,6 +152,9 @@ own use for it: '!acme', '*.eu'. Without one, all hosts.`,
 			if a.flags.parallel < 0 || a.flags.timeout < 0 {
 				return wrongUse(cmd, errors.New("--parallel and --timeout are not below zero"))
 			}
+			if a.flags.parallel == 0 && cmd.Flags().Changed("parallel") {
+				return wrongUse(cmd, errors.New("--parallel 0 would look at no host; without it there are as many at a time as fit"))
+			}
 			return a.refuseJSON(cmd, args)
 		},
 	}

@@ -37,3 +37,10 @@ func TestD9WrongUseIsSaidInOurWords(t *testing.T) {
 		}
 	}
 }
+
+func TestD10NoHostAtATimeIsRefused(t *testing.T) {
+	code, _, said := typed("check", "--parallel", "0")
+	if code != exitUsage || !strings.HasPrefix(said, "liftalot: error: --parallel 0 would look at no host") {
+		t.Errorf("%d, %q", code, said)
+	}
+}
