@@ -50,15 +50,25 @@ func (s *session) rollback(ctx context.Context, how run.RollbackDecisions, dry b
 		return err
 	})
 	if dry {
-		all := look[plan.Plan]{errs: errs}
-		for i, j := range jobs {
-			if errs[i] == nil && j.Nothing == "" {
-				all.found = append(all.found, j.Plan)
-			}
-		}
-		return present(s, "plans", all, s.term.printPlan)
+		return showRollbacks(s, jobs, errs)
 	}
 	return s.runAll(ctx, jobs, errs, string(plan.Rollback), policy)
+}
+
+// showRollbacks shows what rollbacks would do, and of which hosts there is nothing to take
+// back.
+func showRollbacks(s *session, jobs []run.Job, errs []error) error {
+	all := look[plan.Plan]{errs: errs}
+	for i, j := range jobs {
+		switch {
+		case errs[i] != nil:
+		case j.Nothing == "":
+			all.found = append(all.found, j.Plan)
+		case !s.app.flags.json:
+			s.term.out.Printf("%s  nothing to do: %s\n", ui.Bold(s.hosts[i].Name), j.Nothing)
+		}
+	}
+	return present(s, "plans", all, s.term.printPlan)
 }
 
 // shortTime writes a time for a person.
