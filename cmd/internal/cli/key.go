@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ is there is never written over.
 
 With --recovery a second key, to be kept offline, is printed and not kept. Name its
 recipient in the inventory: every backup from then on opens with it too, when this
-machine is lost.
+machine is lost. A file that others can read is refused.
 
   defaults:
     backup: {recipients: [age1…]}`,
@@ -36,6 +37,9 @@ machine is lost.
 				return wrongUse(cmd, errors.New("--recovery prints a key and --passphrase locks the one that is kept here: one at a time"))
 			}
 			if recovery {
+				if err := keepsSecrets(a.env.Stdout); err != nil {
+					return wrongUse(cmd, err)
+				}
 				return a.term.recoveryKey()
 			}
 			s, err := a.open(nil)
@@ -48,6 +52,20 @@ machine is lost.
 	cmd.Flags().BoolVar(&recovery, "recovery", false, "print a new recovery key to keep offline")
 	cmd.Flags().BoolVar(&passphrase, "passphrase", false, "lock the new key with a passphrase")
 	return cmd
+}
+
+// keepsSecrets refuses to write a private key into a file that others can read.
+func keepsSecrets(w io.Writer) error {
+	file, ok := w.(*os.File)
+	if !ok {
+		return nil
+	}
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 == 0 || os.PathSeparator != '/' {
+		return nil
+	}
+	return fmt.Errorf("the file that the key would go to can be read by others (mode %04o), and no key was made: "+
+		"remove it, then: (umask 077; liftalot key --recovery >FILE)", info.Mode().Perm())
 }
 
 // recoveryKey prints a key, and beside it what to do with it. It is the one
