@@ -70,6 +70,11 @@ func (d *dialog) askAnew(ctx context.Context, what string) ([]byte, error) {
 
 // confirm asks before hosts are changed.
 func (d *dialog) confirm(ctx context.Context, question ui.Text) error {
+	return d.confirmOr(ctx, question, "say --yes")
+}
+
+// confirmOr asks, and says what is to be said without anybody to ask.
+func (d *dialog) confirmOr(ctx context.Context, question ui.Text, unasked string) error {
 	if d.term.flags.yes {
 		return nil
 	}
@@ -78,7 +83,7 @@ func (d *dialog) confirm(ctx context.Context, question ui.Text) error {
 	}
 	ok, err := d.asker.Confirm(ctx, question)
 	if err == ui.ErrNobody {
-		return &usageError{fmt.Errorf("nobody to ask whether to go on: say --yes"), "liftalot"}
+		return &usageError{fmt.Errorf("nobody to ask whether to go on: %s", unasked), "liftalot"}
 	}
 	if err != nil {
 		return err

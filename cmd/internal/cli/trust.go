@@ -24,7 +24,7 @@ func trustCommand(a *app) *cobra.Command {
 		Use: "trust PATTERN...", Short: "Look at a host's key and remember it",
 		Long: `Shows the keys a host presents and, once you agree, remembers them in
 known_hosts of the state folder. A jump host on the way that is not known yet
-comes first. With --fingerprint nothing is asked: a key with that fingerprint is
+comes first, and of a host whose key is known nothing is asked. With --fingerprint nothing is asked: a key with that fingerprint is
 remembered and any other is refused. It can be given more than once, for a jump
 host and the host behind it. A key that was revoked is refused, whoever agrees.`,
 		Example: `  liftalot trust acme
@@ -94,6 +94,10 @@ func (t *target) trust(ctx context.Context, given []string) error {
 		}
 		t.term.out.Printf("%s  trusted, on the way to %s\n", jump.Name, host.Name)
 	}
+	if meet.byPerson && remote.CheckHostKey(ctx, host) == nil {
+		t.term.out.Printf("%s  already trusted\n", host.Name)
+		return nil
+	}
 	if err := meet.machine(ctx, host, ui.Textf("Is that what the client says the server's key is?")); err != nil {
 		return err
 	}
@@ -140,7 +144,7 @@ func (m *trustDialog) machine(ctx context.Context, at remote.Config, question ui
 		m.target.term.err.Printf("%s  %s %s\n", ui.Bold(at.Name), k.Type, k.Fingerprint)
 	}
 	if m.byPerson {
-		if err := m.target.dialog.confirm(ctx, question); err != nil {
+		if err := m.target.dialog.confirmOr(ctx, question, "say --fingerprint SHA256:… with what the client gave you, or --yes where nobody can be in between"); err != nil {
 			return err
 		}
 	}

@@ -177,6 +177,17 @@ func TestTrustGoesAlongTheWay(t *testing.T) {
 	}
 }
 
+func TestD6WhoIsTrustedIsNotAskedAbout(t *testing.T) {
+	b := newBehind(t)
+	b.trusts(exitDone, "", "--yes")
+	for _, args := range [][]string{nil, {"--yes"}} {
+		if r := b.trusts(exitDone, "", args...); r.out != "initech  already trusted\n" {
+			t.Errorf("%q: %q", args, r.out)
+		}
+	}
+	b.says(b.trusts(exitHostKey, "", "--fingerprint", "SHA256:"+strings.Repeat("A", 43)), "which was not given")
+}
+
 // What is not agreed to is not remembered, and the way ends there.
 func TestTrustStopsOnTheWay(t *testing.T) {
 	b := newBehind(t)
@@ -184,7 +195,7 @@ func TestTrustStopsOnTheWay(t *testing.T) {
 		t.Errorf("the host was looked at through a jump host that is not trusted:\n%s", r.stderr)
 	}
 	b.knows()
-	b.says(b.trusts(exitUsage, ""), "say --yes")
+	b.says(b.trusts(exitUsage, ""), "say --fingerprint SHA256:… with what the client gave you, or --yes")
 	b.says(b.trusts(exitUsage, "y\ny\n", "--json"), "has no JSON document")
 	b.knows()
 	b.trusts(exitCancelled, "y\nn\n")
