@@ -7,16 +7,58 @@ import (
 	"github.com/spf13/cobra"
 
 	"liftalot/inventory"
+	"liftalot/plan/backup"
 )
 
-// completes gives the shell the inventory's names where a command takes hosts.
+// completes gives the shell what a command's arguments can be: the inventory's names where
+// it takes hosts, and after a host its backups.
 func (a *app) completes(root *cobra.Command) {
 	for _, c := range root.Commands() {
 		a.completes(c)
-		if c.ValidArgsFunction == nil && (strings.Contains(c.Use, "PATTERN") || strings.Contains(c.Use, "HOST")) {
+		words := strings.Fields(c.Use)[1:]
+		switch {
+		case c.ValidArgsFunction != nil || len(words) == 0:
+		case slices.Contains(words, "HOST"):
+			c.ValidArgsFunction = a.host(slices.Contains(words, "[BACKUP]"))
+		case strings.Contains(words[0], "PATTERN") || words[0] == "HOST...":
 			c.ValidArgsFunction = a.names
 		}
 	}
+}
+
+// host completes one host, and then its backups where a command takes one.
+func (a *app) host(withBackup bool) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
+		switch {
+		case len(given) == 0:
+			return a.names(cmd, given, begun)
+		case len(given) == 1 && withBackup:
+			return a.backupsOf(given[0]), cobra.ShellCompDirectiveNoFileComp
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// backupsOf are a host's backups on this machine, the newest first. No bucket is asked.
+func (a *app) backupsOf(host string) (ids []string) {
+	inv, err := inventory.Load(a.flags.inventory)
+	if err != nil {
+		return nil
+	}
+	hosts, err := inv.Select(host)
+	if err != nil || len(hosts) != 1 {
+		return nil
+	}
+	t := newSession(a, a.stateFolder()).target(hosts[0])
+	defer t.close()
+	list, err := backup.List(t.backups.dir())
+	if err != nil {
+		return nil
+	}
+	for _, e := range slices.Backward(list) {
+		ids = append(ids, e.ID)
+	}
+	return ids
 }
 
 // names are the hosts and groups of the inventory. One that cannot be read has none: the

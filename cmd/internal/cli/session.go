@@ -56,16 +56,21 @@ func (a *app) open(patterns []string) (*session, error) {
 	if err := a.term.openLog(); err != nil {
 		return nil, err
 	}
-	state := a.flags.state
-	if state == "" {
-		state = filepath.Join(filepath.Dir(a.flags.inventory), ".liftalot")
-	}
-	if err := checkState(state); err != nil {
+	state := a.stateFolder()
+	if err := checkState(string(state)); err != nil {
 		return nil, err
 	}
-	s := newSession(a, stateFolder(state))
+	s := newSession(a, state)
 	s.inv, s.hosts = inv, hosts
 	return s, s.narrow()
+}
+
+// stateFolder is that of --state, or the one beside the inventory.
+func (a *app) stateFolder() stateFolder {
+	if a.flags.state != "" {
+		return stateFolder(a.flags.state)
+	}
+	return stateFolder(filepath.Join(filepath.Dir(a.flags.inventory), ".liftalot"))
 }
 
 func newSession(a *app, state stateFolder) *session {
