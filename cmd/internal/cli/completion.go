@@ -58,6 +58,9 @@ func (a *app) backupsOf(host string) (ids []string) {
 	for _, e := range slices.Backward(list) {
 		ids = append(ids, e.ID)
 	}
+	if len(ids) > 0 {
+		ids = append(ids, latestBackup)
+	}
 	return ids
 }
 

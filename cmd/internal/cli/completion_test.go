@@ -39,7 +39,7 @@ func TestD8BackupsFollowTheHost(t *testing.T) {
 	}
 	for _, tt := range []struct{ line, want string }{
 		{"restore", "acme\nglobex\n:"},
-		{"restore acme", "20261124T080855Z-0a1b2c\n20261123T080855Z-42daf1\n:"},
+		{"restore acme", "20261124T080855Z-0a1b2c\n20261123T080855Z-42daf1\nlatest\n:"},
 		{"restore globex", ":"},
 		{"restore acme 20261123T080855Z-42daf1", ":"},
 		{"unlock acme", ":"},

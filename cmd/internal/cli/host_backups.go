@@ -30,6 +30,7 @@ type hostBackups struct {
 	dial        func() backup.Runner // one more connection to the host, for bulk
 	connections int                  // of a pull, 0 for what the line needs
 	trustBucket bool                 // take a copy that nobody vouches for
+	latest      bool                 // where no id is given the newest is meant
 }
 
 // dir is where they lie.
@@ -61,6 +62,13 @@ func (b *hostBackups) last() time.Time {
 // in the bucket is brought first.
 func (b *hostBackups) chosen(ctx context.Context, id string, tell func(backup.Event)) (backup.Entry, error) {
 	hint := fmt.Sprintf("liftalot backups %s", b.host.Name)
+	if id == "" && b.latest {
+		newest, err := b.newest(ctx)
+		if err != nil {
+			return backup.Entry{}, err
+		}
+		id = newest
+	}
 	if id == "" {
 		return backup.Entry{}, &nothingToDoError{what: b.host.Name + ": say which backup", hint: hint}
 	}
@@ -95,6 +103,26 @@ func (b *hostBackups) chosen(ctx context.Context, id string, tell func(backup.Ev
 		return *e, &backup.UnprovenError{Host: b.host.Name, What: e.ID, Err: e.Err}
 	}
 	return *e, nil
+}
+
+// newest is the id of the newest backup that can be put back, wherever it lies. One that
+// is newer and cannot is named.
+func (b *hostBackups) newest(ctx context.Context) (string, error) {
+	here, err := backup.List(b.dir())
+	if err != nil {
+		return "", err
+	}
+	there, err := b.listCopies(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, row := range slices.Backward(b.together(here, there)) {
+		if row.Why == "" || row.Proof == "foreign" && b.trustBucket {
+			return row.ID, nil
+		}
+		b.term.warnOnce(fmt.Sprintf("%s: latest is not backup %s, which is %s: %s", b.host.Name, row.ID, row.Proof, row.Why))
+	}
+	return "", &nothingToDoError{what: b.host.Name + ": there is no backup that could be put back", hint: "liftalot backups " + b.host.Name}
 }
 
 // found is a backup on this machine, nil without one of that id.

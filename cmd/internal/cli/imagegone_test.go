@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"liftalot/plan"
 	"liftalot/plan/backup"
 	"liftalot/testenv/sim"
 	"liftalot/testenv/sim/engine"
@@ -91,14 +89,7 @@ func TestTheCopyOfAnImageIsNamed(t *testing.T) {
 		"20261124T210405Z-0a1b2c": {ImageID: "sha256:new", Files: []backup.File{{Name: backup.Image, Sealed: 3}}},
 		"20261125T210405Z-0a1b2c": {ImageID: "sha256:old"},
 	} {
-		m.Format, m.ID = 2, id
-		plain, err := json.MarshalIndent(m, "", " ")
-		must(t, err)
-		m.Sum = plan.Hash(plain)
-		data, err := json.MarshalIndent(m, "", " ")
-		must(t, err)
-		must(t, os.MkdirAll(d.backups.folder(id), 0o700))
-		must(t, os.WriteFile(filepath.Join(d.backups.folder(id), "manifest.json"), append(data, '\n'), 0o600))
+		keepBackup(t, d.backups, id, m)
 		must(t, os.WriteFile(filepath.Join(d.backups.folder(id), backup.Image+".age"), []byte("age"), 0o600))
 	}
 	here := d.backups.forRun(nil)

@@ -29,7 +29,8 @@ than the backup and would be lost, asks, fills a fresh database in one transacti
 while the server runs, then stops the server, dumps the present database once more,
 and swaps by rename. The former database is kept under another name. Interrupted, it
 is resumed by the same command; failed, it is taken back. BACKUP is an id of
-"liftalot backups HOST".
+"liftalot backups HOST", or latest: the newest that can be put back, and of a restore
+that was interrupted the one that it is of.
 
 With --files, puts back uploaded files instead of the database, from a backup that
 was taken --with-files: shows which are missing or changed on the server, asks, and
@@ -38,7 +39,8 @@ unless --overwrite is said. Put the database back first: the server removes file
 that no row of it names.
 
 A backup that lies only in the bucket is brought here first, whole, and proven.`,
-		Example:     `  liftalot restore acme 20261130T194109Z-0a1b2c --drill`,
+		Example: `  liftalot restore acme latest --drill
+  liftalot restore acme 20261130T194109Z-0a1b2c`,
 		Annotations: exitCodes(exitCheck, exitLocked, exitAuth, exitStale, exitHostKey, exitBackup, exitUnreachable, exitAlgorithms, exitInterrupted, exitRolledBack, exitPerson, exitState, exitCancelled),
 		Args:        cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,7 +53,7 @@ A backup that lies only in the bucket is brought here first, whole, and proven.`
 			}
 			s.trustBucket = trust
 			id := ""
-			if len(args) == 2 {
+			if s.latest = len(args) == 2 && args[1] == latestBackup; len(args) == 2 && !s.latest {
 				id = args[1]
 			}
 			ctx, cancel := a.limited(cmd.Context())
@@ -74,6 +76,9 @@ A backup that lies only in the bucket is brought here first, whole, and proven.`
 	cmd.Flags().BoolVarP(&a.flags.yes, "yes", "y", false, "do not ask")
 	return cmd
 }
+
+// latestBackup is said in the place of the newest backup's id.
+const latestBackup = "latest"
 
 // drillResult is how a drill ended.
 type drillResult struct {

@@ -25,6 +25,7 @@ type session struct {
 
 	connections int  // of a pull, 0 for what the line needs
 	trustBucket bool // of a restore: take a copy that nobody vouches for
+	latest      bool // of a restore: the newest backup is meant
 }
 
 // open reads the inventory and picks the hosts.

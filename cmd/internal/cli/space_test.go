@@ -10,6 +10,8 @@ func TestNoDrillOnAFullDisk(t *testing.T) {
 	f.documented(exitDone, "backups", &list, "backups", "acme")
 	s := f.servers["acme"]
 	s.Machine.Do(func() { s.Machine.FillDisk(true) })
-	f.wants(f.does(exitCheck, "restore", "acme", list.Backups[0].ID, "--drill"),
-		"acme: .*disk space: /var/backups .* has 0 KiB free, but .* is needed: the dump", "nothing was changed", "hint: make room on the host first")
+	for _, id := range []string{list.Backups[0].ID, "latest"} {
+		f.wants(f.does(exitCheck, "restore", "acme", id, "--drill"),
+			"acme: .*disk space: /var/backups .* has 0 KiB free, but .* is needed: the dump", "nothing was changed", "hint: make room on the host first")
+	}
 }

@@ -33,7 +33,7 @@ func (s *session) target(h inventory.Host) *target {
 	}
 	t.backups = &hostBackups{
 		host: h, state: t.folder, term: s.term, dialog: s.dialog, keyring: s.keyring, getenv: s.app.env.Getenv, now: now, client: t.client,
-		dial: func() backup.Runner { return remote.NewClient(s.ssh.config(h)) }, connections: s.connections, trustBucket: s.trustBucket,
+		dial: func() backup.Runner { return remote.NewClient(s.ssh.config(h)) }, connections: s.connections, trustBucket: s.trustBucket, latest: s.latest,
 	}
 	t.release = vendorRelease{
 		host: h, manifest: s.app.flags.manifest, vendor: s.app.env.Vendor, lookups: s.app.lookups, state: s.state, dialog: s.dialog,
