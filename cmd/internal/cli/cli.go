@@ -134,8 +134,9 @@ func Commands() *cobra.Command { return newApp(Process()).root() }
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "liftalot",
-		Short: "Lifts running chatalot servers onto managed updates, over SSH, from your laptop",
+		Use:     "liftalot",
+		Short:   "Lifts running chatalot servers onto managed updates, over SSH, from your laptop",
+		Version: version(),
 		Long: `Lifts running chatalot servers onto managed updates, over SSH, from your laptop:
 a whole inventory of them, with proof before each change and a rollback after it.
 
@@ -179,6 +180,7 @@ own use for it: '!acme', '*.eu'. Without one, all hosts.`,
 	addExitHelp(root)
 	marksWrongUse(root)
 	root.SetFlagErrorFunc(wrongFlag)
+	root.SetVersionTemplate("liftalot {{.Version}}\n")
 	a.completes(root)
 	return root
 }

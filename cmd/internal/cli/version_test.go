@@ -26,3 +26,13 @@ func TestVersionIsTheTagOrTheCommit(t *testing.T) {
 		}
 	}
 }
+
+func TestVersionByFlag(t *testing.T) {
+	code, out, said := typed("--version")
+	if want := "liftalot " + version() + "\n"; code != exitDone || out != want || said != "" {
+		t.Errorf("exit %d, %q, %q, want %q", code, out, said, want)
+	}
+	if _, again, _ := typed("version"); again != out {
+		t.Errorf("version: %q", again)
+	}
+}
