@@ -17,20 +17,26 @@ import (
 )
 
 func historyCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var limit int
+	cmd := &cobra.Command{
 		Use: "history [PATTERN...]", Short: "List what was done, the newest last",
 		Long: `Lists the runs of hosts from their journals: when, what, how it ended, by whom.
 "liftalot report RUN" tells one of them. No host is asked.`,
-		Example:     `  liftalot history acme`,
+		Example:     `  liftalot history acme --limit 5`,
 		Annotations: exitCodes(exitState, exitCancelled),
-		RunE: func(_ *cobra.Command, patterns []string) error {
+		RunE: func(cmd *cobra.Command, patterns []string) error {
+			if cmd.Flags().Changed("limit") && limit < 1 {
+				return wrongUse(cmd, errors.New("--limit is a number of runs from 1 on"))
+			}
 			s, err := a.open(patterns)
 			if err != nil {
 				return err
 			}
-			return s.history()
+			return s.history(limit)
 		},
 	}
+	cmd.Flags().IntVar(&limit, "limit", 0, "only the newest so many runs of all these hosts (default: all)")
+	return cmd
 }
 
 // runRow is one run of one host in a list.
@@ -52,7 +58,7 @@ type runRow struct {
 	last bool // of its host
 }
 
-func (s *session) history() error {
+func (s *session) history(limit int) error {
 	all := []runRow{}
 	errs := make([]error, len(s.hosts))
 	for i, h := range s.hosts {
@@ -62,6 +68,7 @@ func (s *session) history() error {
 		all, errs[i] = append(all, runs...), err
 	}
 	slices.SortStableFunc(all, func(a, b runRow) int { return a.Begun.Compare(b.Begun) })
+	all = newestRuns(all, limit)
 	failed := gather(s.hosts, errs)
 	if s.app.flags.json {
 		if err := s.term.out.JSON(map[string]any{"format": 1, "runs": all}); err != nil {
@@ -91,7 +98,15 @@ func (s *session) history() error {
 	return failed
 }
 
-// runRow lists a host's runs. A run whose plan is not here, as on a colleague's
+// newestRuns are the last of the runs, all of them without a limit.
+func newestRuns(all []runRow, limit int) []runRow {
+	if limit == 0 {
+		return all
+	}
+	return all[max(0, len(all)-limit):]
+}
+
+// rows lists a host's runs. A run whose plan is not here, as on a colleague's
 // laptop, is listed with what the journal has.
 func (f hostFolder) rows() (list []runRow, err error) {
 	c, err := journal.Load(f.dir, f.host)
