@@ -262,12 +262,13 @@ type pruned struct {
 	Keep  bool   `json:"keep"`
 	Why   string `json:"why,omitempty"`
 	Where string `json:"where"` // here, bucket
+	Bytes int64  `json:"bytes"` // without uploaded files, which backups share
 }
 
 func (s *session) prune(ctx context.Context, policy backup.Policy, really bool) error {
 	var all []pruned
 	errs := make([]error, len(s.hosts))
-	going := 0
+	going, freed := 0, int64(0)
 	for i, h := range s.hosts {
 		t := s.target(h)
 		here, err := t.backups.choose(policy)
@@ -279,16 +280,16 @@ func (s *session) prune(ctx context.Context, policy backup.Policy, really bool) 
 			if k >= len(here) {
 				where = isInBucket
 			}
-			all = append(all, pruned{h.Name, c.ID, c.Keeps(), c.Why(), where})
+			all = append(all, pruned{h.Name, c.ID, c.Keeps(), c.Why(), where, c.Size()})
 			if !c.Keeps() {
-				going++
+				going, freed = going+1, freed+c.Size()
 			}
 		}
 	}
 	if err := s.term.printPruned(all, really, gather(s.hosts, errs)); err != nil || !really || going == 0 {
 		return errors.Join(err, gather(s.hosts, errs))
 	}
-	if err := s.dialog.confirm(ctx, ui.Textf("\nRemove %s for good?", ui.Count(going, "backup", "backups"))); err != nil {
+	if err := s.dialog.confirm(ctx, ui.Textf("\nRemove %s for good, %s?", ui.Count(going, "backup", "backups"), ui.Bytes(freed))); err != nil {
 		return err
 	}
 	for i, h := range s.hosts {
@@ -307,15 +308,20 @@ func (t *terminal) printPruned(all []pruned, really bool, failed error) error {
 		}
 		return t.out.JSON(doc)
 	}
-	table := &ui.Table{Columns: []ui.Column{{Title: "HOST"}, {Title: "BACKUP"}, {Title: "WHERE"}, {Title: ""}, {Title: "WHY"}}}
+	table := &ui.Table{Columns: []ui.Column{{Title: "HOST"}, {Title: "BACKUP"}, {Title: "SIZE", Right: true}, {Title: "WHERE"}, {Title: ""}, {Title: "WHY"}}}
+	going, freed := 0, int64(0)
 	for _, p := range all {
 		what := ui.Good("stays")
 		if !p.Keep {
 			what = ui.Warn("goes")
+			going, freed = going+1, freed+p.Bytes
 		}
-		table.Add(p.Host, p.ID, p.Where, what, p.Why)
+		table.Add(p.Host, p.ID, ui.Bytes(p.Bytes), p.Where, what, p.Why)
 	}
 	t.out.Table(table)
+	if going > 0 {
+		t.out.Printf("removing %s frees %s, and the uploaded files that no other backup names\n", ui.Count(going, "backup", "backups"), ui.Bytes(freed))
+	}
 	if !really {
 		t.out.Printf("nothing was removed: --delete does it\n")
 	}
@@ -346,7 +352,7 @@ func (b *hostBackups) prune(ctx context.Context, policy backup.Policy) error {
 	if err != nil {
 		return err
 	}
-	gone := 0
+	gone, freed := 0, int64(0)
 	for _, c := range choices {
 		if c.Keeps() {
 			continue
@@ -354,11 +360,11 @@ func (b *hostBackups) prune(ctx context.Context, policy backup.Policy) error {
 		if err := c.Remove(); err != nil {
 			return fmt.Errorf("%w; %s removed before it", err, ui.Count(gone, "backup was", "backups were"))
 		}
-		gone++
+		gone, freed = gone+1, freed+c.Size()
 	}
 	b.term.log(logLine{Host: b.host.Name, Event: "step-done", Step: "remove old backups", Text: ui.Count(gone, "backup", "backups") + " removed"})
 	if !b.term.flags.json {
-		b.term.out.Printf("%s  %s removed\n", ui.Bold(b.host.Name), ui.Count(gone, "backup", "backups"))
+		b.term.out.Printf("%s  %s removed, %s freed\n", ui.Bold(b.host.Name), ui.Count(gone, "backup", "backups"), ui.Bytes(freed))
 	}
 	if err := b.sweep(ctx); err != nil {
 		return err

@@ -143,9 +143,10 @@ func TestBackupsInABucket(t *testing.T) {
 	// The same rules there as here, each by itself.
 	var choice struct{ Backups []pruned }
 	f.documented(exitDone, "backups-prune", &choice, "backups", "prune", "acme", "--keep-daily", "1")
-	if len(choice.Backups) != 2 || choice.Backups[0].Keep == choice.Backups[1].Keep || choice.Backups[0].Where != isInBucket {
+	if len(choice.Backups) != 2 || choice.Backups[0].Keep == choice.Backups[1].Keep || choice.Backups[0].Where != isInBucket || choice.Backups[0].Bytes == 0 {
 		t.Errorf("%+v", choice)
 	}
+	f.wants(f.does(exitDone, "backups", "prune", "acme", "--keep-daily", "1"), `removing 1 backup frees [0-9.]+ [KM]?i?B, and the uploaded`)
 	f.wants(f.does(exitDone, "backups", "prune", "acme", "--keep-daily", "1", "--delete", "--yes"), `1 backup removed from the bucket`)
 	f.documented(exitDone, "backups", &list, "backups", "acme")
 	if len(list.Backups) != 1 {
