@@ -22,7 +22,8 @@ func backupsCommand(a *app) *cobra.Command {
 		Use: "backups [PATTERN...]", Short: "List the backups on this machine and in the bucket",
 		Long: `Lists the backups of each host that lie on this machine, with age, size, version and
 whether all of it is there. No host is asked. A backup that was not finished, or
-whose pull was cut, is not listed.
+whose pull was cut, is not listed. Below stands whose keys open them, and which were
+taken before a recipient of the inventory was named.
 
 Where the inventory names a bucket, that is asked too: WHERE says whether a backup is
 here, there, or both. One there that is called foreign was not sent with this
@@ -53,6 +54,8 @@ type backupRow struct {
 	Where     string    `json:"where"`            // here, bucket, both
 	Bucket    string    `json:"bucket,omitempty"` // where it is there
 
+	Recipients []string `json:"recipients,omitempty"` // whose keys open it
+
 	Files *backup.Uploads `json:"files,omitempty"` // left out where the backup is without them
 	Left  []backup.Left   `json:"left,omitempty"`  // what the project names and the backup is without
 }
@@ -61,6 +64,7 @@ func (b *hostBackups) row(e backup.Entry) backupRow {
 	l := backupRow{
 		Host: b.host.Name, ID: e.ID, Dir: e.Dir, Taken: e.Taken, Bytes: e.Size(), Version: e.Version, Migration: e.Migration,
 		Tables: e.Tables, Run: e.Run, Proof: "proven", Files: e.Uploads, Where: isHere, Left: e.Left,
+		Recipients: e.Recipients,
 	}
 	if e.Err != nil {
 		l.Proof, l.Why = "damaged", e.Err.Error()
@@ -136,6 +140,13 @@ func (s *session) printBackups(all []backupRow, failed error) error {
 		for _, left := range b.Left {
 			s.term.out.Printf("%s  %s is without %s: %s\n", ui.Bold(b.Host), b.ID, left.Name, left.Why)
 		}
+	}
+	named := map[string][]string{}
+	for _, h := range s.hosts {
+		named[h.Name] = h.Backup.Recipients
+	}
+	for _, line := range openedBy(all, s.keyring.ownRecipient(), named) {
+		s.term.out.Printf("%s\n", line)
 	}
 	return failed
 }
