@@ -217,3 +217,13 @@ func TestFollow(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// D11: an older pg_restore refuses a sound dump, and whoever restores by hand must know.
+func TestD11BackupsSayWhichPgRestoreReadsThem(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "backups.md"))
+	must(t, err)
+	_, after, found := strings.Cut(string(text), "db.dump.age | pg_restore")
+	if !found || !strings.Contains(after, "unsupported version (1.16)") {
+		t.Error("docs/backups.md does not say beside its pg_restore on this machine how new that must be")
+	}
+}
