@@ -62,13 +62,13 @@ func (d *decoder) root(data []byte) *yaml.Node {
 		d.empty()
 		return nil
 	} else if err != nil {
-		d.syntax(err)
+		d.syntax(err, data)
 		return nil
 	}
 	switch err := dec.Decode(&more); {
 	case errors.Is(err, io.EOF):
 	case err != nil:
-		d.syntax(err)
+		d.syntax(err, data)
 		return nil
 	default:
 		d.errorf(more.Line, "", "a second YAML document; an inventory is one")
@@ -87,13 +87,27 @@ func (d *decoder) empty() {
 
 // syntax notes an error of the YAML library, which says its line in words:
 // "yaml: line 14: did not find expected key".
-func (d *decoder) syntax(err error) {
+func (d *decoder) syntax(err error, data []byte) {
 	msg, line := strings.TrimPrefix(err.Error(), "yaml: "), 0
 	if m := regexp.MustCompile(`^line (\d+): `).FindStringSubmatch(msg); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		msg = msg[len(m[0]):]
 	}
+	if indentedByTab(data, line) {
+		msg = "a tab character indents this line, and YAML takes spaces only"
+	}
 	d.errorf(line, "", "not YAML: %s", msg)
+}
+
+// indentedByTab reports whether there is a tab before the first word of a line.
+func indentedByTab(data []byte, line int) bool {
+	lines := bytes.Split(data, []byte("\n"))
+	if line < 1 || line > len(lines) {
+		return false
+	}
+	text := lines[line-1]
+	indent := text[:len(text)-len(bytes.TrimLeft(text, " \t"))]
+	return bytes.ContainsRune(indent, '\t')
 }
 
 func (d *decoder) document(root *yaml.Node) *document {
