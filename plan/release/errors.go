@@ -14,6 +14,7 @@ func (e *SourceError) Error() string { return "read the release source: " + e.Re
 type TrustError struct {
 	Subject string
 	Reason  string
+	Setting string // of the inventory, that asks for it all the same; "" where none does
 }
 
 func (e *TrustError) Error() string {

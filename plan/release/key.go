@@ -33,7 +33,7 @@ func newKey(file []byte, want string) (*key, error) {
 	got := sha256Hex(file)
 	if got != want {
 		return nil, &TrustError{Subject: "the vendor's key", Reason: fmt.Sprintf(
-			"its file has the SHA-256 %s and %s is pinned: either the key was changed, which the vendor announces, or this is not the vendor's", got, want)}
+			"its file has the SHA-256 %s and %s is pinned: either the key was changed, which the vendor announces, or this is not the vendor's", got, want), Setting: "cosign_key_sha256: THE SHA-256 THAT THE VENDOR HAS TOLD YOU"}
 	}
 	verifier, err := readKey(file)
 	if err != nil {

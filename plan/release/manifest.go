@@ -51,7 +51,7 @@ func parseManifest(data []byte) (manifest, error) {
 
 // check holds the manifest against what was asked for.
 func (m manifest) check(src Source, signed bool, now time.Time) error {
-	bad := func(format string, args ...any) error {
+	bad := func(format string, args ...any) *TrustError {
 		return &TrustError{Subject: fmt.Sprintf("the manifest of channel %q", src.Channel), Reason: fmt.Sprintf(format, args...)}
 	}
 	if m.Product != "" && m.Product != product {
@@ -71,7 +71,9 @@ func (m manifest) check(src Source, signed bool, now time.Time) error {
 		return err
 	}
 	if newest := src.Memory.newest(channelKey(&Release{ManifestHost: src.ManifestHost, Channel: src.Channel}), src.KeySHA256, signed); older(m.Version, newest) {
-		return bad("it offers %s, and %s was accepted before: a channel does not go back by itself; version: %s asks for it by name", v, newest, v)
+		back := bad("it offers %s, and %s was accepted before: a channel does not go back by itself; version: %s asks for it by name", v, newest, v)
+		back.Setting = fmt.Sprintf("version: %s", v)
+		return back
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ var exitRules = []exitRule{
 	ofType[*bucket.Error](exitBackup, `check "bucket:" of HOST in the inventory`),
 
 	ofType[*release.SourceError](exitUsage, ""),
-	ofType[*release.TrustError](exitTrust, "nothing is pinned that is not what the vendor signed; ask the vendor"),
+	ofTypeHint(exitTrust, trustHint),
 	ofType[*release.VersionError](exitTrust, ""),
 	ofTypeWhen(func(e *release.LoginError) bool { return e.Insecure }, exitAuth, "whoever runs the registry sets its ROOT_URL to the https address that it is reached at"),
 	ofTypeHint(exitAuth, func(_ string, e *release.LoginError) string {
@@ -173,6 +174,14 @@ func imageGone(host string, err error) (int, string, bool) {
 		return exitPerson, imageHint(host, gone), true
 	}
 	return exitCheck, imageHint(host, gone), true
+}
+
+func trustHint(host string, e *release.TrustError) string {
+	const ask = "nothing is pinned that is not what the vendor signed; ask the vendor"
+	if e.Setting == "" {
+		return ask
+	}
+	return fmt.Sprintf("%s, and where that is meant say %q of %s in the inventory", ask, e.Setting, cmp.Or(host, "the host"))
 }
 
 func keyHint(host string, e *remote.HostKeyError) string {
