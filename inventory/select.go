@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -66,7 +68,8 @@ func (inv *Inventory) match(pattern, body string) ([]string, error) {
 func (inv *Inventory) matchGroups(pattern, body string) ([]string, error) {
 	found, err := glob(pattern, body, inv.Groups())
 	if err == nil && len(found) == 0 {
-		err = &PatternError{pattern, "names no group of " + inv.File, didYouMean(body, inv.Groups())}
+		hint := cmp.Or(didYouMean(body, inv.Groups()), groupsThere(inv.Groups()))
+		err = &PatternError{pattern, "names no group of " + inv.File, hint}
 	}
 	var hosts []string
 	for _, g := range inv.groups {
@@ -75,6 +78,17 @@ func (inv *Inventory) matchGroups(pattern, body string) ([]string, error) {
 		}
 	}
 	return hosts, err
+}
+
+// groupsThere lists what could have been meant, as far as it fits into a hint.
+func groupsThere(groups []string) string {
+	switch {
+	case len(groups) == 0:
+		return "it has no groups"
+	case len(groups) > 12:
+		return fmt.Sprintf("there are %d groups, such as @%s", len(groups), groups[0])
+	}
+	return "the groups are @" + strings.Join(groups, ", @")
 }
 
 // glob returns the names that body matches; a body without wildcards matches

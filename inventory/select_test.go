@@ -34,6 +34,7 @@ func TestSelect(t *testing.T) {
 		{"!golbex", `error: pattern "!golbex": names no host of /home/me/work/inventory.yml (did you mean "globex"?)`},
 		{"eu", `error: pattern "eu": names no host of /home/me/work/inventory.yml (for the group write @eu)`},
 		{"@ue", `error: pattern "@ue": names no group of /home/me/work/inventory.yml (did you mean "eu"?)`},
+		{"@nowhere", `error: pattern "@nowhere": names no group of /home/me/work/inventory.yml (the groups are @eu, @us, @empty)`},
 		{"db-*", `error: pattern "db-*": names no host of /home/me/work/inventory.yml`},
 		{"[", `error: pattern "[": is no valid pattern (a [ needs its ])`},
 		{"acme !acme", `error: pattern "acme !acme": leaves no host`},
