@@ -61,9 +61,14 @@ host and the host behind it. A key that was revoked is refused, whoever agrees.`
 }
 
 // parseFingerprint takes a fingerprint in the forms in which people pass it on, and
-// returns it as OpenSSH prints it: "SHA256:" and base64 without padding.
+// returns it as OpenSSH prints it: "SHA256:" and base64 without padding. A whole line of
+// "ssh-keygen -lf" is one of them.
 func parseFingerprint(text string) (string, error) {
-	sum := strings.TrimRight(strings.TrimPrefix(strings.TrimSpace(text), "SHA256:"), "=")
+	sum := strings.TrimSpace(text)
+	if words := strings.Fields(text); len(words) > 2 && strings.HasPrefix(words[1], "SHA256:") {
+		sum = words[1]
+	}
+	sum = strings.TrimRight(strings.TrimPrefix(sum, "SHA256:"), "=")
 	if raw, err := base64.RawStdEncoding.DecodeString(sum); err != nil || len(raw) != sha256.Size {
 		return "", fmt.Errorf("%q is no fingerprint: one is SHA256: and 43 letters and digits, and MD5 is not taken; on the server: "+
 			"ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", text)

@@ -52,6 +52,8 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 		err = fmt.Errorf("--%s needs a value", bare.GetFlag().Name)
 	} else if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() != "" {
 		err = fmt.Errorf("unknown flag: -%.1s", unknown.GetSpecifiedName())
+	} else if ok && unknown.GetSpecifiedName() == "dry-run" && cmd.Name() == "apply" {
+		err = errors.New("apply has no --dry-run: \"liftalot plan\" shows what it would do, with the diff")
 	}
 	return wrongUse(cmd, err)
 }

@@ -24,6 +24,7 @@ func TestD9WrongUseIsSaidInOurWords(t *testing.T) {
 		{"check --json=perhaps", `--json: "perhaps" is no answer: true or false` + "\n"},
 		{"check --inventory", "--inventory needs a value\n"},
 		{"check -xz", "unknown flag: -x\n"},
+		{"apply --dry-run", `apply has no --dry-run: "liftalot plan" shows what it would do`},
 		{"check --frob", "unknown flag: --frob\n"},
 	} {
 		code, _, said := typed(strings.Fields(tt.line)...)
@@ -42,5 +43,17 @@ func TestD10NoHostAtATimeIsRefused(t *testing.T) {
 	code, _, said := typed("check", "--parallel", "0")
 	if code != exitUsage || !strings.HasPrefix(said, "liftalot: error: --parallel 0 would look at no host") {
 		t.Errorf("%d, %q", code, said)
+	}
+}
+
+func TestAPastedLineOfSSHKeygenIsAFingerprint(t *testing.T) {
+	const sum = "SHA256:UER4nm+aP3yVR6etTZBJxBwXzub543OEpJjsYJ5dnS8"
+	for _, text := range []string{sum, "256 " + sum + " root@acme (ED25519)", "3072 " + sum + " no comment (RSA)\n"} {
+		if got, err := parseFingerprint(text); err != nil || got != sum {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+	if got, err := parseFingerprint("256 MD5:16:27:ac:a5 root@acme (ED25519)"); err == nil {
+		t.Errorf("MD5: %q", got)
 	}
 }
