@@ -181,6 +181,7 @@ own use for it: '!acme', '*.eu'. Without one, all hosts.`,
 	marksWrongUse(root)
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetVersionTemplate("liftalot {{.Version}}\n")
+	root.InitDefaultVersionFlag() // cobra adds it late otherwise, and the pages are held against what there is
 	a.completes(root)
 	return root
 }
