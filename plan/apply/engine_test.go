@@ -42,7 +42,7 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	p, err := plan.Decode(readTest(t, "../testdata/build/full-public.json"))
+	p, err := plan.Decode(readTest(t, "../testdata/build/unmanaged-public.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func (c copies) Run(_ context.Context, cmd remote.Command) (res remote.Result, e
 // interrupted is a host with the copy of a run that died, and that run's plan.
 func interrupted(t *testing.T) (copies, *plan.Plan, []journal.Record) {
 	t.Helper()
-	p, err := plan.Decode(readTest(t, "../testdata/build/full-public.json"))
+	p, err := plan.Decode(readTest(t, "../testdata/build/unmanaged-public.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
