@@ -15,6 +15,9 @@ import (
 //go:embed page.html
 var pageText string
 
+//go:embed head.html
+var headText string // of every page
+
 // Render writes the page as HTML.
 func Render(w io.Writer, p Page) error {
 	if p.Client {
@@ -39,7 +42,7 @@ func render(w io.Writer, text string, data any, funcs template.FuncMap) error {
 		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"span":  span,
 		"since": func(from, to time.Time) string { return span(to.Sub(from)) },
-	}).Funcs(funcs).Parse(text)
+	}).Funcs(funcs).Parse(headText + text)
 	if err != nil {
 		return fmt.Errorf("read the page's template: %w", err)
 	}
