@@ -169,7 +169,7 @@ func TestSameInputSameBytes(t *testing.T) {
 
 // Undo before do: every step that changes something fixes its inverse or says
 // why it has none, and both are there before the first change.
-func TestEveryStepHasItsWayBackOrSaysWhyNot(t *testing.T) {
+func TestEveryStepHasItsUndoOrSaysWhyNot(t *testing.T) {
 	looks := map[string]bool{"login": true, "gate": true, "verify": true}
 	for _, s := range shapes() {
 		p, _, err := Build(s.in(t))

@@ -68,7 +68,7 @@ func Checks(f *Facts, s Settings, rel *Release) []Check {
 	c.panels()
 	c.variant()
 	c.services()
-	c.wayBack()
+	c.canRestartServer()
 	c.health()
 	c.database()
 	c.nameless()
@@ -233,12 +233,12 @@ func (c *checker) services() {
 	c.add("server", Pass, "", "container %s runs %s", s.Name, s.Image)
 }
 
-// wayBack makes sure that compose can start the server that runs now once more. Files
+// canRestartServer makes sure that compose can start the server that runs now once more. Files
 // whose image line is ahead of the container, as after an attempt that edited them and
 // never ran "up", would bring up another image when the new one fails; files that are
 // behind it, as after an update from the panel, an older one that does not start on the
 // newer schema (trap P1).
-func (c *checker) wayBack() {
+func (c *checker) canRestartServer() {
 	name := FilesName(c.f)
 	if name == "" {
 		return

@@ -56,7 +56,7 @@ func (c *checker) driftOf(k Container) {
 	}
 	recreated := c.recreates(k)
 	if len(news) > 0 && recreated {
-		c.add("drift", Stop, c.waysOut(k.Service, names), "service %s is not what compose would make of the files now, and the upgrade would carry that out: %s", k.Service, sentences(news))
+		c.add("drift", Stop, c.driftRemedies(k.Service, names), "service %s is not what compose would make of the files now, and the upgrade would carry that out: %s", k.Service, sentences(news))
 	}
 	if left := slices.Concat(news, accepted); len(left) > 0 && !recreated {
 		c.add("drift", Warn, "\"docker compose up\" would recreate it; this tool leaves it alone",
@@ -93,8 +93,8 @@ func sentences(all []string) string {
 	return strings.Join(all, "; ")
 }
 
-// waysOut names what a person can do about drift.
-func (c *checker) waysOut(service string, names []string) string {
+// driftRemedies names what a person can do about drift.
+func (c *checker) driftRemedies(service string, names []string) string {
 	var quoted []string
 	for _, n := range slices.Compact(names) {
 		quoted = append(quoted, fmt.Sprintf("%q", n))
@@ -104,7 +104,7 @@ func (c *checker) waysOut(service string, names []string) string {
 }
 
 // driftOfImage tells of another image than the container's behind the name that the files
-// have. The server's is replaced by the upgrade, and see wayBack.
+// have. The server's is replaced by the upgrade, and see canRestartServer.
 func (c *checker) driftOfImage(k Container) {
 	server := k.Service == c.f.Project.Service
 	name := c.f.ImageOf(k.Service)

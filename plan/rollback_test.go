@@ -278,7 +278,7 @@ func TestALaterReleaseThatMigratedNeedsBothDecisions(t *testing.T) {
 
 // A run that never came to its swap leaves the server's version alone, and so does its
 // rollback.
-func TestAWayBackBeforeTheSwapChangesNoVersion(t *testing.T) {
+func TestARollbackBeforeTheSwapChangesNoVersion(t *testing.T) {
 	in := rollbackInput(t)
 	in.Facts, in.Begun = recorded(t, "public"), begun("edit")
 	if p := rollback(t, in); p.From != "0.23.0" || p.To != "0.23.0" {

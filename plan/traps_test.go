@@ -518,7 +518,7 @@ func TestB4RollbackReturnsToTheImageThatRan(t *testing.T) {
 // An attempt that edited the image line and never ran "up" leaves files from which
 // compose could not start the present server again.
 func TestB4TheServerThatRunsCanBeStartedAgain(t *testing.T) {
-	wayBack := func(f *Facts) string {
+	canRestartServer := func(f *Facts) string {
 		for _, c := range Stopped(Checks(f, Settings{Host: "web1"}, nil)) {
 			if c.Name == "rollback" {
 				return c.Detail
@@ -529,17 +529,17 @@ func TestB4TheServerThatRunsCanBeStartedAgain(t *testing.T) {
 	ahead := recorded(t, "public")
 	pinned := "images.example.com/chatalot@sha256:" + strings.Repeat("a", 64)
 	remodel(t, ahead, "public", map[string]any{"image": pinned}, "services", "chatalot")
-	if got := wayBack(ahead); !strings.Contains(got, pinned) || !strings.Contains(got, "runs chatalot-chatalot") {
+	if got := canRestartServer(ahead); !strings.Contains(got, pinned) || !strings.Contains(got, "runs chatalot-chatalot") {
 		t.Errorf("got %q", got)
 	}
-	if got := wayBack(recorded(t, "managed")); got != "" {
+	if got := canRestartServer(recorded(t, "managed")); got != "" {
 		t.Errorf("a server that is done: %q", got)
 	}
 
 	// What compose builds has a name that we may give to the old image.
 	named := recorded(t, "public")
 	remodel(t, named, "public", "chatalot:local", "services", "chatalot", "image")
-	if got := wayBack(named); got != "" {
+	if got := canRestartServer(named); got != "" {
 		t.Errorf("a build with a name: %q", got)
 	}
 	p, _ := build(t, inputFor(t, named))
@@ -549,7 +549,7 @@ func TestB4TheServerThatRunsCanBeStartedAgain(t *testing.T) {
 	}
 }
 
-func TestB9TheFirstHopHasItsOwnDumpAndItsOwnWayBack(t *testing.T) {
+func TestB9TheFirstHopHasItsOwnDumpAndItsOwnRollback(t *testing.T) {
 	p, _ := build(t, inputFor(t, recorded(t, "public")))
 	swap, _ := p.Step("swap")
 	if swap.Op.(Swap).Dump == "" || len(swap.Op.(Swap).Files) != 1 || swap.Op.(Swap).Files[0].Copy == "" {

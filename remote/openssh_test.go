@@ -42,7 +42,7 @@ func TestConformance(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if os.Getenv("LIFTALOT_REQUIRE_DOCKER") == "1" && (c.name == "root" || c.name == "password") {
-				t.Skip("on a whole server instead: TestConformanceOnVPS has the same login")
+				t.Skip("NOT RUN: on a whole server instead: TestConformanceOnVPS has the same login")
 			}
 			s := startSSHD(t)
 			acc := c.acc

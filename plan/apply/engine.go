@@ -73,8 +73,8 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 	e.away.begin(e.Before, resumed, facts, e.Workstation.Now().UTC())
 	// A rollback that was begun goes on whatever has moved meanwhile: no other command
 	// would, and each of its operations looks before it acts.
-	wayBack := resumed && e.Plan.Kind != plan.Upgrade
-	failed, back := e.takingBack()
+	rollback := resumed && e.Plan.Kind != plan.Upgrade
+	failed, back := e.rollingBack()
 	moved := plan.Drift(e.Plan, facts, e.touched)
 	if gone := plan.RevertedEdits(e.Plan, facts, e.inEffect); !back && len(gone) > 0 {
 		// A swap that fails puts the files back itself.
@@ -87,7 +87,7 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 			moved = append(moved, gone...)
 		}
 	}
-	if len(moved) > 0 && !wayBack {
+	if len(moved) > 0 && !rollback {
 		return e.ended(&StaleError{Host: e.Plan.Host, Drift: moved})
 	}
 	if !resumed {
@@ -97,7 +97,7 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 	}
 	if back {
 		e.result.Failed = failed.ID
-		return e.takeBack(ctx, &StepError{Host: e.Plan.Host, Step: failed, Err: ErrFailedBefore})
+		return e.rollBack(ctx, &StepError{Host: e.Plan.Host, Step: failed, Err: ErrFailedBefore})
 	}
 	for _, s := range e.Plan.Steps {
 		if err := e.step(ctx, s); err != nil {

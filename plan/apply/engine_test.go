@@ -423,7 +423,7 @@ func TestAMigratedDatabaseIsNotTakenBackByItself(t *testing.T) {
 
 // The job was killed, and the rollback finds what it had done: what is left of the
 // upgrade waits for a person too.
-func TestADatabaseFoundMigratedOnTheWayBackStopsIt(t *testing.T) {
+func TestADatabaseFoundMigratedStopsARollback(t *testing.T) {
 	b := newBench(t)
 	b.host.log, b.host.back = "stage start\n", "note the database was migrated by the new version\nend migrated\n"
 	res, err := b.run(t.Context())

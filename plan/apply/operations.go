@@ -125,12 +125,12 @@ const (
 
 // checkDependencies makes sure that starting a service will not touch what it depends on. On a
 // rollback it tells whether it would, for compose to be kept from looking.
-func (e *Engine) checkDependencies(ctx context.Context, p plan.Project, services []string, noDeps, wayBack bool) (drift bool, err error) {
+func (e *Engine) checkDependencies(ctx context.Context, p plan.Project, services []string, noDeps, rollback bool) (drift bool, err error) {
 	if noDeps || len(services) == 0 {
 		return false, nil
 	}
 	back := ""
-	if wayBack {
+	if rollback {
 		back = "back"
 	}
 	res, err := e.runRoot(ctx, remote.Command{
@@ -141,8 +141,8 @@ func (e *Engine) checkDependencies(ctx context.Context, p plan.Project, services
 }
 
 // up starts services and only them. Starting what runs already is no change.
-func (e *Engine) up(ctx context.Context, id string, op plan.Up, wayBack bool) error {
-	drift, err := e.checkDependencies(ctx, op.Project, op.Dependencies, op.NoDeps, wayBack)
+func (e *Engine) up(ctx context.Context, id string, op plan.Up, rollback bool) error {
+	drift, err := e.checkDependencies(ctx, op.Project, op.Dependencies, op.NoDeps, rollback)
 	if err != nil {
 		return err
 	}

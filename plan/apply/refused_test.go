@@ -93,7 +93,7 @@ func TestALookThatIsRefusedIsAnInterruption(t *testing.T) {
 }
 
 // What is being taken back waits too, and goes on from there.
-func TestARefusalOnTheWayBackIsAnInterruption(t *testing.T) {
+func TestARefusalDuringARollbackIsAnInterruption(t *testing.T) {
 	for name, refusal := range refusals() {
 		for _, id := range []string{"edit", "sidecar", "secrets-folder"} {
 			t.Run(name+"/"+id, func(t *testing.T) {

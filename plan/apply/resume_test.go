@@ -191,7 +191,7 @@ func TestRollbackResumesFromEveryRecord(t *testing.T) {
 
 // A rollback that stopped goes on though docker was renewed meanwhile: no other command
 // would lead on. One that was not begun is decided anew.
-func TestAWayBackThatWasBegunIsNotHeldUp(t *testing.T) {
+func TestARollbackThatWasBegunIsNotHeldUp(t *testing.T) {
 	b := newBench(t)
 	want := b.host.world.client()
 	if _, err := b.run(t.Context()); err != nil {

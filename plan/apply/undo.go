@@ -51,17 +51,17 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 	case !e.result.Changed:
 		return e.result, errors.Join(err, e.Abandon(ctx))
 	}
-	return e.takeBack(ctx, err)
+	return e.rollBack(ctx, err)
 }
 
 // ErrFailedBefore stands for a failure that an earlier start saw: it had begun to
 // take the run back and was interrupted at that.
 var ErrFailedBefore = errors.New("failed at an earlier start, and the run was being taken back")
 
-// takingBack reports whether an earlier start was taking the run back, and which
+// rollingBack reports whether an earlier start was taking the run back, and which
 // step had failed. Such a run is not carried on forward: what of it is still on
 // the host is not what its journal says was done.
-func (e *Engine) takingBack() (plan.Step, bool) {
+func (e *Engine) rollingBack() (plan.Step, bool) {
 	var failed plan.Step
 	undoing := false
 	for _, s := range e.Plan.Steps {
@@ -74,8 +74,8 @@ func (e *Engine) takingBack() (plan.Step, bool) {
 	return failed, undoing
 }
 
-// takeBack ends a failed run by undoing what it began.
-func (e *Engine) takeBack(ctx context.Context, err error) (Result, error) {
+// rollBack ends a failed run by undoing what it began.
+func (e *Engine) rollBack(ctx context.Context, err error) (Result, error) {
 	uerr := e.oldImage(ctx)
 	if uerr == nil {
 		uerr = e.undoAll(ctx)

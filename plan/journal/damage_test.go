@@ -181,7 +181,7 @@ func TestPagesThatWereNeverWrittenAreATornTail(t *testing.T) {
 
 func TestOthersMayNotWriteIt(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("Windows has no modes")
+		t.Skip("NOT RUN: Windows has no modes")
 	}
 	dir := file(t, sampleBytes(t))
 	path := filepath.Join(dir, journal.FileName)

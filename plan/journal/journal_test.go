@@ -110,7 +110,7 @@ func TestAppendGoesOnWhereTheJournalEnded(t *testing.T) {
 
 func TestModes(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("Windows has no modes")
+		t.Skip("NOT RUN: Windows has no modes")
 	}
 	dir := filepath.Join(t.TempDir(), "hosts", "web1")
 	write(t, dir, sample())

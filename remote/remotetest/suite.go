@@ -52,7 +52,7 @@ func Run(t *testing.T, newHost func(t *testing.T) Fixture) {
 				t.Run(c.name, func(t *testing.T) {
 					f := newHost(t)
 					if c.cuts && f.Cut == nil {
-						t.Skip("this host's link cannot be cut")
+						t.Skip("NOT RUN: this host's link cannot be cut")
 					}
 					c.test(t, f.open(t))
 				})

@@ -13,7 +13,7 @@ import (
 // The bill of materials names the very modules that are in the binary.
 func TestBillOfMaterials(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it builds the binary")
+		t.Skip("NOT RUN: -short, and it builds the binary")
 	}
 	if _, err := exec.LookPath("awk"); err != nil || runtime.GOOS == "windows" {
 		t.Skip("NOT RUN: it needs a POSIX shell and awk")

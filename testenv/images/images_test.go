@@ -56,7 +56,7 @@ func TestTarIsTheSameEveryTime(t *testing.T) {
 // good: the engine imports half an archive without a word.
 func TestHalfABaseImageHasNoName(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("making a base image needs root")
+		t.Skip("NOT RUN: making a base image needs root")
 	}
 	for end, want := range map[string]bool{"exit 1": false, "exit 0": true} {
 		dir := t.TempDir()

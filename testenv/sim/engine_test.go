@@ -51,7 +51,7 @@ func TestEngine(t *testing.T) {
 // LIFTALOT_GOLDEN=1 writes it anew.
 func TestRealEngine(t *testing.T) {
 	if testing.Short() {
-		t.Skip("boots a server")
+		t.Skip("NOT RUN: -short, and it boots a server")
 	}
 	f := readGolden(t, "engine.golden")
 	h := vpstest.Boot(t, "public")

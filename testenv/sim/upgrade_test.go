@@ -86,7 +86,7 @@ func pullPostgres(s *sim.Server) {
 }
 
 // A pull after the upgrade does not hold up a rollback, and does not move the database either.
-func TestAMovedTagHoldsNoWayBackUp(t *testing.T) {
+func TestAMovedTagHoldsNoRollbackUp(t *testing.T) {
 	s, l := server(t, engine.App{Boot: 2 * time.Second})
 	const containers = `for c in chatalot-db chatalot-server; do docker inspect -f '{{.Image}} {{.State.Status}}' "$c"; done; docker inspect -f '{{.Id}}' chatalot-db`
 	before := seen(t, s, containers)

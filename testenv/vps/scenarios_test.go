@@ -34,7 +34,7 @@ func checkForms(t *testing.T, host *vps.Host) {
 // server.
 func TestEveryScenarioBoots(t *testing.T) {
 	if testing.Short() {
-		t.Skip("boots a server for each scenario")
+		t.Skip("NOT RUN: -short, and it boots a server for each scenario")
 	}
 	booted := told(t)
 	env := vpstest.Open(t)

@@ -27,7 +27,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 
 func TestWithoutAnEngine(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short skips whatever wants a server, with or without an engine")
+		t.Skip("NOT RUN: -short skips whatever wants a server, with or without an engine")
 	}
 	t.Setenv("PATH", t.TempDir())
 	for _, c := range []struct{ require, want string }{
