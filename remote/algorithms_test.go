@@ -60,3 +60,17 @@ func TestNotStrict(t *testing.T) {
 		}
 	}
 }
+
+// Whoever sits on the way may put a packet to be ignored before the list, unseen by the
+// library: what the host has is not known then, and it is taken for one without.
+func TestNotStrictWhereSomethingComesBeforeTheList(t *testing.T) {
+	for name, packet := range map[string]string{
+		"ignore":   "\x00\x00\x00\x0c\x06\x02\x00\x00\x00\x00junkjunk",
+		"too long": "\x7f\xff\xff\xff\x04\x14",
+		"no lists": "\x00\x00\x00\x14\x02\x14" + strings.Repeat("\x00", 18),
+	} {
+		if !remote.PeekRefuses(strings.NewReader("SSH-2.0-x\r\n" + packet)) {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}

@@ -46,10 +46,10 @@ func (k *kexPeek) Read(p []byte) (int, error) {
 	}
 	k.head = append(k.head, p[:n]...)
 	lists, whole := kexLists(k.head)
-	if whole || len(k.head) > maxKexHead {
+	if whole = whole || len(k.head) > maxKexHead; whole {
 		k.head = nil
 	}
-	if weak(lists, k.ciphers) {
+	if whole && weak(lists, k.ciphers) {
 		k.refused = errNotStrict
 		return 0, k.refused
 	}
@@ -57,9 +57,14 @@ func (k *kexPeek) Read(p []byte) (int, error) {
 }
 
 // weak reports whether the first cipher of ours that a host offers is one that needs strict
-// key exchange, and the host does not have it.
+// key exchange, and the host does not have it. A host that begins with something else says
+// nothing about that: the library leaves out a packet to be ignored that somebody on the way
+// has put before the list, which is how the attack begins.
 func weak(lists [][]string, ours []string) bool {
-	if len(lists) < 4 || slices.Contains(lists[0], strictServer) {
+	if len(lists) < 4 {
+		return slices.Contains(ours, ssh.CipherChaCha20Poly1305)
+	}
+	if slices.Contains(lists[0], strictServer) {
 		return false
 	}
 	for _, direction := range lists[2:4] {
