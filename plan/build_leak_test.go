@@ -29,7 +29,7 @@ func TestASecretOfABuildIsNotInThePlan(t *testing.T) {
 			if strings.Contains(string(data), "Kanarienvogel") {
 				t.Errorf("the plan holds it:\n%s", data)
 			}
-			// It still says exactly what to do, and how to take it back.
+			// It still says exactly what to do, and how to roll it back.
 			saved, err := Decode(data)
 			if err != nil {
 				t.Fatal(err)

@@ -29,7 +29,7 @@ type Description struct {
 	Path     string // the client's file or folder that it writes, makes or removes
 	Backup   string // id of the backup that it makes or needs
 
-	UndoFirst bool   // the old server starts from it: it is taken back before all others
+	UndoFirst bool   // the old server starts from it: it is reverted before all others
 	AsUndo    string // how it takes another step back, in words
 }
 

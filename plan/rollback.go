@@ -52,7 +52,7 @@ func (e *ImageGoneError) Error() string {
 	return fmt.Sprintf("the image that ran before the upgrade is not on the host any more, and no other takes its place: %s; %s", e.Image, state)
 }
 
-// BuildRollback decides how a run is taken back: the inverses that its plan
+// BuildRollback decides how a run is rolled back: the inverses that its plan
 // fixed before the first change, of the steps that were begun. The client's
 // files go first, three-way, so that the server comes up from them; then the
 // server, then the sidecar, and the secrets last.
@@ -155,7 +155,7 @@ func databaseSilent(in RollbackInput) bool {
 	}))
 }
 
-// UndoOrder gives steps in the order they are taken back: edits of the client's
+// UndoOrder gives steps in the order they are rolled back: edits of the client's
 // files first, and the tags of images that these name, since the old server is started
 // from them, then the last step first.
 func UndoOrder(steps []Step) []Step {

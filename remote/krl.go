@@ -23,7 +23,7 @@ type revocationList struct {
 	certs  map[string]*revokedCerts // by the authority's key in wire format; "" is any authority
 }
 
-// revokedCerts are the certificates of one authority that were taken back.
+// revokedCerts are the certificates of one authority that were revoked.
 type revokedCerts struct {
 	ids     map[string]bool
 	ranges  []serialRange
@@ -149,7 +149,7 @@ func (c *revokedCerts) readSection(kind uint8, s cryptobyte.String) error {
 }
 
 // revokes returns the key that the list takes back, of those that vouch here: the
-// host's, or the authority's of its certificate. A certificate that is taken back
+// host's, or the authority's of its certificate. A certificate that is revoked
 // itself stands for its key.
 func (k *revocationList) revokes(key ssh.PublicKey) ssh.PublicKey {
 	for _, part := range keyParts(key) {

@@ -14,7 +14,7 @@ import (
 )
 
 // Whatever the plan rests on moves while the run is under way, it is noticed
-// before the next thing of its kind is changed, and the run is taken back.
+// before the next thing of its kind is changed, and the run is rolled back.
 func TestWhatMovesDuringTheRunStopsIt(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

@@ -185,7 +185,7 @@ func (e *Engine) begun(id string) bool {
 // back may have left other containers than there were.
 func (e *Engine) touched(id string) bool { return e.state.Step(id).Do != "" }
 
-// inEffect reports whether a step was done by this run and not taken back.
+// inEffect reports whether a step was done by this run and not rolled back.
 func (e *Engine) inEffect(id string) bool { return e.state.Step(id).InEffect() }
 
 // swapStep is the step that replaces the server.

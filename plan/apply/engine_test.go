@@ -289,7 +289,7 @@ func TestADeadLineIsAnInterruption(t *testing.T) {
 }
 
 // A job that was started goes on while nobody can look at it. That its looker was
-// refused, or gave up, is not its failure: nothing is taken back, and the next start
+// refused, or gave up, is not its failure: nothing is rolled back, and the next start
 // reads how it ended.
 func TestAJobOutlivesWhoeverLooksAtIt(t *testing.T) {
 	want := finished(t)
@@ -385,7 +385,7 @@ func TestACancelledStepIsAnInterruption(t *testing.T) {
 	}
 }
 
-// What cannot be taken back does not keep the rest from going back.
+// What cannot be rolled back does not keep the rest from going back.
 func TestAnUndoThatFailsNeedsAPersonAndTheOthersGoOn(t *testing.T) {
 	b := newBench(t)
 	b.host.fault = func(_ string, after bool) error {
@@ -461,7 +461,7 @@ func TestAJobThatEndsWithoutAWordIsAFailure(t *testing.T) {
 	}
 }
 
-// rollbackOf turns a bench whose upgrade is done into one that takes it back.
+// rollbackOf turns a bench whose upgrade is done into one that rolls it back.
 func rollbackOf(b *bench) {
 	b.t.Helper()
 	was := b.state()

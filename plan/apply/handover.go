@@ -19,7 +19,7 @@ import (
 
 // What another machine needs to take a run over lies on the host, in the folder
 // "run" inside the run's backup: journal.jsonl, which is what the journal says of
-// the run and of what takes it back, in the journal's own format; and RUN.json,
+// the run and of what rolls it back, in the journal's own format; and RUN.json,
 // the plan of each. Neither holds a secret. The folder belongs to root and is
 // closed to others, as the backup is, and stays with it.
 //
@@ -33,7 +33,7 @@ import (
 const copyName = "journal.jsonl"
 
 // HandoverFolder is where the host keeps what another machine needs to take over
-// the run of a plan, or what takes it back; "" for a plan without a backup.
+// the run of a plan, or what rolls it back; "" for a plan without a backup.
 func HandoverFolder(p *plan.Plan) string {
 	b, ok := plan.Find[plan.Backup](p.Steps)
 	if !ok {

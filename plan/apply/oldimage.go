@@ -33,7 +33,7 @@ func OldImage(ctx context.Context, r Runner, back plan.Swap) error {
 	return err
 }
 
-// oldImage asks for it before the first step of a run is taken back: without it the
+// oldImage asks for it before the first step of a run is rolled back: without it the
 // client's files would name a server that cannot be started.
 func (e *Engine) oldImage(ctx context.Context) error {
 	for _, s := range e.Plan.Steps {

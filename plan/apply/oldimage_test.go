@@ -22,7 +22,7 @@ func (b *bench) pruned() (back func()) {
 	return func() { gone = false }
 }
 
-// Without the old image nothing is taken back: the client's files would name a server
+// Without the old image nothing is rolled back: the client's files would name a server
 // that cannot be started. The run stays, and goes on forward or back.
 func TestNothingIsTakenBackWithoutTheOldImage(t *testing.T) {
 	b := newBench(t)

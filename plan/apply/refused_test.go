@@ -92,7 +92,7 @@ func TestALookThatIsRefusedIsAnInterruption(t *testing.T) {
 	}
 }
 
-// What is being taken back waits too, and goes on from there.
+// What is being rolled back waits too, and goes on from there.
 func TestARefusalDuringARollbackIsAnInterruption(t *testing.T) {
 	for name, refusal := range refusals() {
 		for _, id := range []string{"edit", "sidecar", "secrets-folder"} {

@@ -232,7 +232,7 @@ func TestRestoreDropsNothingWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-// A restore that is taken back leaves the former database under its name, the
+// A restore that is rolled back leaves the former database under its name, the
 // restored one aside, and the server running; done again it changes nothing.
 func TestReturnGivesTheFormerDatabaseItsNameBack(t *testing.T) {
 	for name, tt := range map[string]struct{ databases, want string }{

@@ -244,7 +244,7 @@ func TestRollbackFromEveryRecordOfAnUpgrade(t *testing.T) {
 	}
 }
 
-// A run that was taking itself back when it ended is taken back to its end: the
+// A run that was taking itself back when it ended is rolled back to its end: the
 // journal says done of steps that are half undone.
 func TestAnUndoResumesFromEveryRecord(t *testing.T) {
 	for _, failing := range []string{"gate", "verify"} {
@@ -286,7 +286,7 @@ func TestAnUndoResumesFromEveryRecord(t *testing.T) {
 	}
 }
 
-// A line that dies while the run is taken back is no reason to call a person:
+// A line that dies while the run is rolled back is no reason to call a person:
 // the next start takes back the rest.
 func TestADeadLineInAnUndoIsAnInterruption(t *testing.T) {
 	for _, cut := range []string{"undo-edit", "undo-swap", "undo-sidecar", "undo-secret-cosign_pub"} {

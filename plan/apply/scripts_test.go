@@ -307,7 +307,7 @@ func TestS2OpeningKeepsTheContentAndFollowsNoLink(t *testing.T) {
 	if err := onHost(h).secret(t.Context(), secretAt(h, "link", plan.FromItself, 0o644)); err == nil || modeOf(t, h.Path("key")) != 0o600 || !strings.Contains(err.Error(), "it is a link") {
 		t.Errorf("%v; the file behind a link has mode %04o", err, modeOf(t, h.Path("key")))
 	}
-	// What was refused and changed nothing is taken back by the same script.
+	// What was refused and changed nothing is rolled back by the same script.
 	if err := onHost(h).removeSecret(t.Context(), plan.RemoveSecret{Path: h.Path("link"), Source: plan.FromItself, Prior: plan.PriorState{Mode: 0o600}}); err != nil || modeOf(t, h.Path("key")) != 0o600 {
 		t.Errorf("back: %v, %04o", err, modeOf(t, h.Path("key")))
 	}

@@ -12,7 +12,7 @@ import (
 
 // failed ends a run whose step did not succeed: an interruption stays where it
 // is, and so does a run whose host lets nobody in any more; everything else is
-// taken back.
+// rolled back.
 func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, error) {
 	e.result.Failed = s.ID
 	var write *journal.WriteError
@@ -21,7 +21,7 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 		e.result.Outcome = journal.Interrupted
 		return e.result, err
 	}
-	// Nor is anything taken back from under a job that may still be at work, as when
+	// Nor is anything rolled back from under a job that may still be at work, as when
 	// the way to it is refused since.
 	if errors.Is(err, ErrStopped) || ctx.Err() != nil || remote.Unanswered(err) || errors.Is(err, remote.ErrUnknownOutcome) {
 		e.result.Outcome = journal.Interrupted
@@ -55,10 +55,10 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 }
 
 // ErrFailedBefore stands for a failure that an earlier start saw: it had begun to
-// take the run back and was interrupted at that.
+// roll the run back and was interrupted at that.
 var ErrFailedBefore = errors.New("failed at an earlier start, and the run was being taken back")
 
-// rollingBack reports whether an earlier start was taking the run back, and which
+// rollingBack reports whether an earlier start was rolling the run back, and which
 // step had failed. Such a run is not carried on forward: what of it is still on
 // the host is not what its journal says was done.
 func (e *Engine) rollingBack() (plan.Step, bool) {
@@ -100,7 +100,7 @@ func (e *Engine) rollBack(ctx context.Context, err error) (Result, error) {
 }
 
 // undoAll takes back every step that was begun. It goes on past a step that
-// cannot be taken back, so that the host is as near to what it was as can be; but
+// cannot be rolled back, so that the host is as near to what it was as can be; but
 // not past a database that moved on: what is left of the upgrade goes together
 // with it, when a person says so. Nor does it knock on where nobody is let in.
 func (e *Engine) undoAll(ctx context.Context) error {

@@ -31,7 +31,7 @@
 //	C  with aliases and merge keys followed, every service and section means
 //	   what it meant, and what the edits say
 //	D  the same edits, applied again, change nothing
-//	E  the splices, taken back, give the original bytes
+//	E  the splices, reverted, give the original bytes
 //	F  no new kind of line end; byte order mark and last line end as before
 //
 // What a look at one file cannot show are `include`, an `extends` of another

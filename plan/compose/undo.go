@@ -18,7 +18,7 @@ type UndoResult struct {
 }
 
 // An UndoConflictError says that somebody has edited, since, what we edited. Nothing
-// can be taken back there without losing theirs.
+// can be reverted there without losing theirs.
 type UndoConflictError struct{ Clashes []Clash }
 
 // A Clash is one place both sides changed. Lines have no line ends; they may

@@ -2,7 +2,7 @@ package journal
 
 import "fmt"
 
-// ForRun returns the records of a run and of the runs that take it back, notes
+// ForRun returns the records of a run and of the runs that roll it back, notes
 // included.
 func ForRun(records []Record, run string) []Record {
 	wanted := map[string]bool{run: true}

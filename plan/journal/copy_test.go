@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A copy holds a run and what takes it back, is proven like a journal, and says
+// A copy holds a run and what rolls it back, is proven like a journal, and says
 // of them what the journal says.
 func TestACopyOfARun(t *testing.T) {
 	at := time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC)

@@ -135,7 +135,7 @@ func checkAfterFault(t *testing.T, dir string, acknowledged int, where string) {
 		return
 	}
 	defer j.Close()
-	// One that was written and not flushed was taken back; none before it is lost.
+	// One that was written and not flushed was rolled back; none before it is lost.
 	if n := len(j.Records()); n != acknowledged {
 		t.Errorf("%s: %d records afterwards, %d were acknowledged", where, n, acknowledged)
 	}

@@ -23,14 +23,14 @@ type StepState struct {
 	Do    Kind      // Intent, Done, Failed or Unknown
 	Undo  Kind      // UndoIntent, UndoDone, UndoFailed or UndoUnknown
 	Tries int       // intents to do it
-	Begun time.Time // of the first intent since it was last taken back
+	Begun time.Time // of the first intent since it was last reverted
 	Time  time.Time // of the last record
 
 	Failure *Failure // of the last try, where it failed and that was kept
 	Revert  *Failure // the same of its inverse
 }
 
-// InEffect reports whether the step was done and not taken back, as far as
+// InEffect reports whether the step was done and not reverted, as far as
 // the journal knows.
 func (s StepState) InEffect() bool { return s.Do == Done && s.Undo != UndoDone }
 

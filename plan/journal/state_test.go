@@ -101,7 +101,7 @@ func TestARunThatEndedAndGoesOnIsOpenAgain(t *testing.T) {
 	}
 }
 
-// What a step has made is as old as its first try, not as its last; what was taken back
+// What a step has made is as old as its first try, not as its last; what was rolled back
 // and done again is new.
 func TestAStepKeepsTheTimeOfItsFirstTry(t *testing.T) {
 	for _, c := range []struct {

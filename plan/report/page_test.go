@@ -48,7 +48,7 @@ func aPlan(host string) *plan.Plan {
 	return p
 }
 
-// records are those of a run; failed is the step that failed and was taken back.
+// records are those of a run; failed is the step that failed and was rolled back.
 func records(p *plan.Plan, failed string) (list []journal.Record) {
 	at := began
 	add := func(r journal.Record, after time.Duration) {

@@ -289,7 +289,7 @@ func (r Run) LaterResult() string {
 	return r.Later[len(r.Later)-1].Result()
 }
 
-// Undone reports whether a later run took this one back.
+// Undone reports whether a later run rolled this one back.
 func (r Run) Undone() bool {
 	return slices.ContainsFunc(r.Later, func(l Later) bool { return l.Undoes && l.Outcome == Words(journal.Completed) })
 }

@@ -142,7 +142,7 @@ func adviseInterrupted(host, at string, r journal.RunState) Advice {
 	return a
 }
 
-// Resume is what to type after a run that was interrupted: an upgrade can be taken back as
+// Resume is what to type after a run that was interrupted: an upgrade can be rolled back as
 // well, the others can only be resumed.
 func Resume(host string, action journal.Action) string {
 	return adviseInterrupted(host, "", journal.RunState{Action: action}).Next()

@@ -117,7 +117,7 @@ func (h *Host) Unchanged(ctx context.Context, p *plan.Plan, records []Record) er
 }
 
 // underLock is a host whose every command runs under the operator's lock, as long as the
-// run is in this machine's hands. was is the plan that is taken back, or p itself.
+// run is in this machine's hands. was is the plan that is rolled back, or p itself.
 func (h *Host) underLock(j *journal.Journal, p, was *plan.Plan) *lock.Host {
 	return &lock.Host{
 		Client: h.Client, File: LockFile, Undoes: p.Undoes, Tell: h.Teller.Say, Wait: h.Retry,

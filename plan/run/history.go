@@ -7,12 +7,12 @@ import (
 	"liftalot/plan/journal"
 )
 
-// Undone reports whether a run was taken back by another one.
+// Undone reports whether a run was rolled back by another one.
 func Undone(runs []journal.RunState, run string) bool {
 	return slices.ContainsFunc(runs, func(r journal.RunState) bool { return r.Undoes == run && r.Outcome == journal.Completed })
 }
 
-// inEffect reports whether a step of a run was begun and is not taken back, by the run
+// inEffect reports whether a step of a run was begun and is not rolled back, by the run
 // itself or by a rollback that ended before its end.
 func inEffect(runs []journal.RunState, run journal.RunState, step string) bool {
 	s := run.Step(step)
@@ -30,8 +30,8 @@ func interrupted(runs []journal.RunState) (last journal.RunState, ok bool) {
 }
 
 // LastUpgrade is the newest upgrade that left something on the host: not one that stopped
-// before it changed anything, and not one that was taken back, unless there is no other. A
-// run that was given up, and never taken back, ends the search: what became of the host
+// before it changed anything, and not one that was rolled back, unless there is no other. A
+// run that was given up, and never rolled back, ends the search: what became of the host
 // then nobody wrote down, and what was begun on it later does not lead back there.
 func LastUpgrade(runs []journal.RunState) (last journal.RunState, ok bool) {
 	for _, r := range slices.Backward(runs) {
@@ -52,7 +52,7 @@ func LastUpgrade(runs []journal.RunState) (last journal.RunState, ok bool) {
 }
 
 // Last is the upgrade that says what a host should look like now, with its plan, and
-// whether it was taken back. The plan is nil where this machine knows of none.
+// whether it was rolled back. The plan is nil where this machine knows of none.
 func (h *Host) Last() (was *plan.Plan, last journal.RunState, takenBack bool, err error) {
 	runs, err := h.State.Runs()
 	if err != nil {
@@ -66,7 +66,7 @@ func (h *Host) Last() (was *plan.Plan, last journal.RunState, takenBack bool, er
 	return was, last, Undone(runs, last.Run) || last.Outcome == journal.RolledBack, err
 }
 
-// NeededBackups are those of runs that can still be resumed or taken back, each with why.
+// NeededBackups are those of runs that can still be resumed or rolled back, each with why.
 func NeededBackups(state State) (map[string]string, error) {
 	runs, err := state.Runs()
 	if err != nil {

@@ -17,7 +17,7 @@ type RollbackDecisions struct {
 	FromLater    bool // also from a release that was installed after the upgrade
 }
 
-// NextRollback finds what is to be taken back, and decides how: the rollback that was
+// NextRollback finds what is to be rolled back, and decides how: the rollback that was
 // interrupted, else a new one of the last upgrade.
 func (h *Host) NextRollback(ctx context.Context, how RollbackDecisions) (Job, error) {
 	runs, err := h.State.Runs()
@@ -131,7 +131,7 @@ func (h *Host) rollbackLoss(ctx context.Context, f *plan.Facts, was *plan.Plan, 
 	return losses
 }
 
-// oldImage makes sure, before anything is taken back, that the image it all leads to is
+// oldImage makes sure, before anything is rolled back, that the image it all leads to is
 // still on the host. begun is what an earlier start of the rollback did.
 func (h *Host) oldImage(ctx context.Context, p *plan.Plan, begun journal.RunState) error {
 	for _, s := range p.Steps {

@@ -2,7 +2,7 @@
 //
 // [Host] answers the runbook's verification and more, as named checks over a
 // fresh look and one read-only script. It changes nothing. What it expects is in
-// a [Expectation], made from the plan that was carried out ([ExpectUpgrade]) or taken back
+// a [Expectation], made from the plan that was carried out ([ExpectUpgrade]) or rolled back
 // ([ExpectRollback]), or [ExpectUnknown] on a host this machine knows no run of. [ExpectAfterRun] is what a
 // run itself holds the host against at its end.
 //
@@ -61,7 +61,7 @@ func dependents(p *plan.Plan) (names []string) {
 	return names
 }
 
-// ExpectRollback is what a host looks like after the plan was taken back again.
+// ExpectRollback is what a host looks like after the plan was rolled back again.
 func ExpectRollback(p *plan.Plan) Expectation {
 	w := Expectation{Base: p.From, Untouched: marks(p), Files: p.Baseline.Files, NoUpdater: true, Dependents: dependents(p)}
 	for _, c := range p.Baseline.Containers {
@@ -154,7 +154,7 @@ func (v *verifier) server() {
 }
 
 // later reports whether a healthy server runs a release above that of the last run: what
-// the updater is for. That is no fault, and nothing to be taken back.
+// the updater is for. That is no fault, and nothing to be rolled back.
 func (v *verifier) later() bool {
 	now, _ := plan.RunningVersion(v.f)
 	return v.w.Base != "" && v.f.Health.OK() && Below(v.w.Base, now)

@@ -21,7 +21,7 @@ type Host struct {
 	*remote.Client
 	File   string // where the lock is on the host
 	Holder Holder
-	// Undoes is the run that is taken back, if one is: its orphans are ours to
+	// Undoes is the run that is rolled back, if one is: its orphans are ours to
 	// wait for too.
 	Undoes string
 	// Check is asked each time the lock was taken, before anything is done under

@@ -32,7 +32,7 @@ func serverOf(t testing.TB, layout sim.Layout, next engine.App) (*sim.Server, *d
 	return s, &driver.Laptop{Dir: t.TempDir(), Config: l.config(s.Host, "root", remote.Sudo{}), Release: release, Now: time.Now}
 }
 
-// state is all that must be the same after an upgrade was taken back.
+// state is all that must be the same after an upgrade was rolled back.
 const state = `cd /srv/chatalot
 for f in docker-compose.yml .env secrets secrets/*; do stat -c '%n %f %u %g' "$f"; [ -d "$f" ] || sha256sum "$f"; done
 for c in $(docker ps -aq); do docker inspect -f '{{.Name}} {{.Image}} {{.Config.Image}} {{.State.Status}}' "$c"; done | sort

@@ -18,7 +18,7 @@ func (f *simFleet) letIn(name string, yes bool) {
 }
 
 // The line breaks after the swap and the agent is locked by then: a good upgrade is
-// not taken back for that. The run waits, says so, and goes on.
+// not rolled back for that. The run waits, says so, and goes on.
 func TestARunWaitsForAccess(t *testing.T) {
 	f := newSimFleet(t, simHost{name: "a"})
 	f.does(exitDone, "plan")

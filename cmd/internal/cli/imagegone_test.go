@@ -32,7 +32,7 @@ func (f *simFleet) prune(name string) (back func()) {
 	return func() { s.Machine.Do(func() { s.Engine.Images = append(s.Engine.Images, taken...) }) }
 }
 
-// A rollback without the image it returns to is refused before anything is taken back, and
+// A rollback without the image it returns to is refused before anything is rolled back, and
 // nothing else is kept up by that.
 func TestARollbackWithoutTheOldImageBeginsNothing(t *testing.T) {
 	f := newSimFleet(t, simHost{name: "a"})

@@ -208,8 +208,8 @@ func TestARunThatIsStuckCanBeGivenUp(t *testing.T) {
 	}
 }
 
-// A run that was given up is taken back as the newest of all, and does not come back when
-// a later one was taken back.
+// A run that was given up is rolled back as the newest of all, and does not come back when
+// a later one was rolled back.
 func TestARunThatWasGivenUpDoesNotComeBack(t *testing.T) {
 	up := func(run string, o journal.Outcome) journal.RunState {
 		return journal.RunState{Run: run, Action: journal.Apply, Outcome: o}

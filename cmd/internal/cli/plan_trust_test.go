@@ -142,7 +142,7 @@ func TestAPlanWithAnotherKeyIsNotCarriedOut(t *testing.T) {
 }
 
 // A run that was begun, here or elsewhere, with what the inventory does not accept is
-// not resumed, and can be taken back; once its swap is through there is nothing
+// not resumed, and can be rolled back; once its swap is through there is nothing
 // left to refuse.
 func TestABegunRunIsHeldAgainstTheInventoryToo(t *testing.T) {
 	d := newDesk(t, "    require_signature: true\n")

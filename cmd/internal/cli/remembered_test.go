@@ -73,7 +73,7 @@ func TestR16WhatIsOnlyShownBlocksNothing(t *testing.T) {
 }
 
 // After an upgrade it is: the next host does not get something older, or something else
-// of the same name. An upgrade that was taken back is none.
+// of the same name. An upgrade that was rolled back is none.
 func TestWhatWasInstalledIsRemembered(t *testing.T) {
 	f := newSimFleet(t, simHost{name: "a"}, simHost{name: "b", next: engine.App{Mode: engine.Crash}})
 	f.offered = func(r *release.Release) {

@@ -231,7 +231,7 @@ func (s *sending) add(n int64) bool {
 	return true
 }
 
-// end ends the try; what was sent in vain is taken back.
+// end ends the try; what was sent in vain is removed.
 func (s *sending) end(inVain bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

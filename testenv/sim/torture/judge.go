@@ -256,7 +256,7 @@ func (t *trial) unlock(ctx context.Context, id string) {
 	}
 }
 
-// stateScript shows all that must be the same after an upgrade was taken back.
+// stateScript shows all that must be the same after an upgrade was rolled back.
 const stateScript = `cd /srv/chatalot
 for f in docker-compose.yml .env secrets secrets/*; do [ -e "$f" ] || continue; stat -c '%n %f %u %g' "$f"; [ -d "$f" ] || sha256sum "$f"; done
 for c in $(docker ps -aq); do docker inspect -f '{{.Name}} {{.Image}} {{.Config.Image}} {{.State.Status}} {{range $n, $_ := .NetworkSettings.Networks}}{{$n}} {{end}}' "$c"; done | sort

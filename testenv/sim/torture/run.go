@@ -243,7 +243,7 @@ func (t *trial) goOn(ctx context.Context, back bool, run func(context.Context) (
 	upgraded := !back && !t.path.Fails && !t.path.Stuck
 	switch {
 	case t.filled && res.Outcome == journal.RolledBack:
-		// What did not fit has failed, and was being taken back.
+		// What did not fit has failed, and was being rolled back.
 		upgraded = false
 	case !back && t.path.Fails:
 		// It undoes itself and says so, or had done so already.
