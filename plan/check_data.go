@@ -25,7 +25,7 @@ func (c *checker) database() {
 		fail, _ := c.failed("dbfacts")
 		c.add("database", Stop, "", "database %s in %s did not answer: %s", d.Name, d.Container, fail.Detail)
 	default:
-		c.add("database", Pass, "", "%s in container %s, PostgreSQL %d, %s", d.Name, d.Container, d.Version/10000, size(d.Bytes))
+		c.add("database", Pass, "", "%s in container %s, PostgreSQL %d, %s", d.Name, d.Container, d.Version/10000, Bytes(d.Bytes))
 	}
 	if d.LacksCreateDB {
 		c.add("database login", Warn, d.unconfine(),
@@ -214,7 +214,7 @@ func (c *checker) space() {
 			return
 		}
 		if d.Free < bytes {
-			bad = append(bad, fmt.Sprintf("%s (%s) has %s free, %s need %s", path, d.Mount, size(d.Free), what, size(bytes)))
+			bad = append(bad, fmt.Sprintf("%s (%s) has %s free, %s need %s", path, d.Mount, Bytes(d.Free), what, Bytes(bytes)))
 		}
 		if d.Inodes >= 0 && d.Inodes < 1000 {
 			bad = append(bad, fmt.Sprintf("%s (%s) has %d inodes free", path, d.Mount, d.Inodes))
@@ -303,16 +303,4 @@ func compareVersions(a, b string) (int, bool) {
 		return 0, false
 	}
 	return slices.Compare(x[:], y[:]), true
-}
-
-// size writes bytes for a person.
-func size(n int64) string {
-	switch {
-	case n >= 1<<30:
-		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	default:
-		return fmt.Sprintf("%d KiB", n>>10)
-	}
 }

@@ -31,7 +31,7 @@ func downtime(f *Facts, s Settings) []Check {
 	return []Check{{
 		Name: "downtime", Level: Warn,
 		Detail: fmt.Sprintf("the server's stop and the final dump of %s may take %d seconds; of the %d that it may be away they get %d, and the dump is given up then",
-			size(f.Database.Bytes), takes, limit, may),
+			Bytes(f.Database.Bytes), takes, limit, may),
 		Hint: fmt.Sprintf("set max_downtime: %dm, or skip that dump: allow: [%s]", max(1, enough/time.Minute), AllowNoFinalDump),
 	}}
 }

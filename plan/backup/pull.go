@@ -80,18 +80,9 @@ func room(host, dir string, need int64) error {
 		return &UnprovenError{Host: host, What: "ask for the free space of " + dir, Err: err}
 	}
 	if free < need+slack {
-		return &UnprovenError{Host: host, What: fmt.Sprintf("it needs %s on this machine, and %s has %s free", size(need+slack), dir, size(free))}
+		return &UnprovenError{Host: host, What: fmt.Sprintf("it needs %s on this machine, and %s has %s free", plan.Bytes(need+slack), dir, plan.Bytes(free))}
 	}
 	return nil
-}
-
-// size writes a number of bytes for a sentence.
-func size(n int64) string {
-	const mib = 1 << 20
-	if n >= 10<<30 {
-		return fmt.Sprintf("%d GiB", n>>30)
-	}
-	return fmt.Sprintf("%.1f MiB", float64(n)/mib)
 }
 
 // A line whose round trip takes longer than this is filled by several

@@ -30,7 +30,7 @@ func Render(w io.Writer, p Page) error {
 		"tone":     tone,
 		"side":     side,
 		"like":     p.like,
-		"bytes":    size,
+		"bytes":    plan.Bytes,
 		"still":    func(since time.Time) string { return span(p.Made.Sub(since)) },
 	})
 }
@@ -68,19 +68,6 @@ func (p Page) like(run int, d plan.FileDiff) string {
 }
 
 func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
-// size is a number of bytes for people.
-func size(n int64) string {
-	const units = "KMGTPE"
-	value, unit := float64(n), -1
-	for value >= 1023.95 && unit < len(units)-1 {
-		value, unit = value/1024, unit+1
-	}
-	if unit < 0 {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %ciB", value, units[unit])
-}
 
 // tone is the colour of a word; the word says it all without one.
 func tone(word string) string {

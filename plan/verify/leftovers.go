@@ -84,14 +84,7 @@ func readLeftovers(said string) (databases, folders []leftover) {
 func tell(all []leftover) string {
 	var words []string
 	for _, l := range all {
-		words = append(words, fmt.Sprintf("%s (%s)", l.name, megabytes(l.bytes)))
+		words = append(words, fmt.Sprintf("%s (%s)", l.name, plan.Bytes(l.bytes)))
 	}
 	return strings.Join(words, ", ")
-}
-
-func megabytes(n int64) string {
-	if n < 1<<20 {
-		return "less than 1 MB"
-	}
-	return fmt.Sprintf("%d MB", n>>20)
 }

@@ -34,8 +34,8 @@ func TestP9LeftoversAreNamed(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	for i, want := range []string{
-		"kept by rollbacks and restores: " + kept + ` (700 MB); on the host, "docker exec chatalot-db dropdb -U chatalot NAME" removes one for good`,
-		"backups of runs: " + folder + ` (2 MB); on the host, "sudo rm -r FOLDER" removes one for good, but a rollback of the last upgrade needs ` + folder,
+		"kept by rollbacks and restores: " + kept + ` (700.0 MiB); on the host, "docker exec chatalot-db dropdb -U chatalot NAME" removes one for good`,
+		"backups of runs: " + folder + ` (2.0 MiB); on the host, "sudo rm -r FOLDER" removes one for good, but a rollback of the last upgrade needs ` + folder,
 	} {
 		if got[i].Detail != want {
 			t.Errorf("got  %s\nwant %s", got[i].Detail, want)

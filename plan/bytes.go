@@ -1,0 +1,17 @@
+package plan
+
+import "fmt"
+
+// Bytes says a number of bytes in the largest unit that leaves a whole number before the
+// point: 512 B, 1.5 KiB, 2.0 GiB.
+func Bytes(n int64) string {
+	const units = "KMGTPE"
+	value, unit := float64(n), -1
+	for value >= 1023.95 && unit < len(units)-1 {
+		value, unit = value/1024, unit+1
+	}
+	if unit < 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %ciB", value, units[unit])
+}
