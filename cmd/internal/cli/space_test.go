@@ -12,6 +12,6 @@ func TestNoDrillOnAFullDisk(t *testing.T) {
 	s.Machine.Do(func() { s.Machine.FillDisk(true) })
 	for _, id := range []string{list.Backups[0].ID, "latest"} {
 		f.wants(f.does(exitCheck, "restore", "acme", id, "--drill"),
-			"acme: .*disk space: /var/backups .* has 0 KiB free, but .* is needed: the dump", "nothing was changed", "hint: make room on the host first")
+			"acme: .*disk space: /var/backups .* has 0 B free, but .* is needed: the dump", "nothing was changed", "hint: make room on the host first")
 	}
 }
