@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"liftalot/inventory"
 )
@@ -22,9 +25,44 @@ func identities(h inventory.Host) (files []string) {
 	}
 	for _, name := range usualKeys {
 		file := filepath.Join(home, ".ssh", name)
-		if _, err := os.Stat(file); err == nil {
+		if isThere(file) {
 			files = append(files, file)
 		}
 	}
 	return files
+}
+
+// missingKeys says which key files the inventory names that are not here, each once with
+// the hosts that it is for. What ssh_config names may be missing, as with ssh; so may the
+// private half, where the public one is here and an agent has the rest.
+func missingKeys(hosts []inventory.Host) (warnings []string) {
+	var order []string
+	whose := map[string][]string{}
+	for _, h := range hosts {
+		for _, hop := range append(slices.Clone(h.Jump), h) {
+			_, place, ours := strings.Cut(hop.From["identity"], ", ") // ssh_config has a place alone
+			if !ours {
+				continue
+			}
+			for _, file := range hop.Identities {
+				text := fmt.Sprintf("%s: identity: there is no key file %s", place, file)
+				if isThere(file) || isThere(file+".pub") || slices.Contains(whose[text], h.Name) {
+					continue
+				}
+				if whose[text] == nil {
+					order = append(order, text)
+				}
+				whose[text] = append(whose[text], h.Name)
+			}
+		}
+	}
+	for _, text := range order {
+		warnings = append(warnings, fmt.Sprintf("%s, for %s", text, nameSome(whose[text])))
+	}
+	return warnings
+}
+
+func isThere(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }

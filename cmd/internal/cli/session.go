@@ -63,7 +63,13 @@ func (a *app) open(patterns []string) (*session, error) {
 	}
 	s := newSession(a, state)
 	s.inv, s.hosts = inv, hosts
-	return s, s.narrow()
+	if err := s.narrow(); err != nil {
+		return nil, err
+	}
+	for _, w := range missingKeys(s.hosts) {
+		a.term.warnOnce(w)
+	}
+	return s, nil
 }
 
 // stateFolder is that of --state, or the one beside the inventory.
