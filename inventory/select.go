@@ -56,7 +56,7 @@ func (inv *Inventory) match(pattern, body string) ([]string, error) {
 	}
 	found, err := glob(pattern, body, names)
 	if err == nil && len(found) == 0 {
-		hint := didYouMean(body, names)
+		hint := cmp.Or(didYouMean(body, names), thereAre("hosts", "", names))
 		if slices.Contains(inv.Groups(), body) {
 			hint = "for the group write @" + body
 		}
@@ -68,7 +68,7 @@ func (inv *Inventory) match(pattern, body string) ([]string, error) {
 func (inv *Inventory) matchGroups(pattern, body string) ([]string, error) {
 	found, err := glob(pattern, body, inv.Groups())
 	if err == nil && len(found) == 0 {
-		hint := cmp.Or(didYouMean(body, inv.Groups()), groupsThere(inv.Groups()))
+		hint := cmp.Or(didYouMean(body, inv.Groups()), thereAre("groups", "@", inv.Groups()))
 		err = &PatternError{pattern, "names no group of " + inv.File, hint}
 	}
 	var hosts []string
@@ -80,15 +80,15 @@ func (inv *Inventory) matchGroups(pattern, body string) ([]string, error) {
 	return hosts, err
 }
 
-// groupsThere lists what could have been meant, as far as it fits into a hint.
-func groupsThere(groups []string) string {
+// thereAre lists what could have been meant, as far as it fits into a hint.
+func thereAre(what, sign string, names []string) string {
 	switch {
-	case len(groups) == 0:
-		return "it has no groups"
-	case len(groups) > 12:
-		return fmt.Sprintf("there are %d groups, such as @%s", len(groups), groups[0])
+	case len(names) == 0:
+		return "it has no " + what
+	case len(names) > 12:
+		return fmt.Sprintf("there are %d %s, such as %s%s", len(names), what, sign, names[0])
 	}
-	return "the groups are @" + strings.Join(groups, ", @")
+	return fmt.Sprintf("the %s are %s%s", what, sign, strings.Join(names, ", "+sign))
 }
 
 // glob returns the names that body matches; a body without wildcards matches

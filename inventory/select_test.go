@@ -35,7 +35,7 @@ func TestSelect(t *testing.T) {
 		{"eu", `error: pattern "eu": names no host of /home/me/work/inventory.yml (for the group write @eu)`},
 		{"@ue", `error: pattern "@ue": names no group of /home/me/work/inventory.yml (did you mean "eu"?)`},
 		{"@nowhere", `error: pattern "@nowhere": names no group of /home/me/work/inventory.yml (the groups are @eu, @us, @empty)`},
-		{"db-*", `error: pattern "db-*": names no host of /home/me/work/inventory.yml`},
+		{"db-*", `error: pattern "db-*": names no host of /home/me/work/inventory.yml (the hosts are acme, web-2, web-1, globex)`},
 		{"[", `error: pattern "[": is no valid pattern (a [ needs its ])`},
 		{"acme !acme", `error: pattern "acme !acme": leaves no host`},
 		{"@empty", `error: pattern "@empty": leaves no host`},

@@ -217,7 +217,7 @@ func describeOwn(root *cobra.Command) {
 		case "help":
 			cmd.Example, cmd.Annotations = "  liftalot help exit-codes", exitCodes()
 		case "completion":
-			cmd.Short = "Print a completion script for your shell"
+			cmd.Short, cmd.Example, cmd.Annotations = "Print a completion script for your shell", "  liftalot completion bash", exitCodes()
 			for _, shell := range cmd.Commands() {
 				shell.Example, shell.Annotations = fmt.Sprintf("  liftalot completion %s", shell.Name()), exitCodes()
 			}

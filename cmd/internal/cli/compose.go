@@ -16,7 +16,10 @@ import (
 )
 
 func composeCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "compose", Short: "Try the upgrade's edits on a compose file", Hidden: true}
+	cmd := &cobra.Command{
+		Use: "compose", Short: "Try the upgrade's edits on a compose file", Hidden: true,
+		Example: `  liftalot compose edit docker-compose.yml`, Annotations: exitCodes(),
+	}
 	cmd.AddCommand(composeEditCommand(a))
 	return cmd
 }

@@ -3,10 +3,13 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"liftalot/inventory"
 )
 
 // usageError is a command line that cannot be understood.
@@ -18,10 +21,11 @@ type usageError struct {
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-// marksWrongUse counts the arguments of the commands below one in our words.
+// marksWrongUse counts the arguments of the commands below one in our words, and lists
+// their subcommands where none of them was named.
 func marksWrongUse(parent *cobra.Command) {
 	for _, c := range parent.Commands() {
-		if args := c.Args; args != nil {
+		if args := c.Args; args != nil && !c.HasSubCommands() {
 			c.Args = func(cmd *cobra.Command, given []string) error {
 				if args(cmd, given) == nil {
 					return nil
@@ -29,7 +33,34 @@ func marksWrongUse(parent *cobra.Command) {
 				return wrongUse(cmd, miscounted(cmd, given))
 			}
 		}
+		if c.HasSubCommands() {
+			c.RunE, c.Args = orSubcommand(c.RunE), cobra.ArbitraryArgs
+		}
 		marksWrongUse(c)
+	}
+}
+
+// orSubcommand runs a command that has subcommands too; nil: it does nothing by itself. A
+// word that names nothing may have been meant as one of them.
+func orSubcommand(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		var err error
+		switch {
+		case run != nil:
+			err = run(cmd, args)
+			if bad, ok := errors.AsType[*inventory.PatternError](err); !ok || !slices.Contains(args, bad.Pattern) {
+				return err
+			}
+		case len(args) == 0:
+			return cmd.Help()
+		default:
+			err = fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+		}
+		var names []string
+		for _, c := range cmd.Commands() {
+			names = append(names, c.Name())
+		}
+		return wrongUse(cmd, fmt.Errorf("%w; the subcommands of %s are %s", err, cmd.Name(), strings.Join(names, ", ")))
 	}
 }
 
