@@ -70,18 +70,18 @@ func (d *dialog) askAnew(ctx context.Context, what string) ([]byte, error) {
 
 // confirm asks before hosts are changed.
 func (d *dialog) confirm(ctx context.Context, question ui.Text) error {
-	return d.confirmOr(ctx, question, "say --yes")
+	return d.confirmed("say --yes", func() (bool, error) { return d.asker.Confirm(ctx, question) })
 }
 
-// confirmOr asks, and says what is to be said without anybody to ask.
-func (d *dialog) confirmOr(ctx context.Context, question ui.Text, unasked string) error {
+// confirmed asks, and says what is to be said without anybody to ask.
+func (d *dialog) confirmed(unasked string, ask func() (bool, error)) error {
 	if d.term.flags.yes {
 		return nil
 	}
 	if d.term.flags.json {
 		return &usageError{fmt.Errorf("--json never changes a host without --yes"), "liftalot"}
 	}
-	ok, err := d.asker.Confirm(ctx, question)
+	ok, err := ask()
 	if err == ui.ErrNobody {
 		return &usageError{fmt.Errorf("nobody to ask whether to go on: %s", unasked), "liftalot"}
 	}

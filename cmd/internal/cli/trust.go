@@ -22,11 +22,13 @@ func trustCommand(a *app) *cobra.Command {
 	var fingerprints []string
 	cmd := &cobra.Command{
 		Use: "trust PATTERN...", Short: "Look at a host's key and remember it",
-		Long: `Shows the keys a host presents and, once you agree, remembers them in
-known_hosts of the state folder. A jump host on the way that is not known yet
-comes first, and of a host whose key is known nothing is asked. With --fingerprint nothing is asked: a key with that fingerprint is
-remembered and any other is refused. It can be given more than once, for a jump
-host and the host behind it. A key that was revoked is refused, whoever agrees.`,
+		Long: `Shows the keys a host presents and, once you agree, remembers them in known_hosts of
+the state folder. The fingerprint that the client gave you, pasted in place of a yes,
+is compared, and only the key that has it is remembered. A jump host on the way that
+is not known yet comes first, and of a host whose key is known nothing is asked. With
+--fingerprint nothing is asked: a key with that fingerprint is remembered and any
+other is refused. It can be given more than once, for a jump host and the host behind
+it. A key that was revoked is refused, whoever agrees.`,
 		Example: `  liftalot trust acme
   liftalot trust acme --fingerprint SHA256:UER4nm+aP3yVR6etTZBJxBwXzub543OEpJjsYJ5dnS8`,
 		Annotations: exitCodes(exitAuth, exitHostKey, exitUnreachable, exitAlgorithms, exitCancelled),
@@ -149,8 +151,11 @@ func (m *trustDialog) machine(ctx context.Context, at remote.Config, question ui
 		m.target.term.err.Printf("%s  %s %s\n", ui.Bold(at.Name), k.Type, k.Fingerprint)
 	}
 	if m.byPerson {
-		if err := m.target.dialog.confirmOr(ctx, question, "say --fingerprint SHA256:… with what the client gave you, or --yes where nobody can be in between"); err != nil {
+		if chosen, err = m.agreed(ctx, keys, question); err != nil {
 			return err
+		}
+		if len(chosen) == 0 {
+			return m.stranger(at, keys[0])
 		}
 	}
 	name, port := at.KnownAs()
@@ -160,6 +165,23 @@ func (m *trustDialog) machine(ctx context.Context, at remote.Config, question ui
 		}
 	}
 	return nil
+}
+
+// agreed asks a person about the keys of a machine, and returns those that are agreed to:
+// all, or the one with the fingerprint that was typed in place of a yes.
+func (m *trustDialog) agreed(ctx context.Context, keys []remote.HostKey, question ui.Text) ([]remote.HostKey, error) {
+	d, chosen := m.target.dialog, keys
+	err := d.confirmed("say --fingerprint SHA256:… with what the client gave you, or --yes where nobody can be in between", func() (bool, error) {
+		return d.asker.ConfirmOr(ctx, question, "fingerprint", func(typed string) bool {
+			form, err := parseFingerprint(typed)
+			if err == nil {
+				m.given = []string{form}
+				chosen = m.take(keys)
+			}
+			return err == nil
+		})
+	})
+	return chosen, err
 }
 
 // take picks the keys whose fingerprints were given. A fingerprint is used up by the
@@ -184,7 +206,7 @@ func (m *trustDialog) stranger(at remote.Config, shown remote.HostKey) error {
 		return err
 	}
 	hint := "nothing of it was remembered: ask the client again, and whether that is the server which was meant"
-	if at.Name != m.target.host.Name {
+	if at.Name != m.target.host.Name && !m.byPerson {
 		hint = fmt.Sprintf("%s is the jump host on the way: compare its fingerprint too, then: liftalot trust %s --fingerprint %s --fingerprint %s",
 			at.Name, m.target.host.Name, shown.Fingerprint, strings.Join(m.given, " --fingerprint "))
 	}

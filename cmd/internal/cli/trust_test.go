@@ -188,6 +188,20 @@ func TestD6WhoIsTrustedIsNotAskedAbout(t *testing.T) {
 	b.says(b.trusts(exitHostKey, "", "--fingerprint", "SHA256:"+strings.Repeat("A", 43)), "which was not given")
 }
 
+// A fingerprint that is pasted in place of a yes is compared, as ssh does it; so is a whole
+// line of ssh-keygen -lf.
+func TestTrustComparesAPastedFingerprint(t *testing.T) {
+	b := newBehind(t)
+	r := b.trusts(exitDone, "256 "+b.theGate+" root@gate (ED25519)\n"+b.initech+"\n")
+	b.says(r, "on the way to initech? [y/N/fingerprint] ")
+	b.knows("the-gate", "initech")
+	must(t, os.Remove(b.known()))
+	b.says(b.trusts(exitHostKey, "y\n"+b.theGate+"\n"), "got ssh-ed25519 "+b.initech+", which was not given", "hint: nothing of it was remembered")
+	b.knows("the-gate")
+	b.says(b.trusts(exitCancelled, "SHA256:short\nn\n"), "Please answer y, n or with the fingerprint. [y/N/fingerprint] ")
+	b.knows("the-gate")
+}
+
 // What is not agreed to is not remembered, and the way ends there.
 func TestTrustStopsOnTheWay(t *testing.T) {
 	b := newBehind(t)

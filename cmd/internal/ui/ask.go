@@ -50,8 +50,18 @@ func NewAsker(console *Console, in io.Reader) *Asker {
 // Confirm asks a question that is answered by yes or no; nothing is no. The
 // end of the input is ErrNobody.
 func (a *Asker) Confirm(ctx context.Context, question Text) (bool, error) {
+	return a.ConfirmOr(ctx, question, "", func(string) bool { return false })
+}
+
+// ConfirmOr is Confirm with one more answer, called other in the question, that is a yes
+// where takes says so of what was typed.
+func (a *Asker) ConfirmOr(ctx context.Context, question Text, other string, takes func(string) bool) (bool, error) {
+	choices, please := "y/N", "Please answer y or n."
+	if other != "" {
+		choices, please = "y/N/"+other, "Please answer y, n or with the "+other+"."
+	}
 	for {
-		line, err := a.line(ctx, Text{question.s + " [y/N] "})
+		line, err := a.line(ctx, Textf("%s [%s] ", question, choices))
 		if err != nil {
 			return false, err
 		}
@@ -61,7 +71,10 @@ func (a *Asker) Confirm(ctx context.Context, question Text) (bool, error) {
 		case "", "n", "no":
 			return false, nil
 		}
-		question = Textf("Please answer y or n.")
+		if takes(line) {
+			return true, nil
+		}
+		question = Plain(please)
 	}
 }
 
