@@ -25,12 +25,12 @@ import (
 type authenticator struct {
 	ctx   context.Context // of the handshake; Sign has no place for one
 	cfg   Config
-	chain *chain                 // which cuts the agent off too
+	link  *link                  // which cuts the agent off too
 	pause func() (resume func()) // stops the handshake's clock while a person types
 
 	tried   []string
 	untried int
-	silent  bool // the agent owed an answer when the chain was cut
+	silent  bool // the agent owed an answer when the link was cut
 	err     error
 
 	signed bool   // a key was accepted, and has signed
@@ -41,7 +41,7 @@ type authenticator struct {
 
 // heard takes the end of a question to the agent.
 func (a *authenticator) heard(err error) error {
-	a.silent = a.silent || err != nil && a.chain.isCut()
+	a.silent = a.silent || err != nil && a.link.isCut()
 	return err
 }
 
@@ -102,7 +102,7 @@ func (a *authenticator) agentKeys() ([]candidate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask the agent: %w", err)
 	}
-	a.chain.talkTo(conn)
+	a.link.talkTo(conn)
 	signers, err := agent.NewClient(conn).Signers()
 	if a.heard(err) != nil {
 		return nil, fmt.Errorf("ask the agent: %w", err)

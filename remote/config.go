@@ -33,6 +33,9 @@ type Config struct {
 	// Jumps are the hosts in between, first hop first. Each one's key is
 	// checked; one that names no KnownHosts is held against ours.
 	Jumps []Config
+	// JumpHosts, when set, is shared by the clients of many hosts, so that each jump host is
+	// logged in to once.
+	JumpHosts *JumpHosts
 
 	// HostKeyAlias, when set, is the name that the known hosts files hold the host
 	// under, in place of address and port, as in ssh_config(5).
@@ -121,6 +124,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.KeepAlive <= 0 {
 		c.KeepAlive = defaultKeepAlive
+	}
+	if c.JumpHosts == nil {
+		c.JumpHosts = new(JumpHosts)
 	}
 	return c
 }

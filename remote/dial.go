@@ -13,68 +13,100 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A chain is a connection under construction: the hops so far, and the raw
-// connection of the next. Cutting it anywhere ends all of it, because a
-// channel through a hop cannot be woken in any other way.
-type chain struct {
+// A link is a connection to one host while it is made and later. Cutting it ends all that
+// waits for the host.
+type link struct {
 	authTimeout time.Duration // for one login, while no person types
 
-	mu      sync.Mutex
-	clients []*ssh.Client
-	raw     net.Conn
-	agent   io.Closer // of the login that is under way
-	cut     bool
+	mu     sync.Mutex
+	jump   *jumpHost // that it goes through, or nil
+	via    *conn     // to the jump host
+	leave  func()    // the jump host
+	client *ssh.Client
+	raw    net.Conn
+	agent  io.Closer // of the login that is under way
+	cut    bool
 }
 
-func newChain(authTimeout time.Duration) *chain { return &chain{authTimeout: authTimeout} }
-
 // dial goes from hop to hop. Every error wraps [ErrNotStarted].
-func dial(ctx context.Context, cfg Config, authTimeout time.Duration) (*chain, error) {
-	c := newChain(authTimeout)
-	stop := context.AfterFunc(ctx, c.close)
-	defer stop()
+func dial(ctx context.Context, cfg Config, authTimeout time.Duration) (*link, error) {
 	if err := cfg.blocked(); err != nil {
 		return nil, err
 	}
-	for _, hop := range cfg.hops() {
-		if err := c.extend(ctx, hop); err != nil {
-			c.close()
-			if ctx.Err() != nil {
-				return nil, fmt.Errorf("%s: connect: %w: %w", hop.Name, ErrNotStarted, context.Cause(ctx))
-			}
-			return nil, err
-		}
-	}
-	return c, nil
+	return dialHops(ctx, cfg.hops(), cfg.JumpHosts, authTimeout)
 }
 
-// extend adds one hop.
-func (c *chain) extend(ctx context.Context, hop Config) error {
+func dialHops(ctx context.Context, hops []Config, shared *JumpHosts, authTimeout time.Duration) (*link, error) {
+	hop := hops[len(hops)-1]
+	l, err := approach(ctx, hops, shared, authTimeout)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, l.close)
+	defer stop()
+	if err := l.logIn(ctx, hop); err != nil {
+		l.close()
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("%s: connect: %w: %w", hop.Name, ErrNotStarted, context.Cause(ctx))
+		}
+		return nil, err
+	}
+	return l, nil
+}
+
+// approach goes as far as the last jump host, if there is any.
+func approach(ctx context.Context, hops []Config, shared *JumpHosts, authTimeout time.Duration) (*link, error) {
+	l := &link{authTimeout: authTimeout, leave: func() {}}
+	jumps := hops[:len(hops)-1]
+	if len(jumps) == 0 {
+		return l, nil
+	}
+	l.jump = shared.find(jumps)
+	var err error
+	l.via, l.leave, err = l.jump.enter(ctx, shared, jumps, authTimeout)
+	return l, err
+}
+
+// logIn makes the connection. A host that turns us away before anything was said may have
+// too many others at the door, and is asked again.
+func (l *link) logIn(ctx context.Context, hop Config) error {
 	check, err := newHostKeyCheck(hop)
 	if err != nil {
 		return err
 	}
+	if l.jump != nil {
+		release, err := occupy(ctx, hop.Name, l.jump.logins)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	offer := ciphers()
-	err = c.handshake(ctx, hop, check, offer)
+	for try := range doorTries {
+		err = l.handshake(ctx, hop, check, offer)
+		if turned, ok := errors.AsType[*TurnedAwayError](err); !ok || !turned.crowded() || pauseAtDoor(ctx, try) != nil {
+			break
+		}
+	}
 	if errors.Is(err, errNotStrict) {
 		offer = ciphersNotStrict()
-		err = c.handshake(ctx, hop, check, offer)
+		err = l.handshake(ctx, hop, check, offer)
 	}
 	if check.mismatch(err) {
 		check.anyType = true
-		err = c.handshake(ctx, hop, check, offer)
+		err = l.handshake(ctx, hop, check, offer)
 	}
 	return err
 }
 
-// reach opens the raw connection, directly or through the last hop.
-func (c *chain) reach(ctx context.Context, hop Config) (net.Conn, error) {
+// reach opens the raw connection, directly or through the jump host.
+func (l *link) reach(ctx context.Context, hop Config) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, hop.ConnectTimeout)
 	defer cancel()
 	var conn net.Conn
 	var err error
-	if last := c.last(); last != nil {
-		conn, err = last.DialContext(ctx, "tcp", hop.endpoint())
+	if l.via != nil {
+		conn, err = l.via.dial(ctx, hop.endpoint())
 	} else {
 		conn, err = connectTo(ctx, hop)
 	}
@@ -82,10 +114,10 @@ func (c *chain) reach(ctx context.Context, hop Config) (net.Conn, error) {
 		return nil, &UnreachableError{Host: hop.Name, Op: "dial", Timeout: hop.ConnectTimeout, Err: err}
 	}
 	conn = quickAck(conn)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.raw = conn
-	if c.cut {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.raw = conn
+	if l.cut {
 		conn.Close()
 	}
 	return conn, nil
@@ -93,20 +125,20 @@ func (c *chain) reach(ctx context.Context, hop Config) (net.Conn, error) {
 
 // handshake proves who the host is, and then who we are. x/crypto's own
 // timeout covers the TCP connection only, so a watch stands over it.
-func (c *chain) handshake(ctx context.Context, hop Config, check *hostKeyCheck, ciphers []string) error {
-	conn, err := c.reach(ctx, hop)
+func (l *link) handshake(ctx context.Context, hop Config, check *hostKeyCheck, ciphers []string) error {
+	conn, err := l.reach(ctx, hop)
 	if err != nil {
 		return err
 	}
-	return c.greet(ctx, newKexPeek(conn, ciphers), hop, check)
+	return l.greet(ctx, newKexPeek(conn, ciphers), hop, check)
 }
 
 // greet is the handshake on a connection that is open.
-func (c *chain) greet(ctx context.Context, conn *kexPeek, hop Config, check *hostKeyCheck) error {
-	watch := newWatch(hop.HandshakeTimeout, c.close)
+func (l *link) greet(ctx context.Context, conn *kexPeek, hop Config, check *hostKeyCheck) error {
+	watch := newWatch(hop.HandshakeTimeout, l.close)
 	defer watch.stop()
-	auth := &authenticator{ctx: ctx, cfg: hop, chain: c, pause: watch.pause}
-	defer c.talkTo(nil)
+	auth := &authenticator{ctx: ctx, cfg: hop, link: l, pause: watch.pause}
+	defer l.talkTo(nil)
 	config := &ssh.ClientConfig{
 		Config:            ssh.Config{Ciphers: conn.ciphers, KeyExchanges: keyExchanges(), MACs: macs()},
 		User:              hop.User,
@@ -114,7 +146,7 @@ func (c *chain) greet(ctx context.Context, conn *kexPeek, hop Config, check *hos
 		HostKeyAlgorithms: check.algorithms(),
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
 			err := check.check(key)
-			watch.extend(c.authTimeout)
+			watch.extend(l.authTimeout)
 			return err
 		},
 	}
@@ -122,15 +154,17 @@ func (c *chain) greet(ctx context.Context, conn *kexPeek, hop Config, check *hos
 	if conn.refused != nil {
 		err = conn.refused
 	}
+	if err != nil && conn.turnedAway && !l.isCut() {
+		return &TurnedAwayError{Host: hop.Name, Said: conn.said(), Err: brief(err)}
+	}
 	if err != nil {
 		return explainHandshake(hop, check, auth, watch, err)
 	}
 	client := ssh.NewClient(sshConn, channels, requests)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.clients = append(c.clients, client)
-	c.raw = nil
-	if c.cut {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.client, l.raw = client, nil
+	if l.cut {
 		client.Close()
 	}
 	return nil
@@ -161,49 +195,41 @@ func explainHandshake(hop Config, check *hostKeyCheck, auth *authenticator, watc
 	return &UnreachableError{Host: hop.Name, Op: op, Err: brief(err)}
 }
 
-func (c *chain) last() *ssh.Client {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.clients) == 0 {
-		return nil
-	}
-	return c.clients[len(c.clients)-1]
-}
-
-// talkTo makes the connection to an agent part of the chain: an agent that does
+// talkTo makes the connection to an agent part of the link: an agent that does
 // not answer is cut off with the rest. The last one is hung up on.
-func (c *chain) talkTo(agent io.Closer) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.agent != nil {
-		c.agent.Close()
+func (l *link) talkTo(agent io.Closer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.agent != nil {
+		l.agent.Close()
 	}
-	c.agent = agent
-	if agent != nil && c.cut {
+	l.agent = agent
+	if agent != nil && l.cut {
 		agent.Close()
 	}
 }
 
-func (c *chain) isCut() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cut
+func (l *link) isCut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cut
 }
 
-// close cuts the chain, the near end first: it is the one that has a socket.
-func (c *chain) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cut = true
-	for _, client := range c.clients {
-		client.Close()
+// close cuts the link and leaves the jump host.
+func (l *link) close() {
+	l.mu.Lock()
+	l.cut = true
+	if l.client != nil {
+		l.client.Close()
 	}
-	if c.raw != nil {
-		c.raw.Close()
+	if l.raw != nil {
+		l.raw.Close()
 	}
-	if c.agent != nil {
-		c.agent.Close()
+	if l.agent != nil {
+		l.agent.Close()
 	}
+	l.mu.Unlock()
+	l.leave()
 }
 
 // A watch is a deadline that can wait while a person types.

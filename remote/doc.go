@@ -21,8 +21,8 @@
 //     look at the host before doing anything else.
 //
 // Why a thing never started is a type beneath ErrNotStarted: [*AuthError],
-// [*HostKeyError], [*SudoError], [*BlockedError], [*UnreachableError]. What follows from an error is
-// decided in one place: [Denied], [Unanswered] and [Transient]; [Retry] tries again.
+// [*HostKeyError], [*SudoError], [*BlockedError], [*TurnedAwayError],
+// [*UnreachableError]. What follows from an error is decided in one place: [Denied], [Unanswered] and [Transient]; [Retry] tries again.
 //
 // # How a command runs
 //

@@ -254,11 +254,16 @@ func (x *execution) open() {
 		x.mu.Unlock()
 		_ = ch.Close()
 		ssh.DiscardRequests(requests)
+		x.conn.sessionEnded()
 		return
 	}
 	x.channel, x.sent = ch, true
 	x.mu.Unlock()
-	x.conn.tasks.Go(func() { x.listen(requests) })
+	x.conn.tasks.Go(func() {
+		x.listen(requests)
+		x.conn.sessionEnded()
+		x.report(event{kind: evChannelEnd})
+	})
 	ok, err := ch.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{x.inv.exec}))
 	switch {
 	case err != nil: // io.EOF too: the request may have arrived
@@ -288,7 +293,6 @@ func (x *execution) listen(requests <-chan *ssh.Request) {
 			_ = req.Reply(false, nil)
 		}
 	}
-	x.report(event{kind: evChannelEnd})
 }
 
 // read feeds one stream. When the supervisor has left it stops reading, so

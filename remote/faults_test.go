@@ -128,7 +128,8 @@ func TestSilentServers(t *testing.T) {
 			f := newFaulty(t)
 			f.onTCP = onTCP
 			err := f.client(func(c *remote.Config) { c.HandshakeTimeout = short }).Connect(t.Context())
-			if _, ok := errors.AsType[*remote.UnreachableError](err); !ok || !errors.Is(err, remote.ErrNotStarted) {
+			_, turned := errors.AsType[*remote.TurnedAwayError](err)
+			if _, ok := errors.AsType[*remote.UnreachableError](err); !ok && !turned || turned != (name == "hangs up") || !errors.Is(err, remote.ErrNotStarted) {
 				t.Errorf("got %v, want unreachable", err)
 			}
 		})

@@ -80,12 +80,12 @@ func offer() string {
 func hostileTransports() []behaviour {
 	return []behaviour{
 		{name: "never says a word", set: says("", listen), cfg: quick, want: "unreachable"},
-		{name: "hangs up", set: says("", nil), want: "unreachable"},
+		{name: "hangs up", set: says("", nil), want: "turned away"},
 		{name: "lines before the banner without end", set: says("", repeat("welcome\r\n")), cfg: quick, want: "unreachable"},
 		{name: "a banner without end", set: says("SSH-2.0-", repeat("x")), cfg: quick, want: "unreachable"},
 		{name: "a banner of escapes", set: says("SSH-2.0-"+escapes+"\r\n", nil), want: "unreachable"},
 		{name: "the old protocol", set: says("SSH-1.5-x\r\n", listen), cfg: quick, want: "unreachable"},
-		{name: "a web server", set: says("HTTP/1.1 200 OK\r\n\r\n<script>", nil), want: "unreachable"},
+		{name: "a web server", set: says("HTTP/1.1 200 OK\r\n\r\n<script>", nil), want: "turned away"},
 		{name: "one byte at a time", set: func(f *faulty) {
 			f.onTCP = func(conn net.Conn) bool {
 				f.handshake(drip{conn})

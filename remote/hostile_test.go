@@ -114,6 +114,7 @@ func kindOf(err error) string {
 		changed     *remote.ChangedError
 		sudo        *remote.SudoError
 		algorithms  *remote.AlgorithmError
+		turned      *remote.TurnedAwayError
 	)
 	switch {
 	case err == nil:
@@ -124,6 +125,8 @@ func kindOf(err error) string {
 		return "login"
 	case errors.As(err, &unreachable):
 		return "unreachable"
+	case errors.As(err, &turned):
+		return "turned away"
 	case errors.As(err, &algorithms):
 		return "algorithms"
 	case errors.As(err, &exit):

@@ -23,6 +23,8 @@ type kexPeek struct {
 	ciphers []string // that we offer
 	head    []byte   // what has come so far; nil when enough was seen
 	refused error
+
+	turnedAway bool // the connection ended before the host told its version
 }
 
 const (
@@ -45,6 +47,7 @@ func (k *kexPeek) Read(p []byte) (int, error) {
 		return n, err
 	}
 	k.head = append(k.head, p[:n]...)
+	k.turnedAway = err != nil && !bytes.HasPrefix(k.head, []byte("SSH-")) && !bytes.Contains(k.head, []byte("\nSSH-"))
 	lists, whole := kexLists(k.head)
 	if whole = whole || len(k.head) > maxKexHead; whole {
 		k.head = nil
@@ -54,6 +57,11 @@ func (k *kexPeek) Read(p []byte) (int, error) {
 		return 0, k.refused
 	}
 	return n, err
+}
+
+// said is what the host has said instead of its version: foreign, bounded.
+func (k *kexPeek) said() string {
+	return strings.TrimSpace(string(k.head[:min(len(k.head), maxReason)]))
 }
 
 // weak reports whether the first cipher of ours that a host offers is one that needs strict

@@ -64,15 +64,15 @@ func FuzzSSHPeer(f *testing.F) {
 		}()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		c := newChain(authTimeout)
-		defer c.close()
+		l := &link{authTimeout: authTimeout, leave: func() {}}
+		defer l.close()
 		defer near.Close()
 		hop := Config{Name: "web1", Address: "192.0.2.1", User: "root"}.withDefaults()
 		check, err := newHostKeyCheck(hop)
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = c.greet(ctx, newKexPeek(near, ciphers()), hop, check)
+		err = l.greet(ctx, newKexPeek(near, ciphers()), hop, check)
 		if !errors.Is(err, ErrNotStarted) || len(err.Error()) > 2*maxReason {
 			t.Errorf("%q: %v", says, err)
 		}

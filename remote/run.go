@@ -61,20 +61,28 @@ func (c *Client) Run(ctx context.Context, cmd Command) (Result, error) {
 		return Result{}, err
 	}
 	defer release()
-	for fresh := false; ; fresh = true {
+	return c.runAnywhere(ctx, cmd)
+}
+
+// runAnywhere takes a connection that has room. A command that was not sent, because one
+// was broken or had no room, goes out on another, for the first time.
+func (c *Client) runAnywhere(ctx context.Context, cmd Command) (Result, error) {
+	for broken := false; ; {
 		conn, err := c.connection(ctx)
 		if err != nil {
 			return Result{}, err
 		}
 		res, err := c.runOn(ctx, conn, cmd)
-		if fresh || !errors.Is(err, errStale) {
+		stale := errors.Is(err, errStale)
+		if !errors.Is(err, errFull) && (broken || !stale) {
 			return res, err
 		}
+		broken = broken || stale
 	}
 }
 
 // errStale marks a command that was not sent because the connection had died
-// unnoticed since the last call. It goes out on a new one, for the first time.
+// unnoticed since the last call.
 var errStale = errors.New("the connection was broken")
 
 func (c *Client) runOn(ctx context.Context, conn *conn, cmd Command) (Result, error) {

@@ -45,38 +45,24 @@ type sftpSession struct {
 	end    context.CancelFunc
 	ended  chan struct{}
 	limit  time.Duration // of one operation
-	absent bool          // there is none on this host
 }
 
-// session returns the session of the living connection, starting it when there
-// is none. The caller holds Client.files.
+// session returns the living session, starting one when there is none. The
+// caller holds Client.files.
 func (c *Client) session(ctx context.Context) (*sftpSession, error) {
-	if c.noSFTP {
-		return nil, errNoSFTP
-	}
-	conn, err := c.connection(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if s := conn.sftp; s != nil && s.alive() {
-		if s.absent {
-			return nil, errNoSFTP
-		}
-		return s, nil
-	}
-	s, err := c.startSFTP(ctx, conn)
 	switch {
-	case errors.Is(err, errNoSFTP):
-		conn.sftp = &sftpSession{absent: true, ended: make(chan struct{})}
-		return nil, err
-	case err != nil:
-		return nil, err
+	case c.noSFTP:
+		return nil, errNoSFTP
+	case c.sftp != nil && c.sftp.alive():
+		return c.sftp, nil
 	}
-	conn.sftp = s
-	return s, nil
+	var err error
+	c.sftp, err = c.startSFTP(ctx)
+	c.noSFTP = errors.Is(err, errNoSFTP)
+	return c.sftp, err
 }
 
-func (c *Client) startSFTP(ctx context.Context, conn *conn) (*sftpSession, error) {
+func (c *Client) startSFTP(ctx context.Context) (*sftpSession, error) {
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
 	// The session outlives the operation that has started it, not the
@@ -86,10 +72,10 @@ func (c *Client) startSFTP(ctx context.Context, conn *conn) (*sftpSession, error
 	defer cancel()
 	s := &sftpSession{in: inW, out: outR, end: end, ended: make(chan struct{}), limit: c.fileTimeout}
 	var runErr error
-	conn.tasks.Go(func() {
+	c.tasks.Go(func() {
 		defer close(s.ended)
 		defer end()
-		_, runErr = c.runOn(life, conn, Command{
+		_, runErr = c.runAnywhere(life, Command{
 			Name: "start sftp-server", Script: sftpScript, Root: true,
 			Stdin: inR, Stdout: outW, Timeout: sftpLife, MaxStderr: maxPreamble, live: true,
 		})
@@ -107,7 +93,7 @@ func (c *Client) startSFTP(ctx context.Context, conn *conn) (*sftpSession, error
 	s.client = client
 	// A library that has stopped listening, at an answer to nobody's question,
 	// would leave the server's next word in the pipe, and a reader of it waiting.
-	conn.tasks.Go(func() {
+	c.tasks.Go(func() {
 		_ = client.Wait()
 		s.close()
 	})

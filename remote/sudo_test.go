@@ -39,7 +39,7 @@ func TestSudoMatrix(t *testing.T) {
 // TestSudoMatrixOnVPS is the same on a server as clients have them.
 func TestSudoMatrixOnVPS(t *testing.T) {
 	host := vpstest.Boot(t, "public")
-	known := trusted(t, host)
+	known := trusted(t, host, host.Port)
 	runSudoMatrix(t, sudoPlace{
 		add: func(t *testing.T, a account) string { return addOnVPS(t, host, a) },
 		config: func(login string) remote.Config {

@@ -63,22 +63,21 @@ func scanOne(ctx context.Context, cfg Config, algorithms []string) (ssh.PublicKe
 	if err := cfg.blocked(); err != nil {
 		return nil, err
 	}
-	c := newChain(authTimeout)
-	defer c.close()
-	stop := context.AfterFunc(ctx, c.close)
-	defer stop()
+	cfg = cfg.withDefaults()
 	hops := cfg.hops()
-	for _, jump := range hops[:len(hops)-1] {
-		if err := c.extend(ctx, jump); err != nil {
-			return nil, err
-		}
-	}
-	hop := hops[len(hops)-1]
-	conn, err := c.reach(ctx, hop)
+	l, err := approach(ctx, hops, cfg.JumpHosts, authTimeout)
 	if err != nil {
 		return nil, err
 	}
-	watch := newWatch(hop.HandshakeTimeout, c.close)
+	defer l.close()
+	stop := context.AfterFunc(ctx, l.close)
+	defer stop()
+	hop := hops[len(hops)-1]
+	conn, err := l.reach(ctx, hop)
+	if err != nil {
+		return nil, err
+	}
+	watch := newWatch(hop.HandshakeTimeout, l.close)
 	defer watch.stop()
 	var key ssh.PublicKey
 	// The key is all that is asked for, so no cipher protects anything.

@@ -143,7 +143,7 @@ func (t *target) check(ctx context.Context) (*checked, error) {
 	}
 	c.Variant = plan.VariantOf(f, rel)
 	c.Version, _ = plan.RunningVersion(f)
-	c.Checks = append(plan.Checks(f, settingsOf(t.host), rel), t.keyCheck(), clockCheck(f.Machine.Clock, t.now()))
+	c.Checks = append(plan.Checks(f, settingsOf(t.host), rel), t.keyCheck(), clockCheck(f.Machine.Clock, t.now()), sessionsCheck(t.client.CheckSessions(ctx)))
 	left, lerr := h.LeftBehind(ctx, c.Variant, len(plan.Stopped(c.Checks)) > 0)
 	c.Checks = slices.Concat(left, c.Checks)
 	h.Hints(c.Checks)
@@ -167,6 +167,18 @@ func clockCheck(there, here time.Time) plan.Check {
 	return plan.Check{
 		Name: "clock", Level: plan.Warn, Detail: fmt.Sprintf("the host's clock is %s %s this machine's", off.Abs(), way),
 		Hint: "timedatectl on both says which of them is not set by the network",
+	}
+}
+
+// sessionsCheck stops where sshd gives fewer sessions at a time than an upgrade needs, and
+// further connections cannot be had either.
+func sessionsCheck(err error) plan.Check {
+	if err == nil {
+		return plan.Check{Name: "ssh sessions", Level: plan.Pass, Detail: "the host gives as many at a time as an upgrade needs"}
+	}
+	return plan.Check{
+		Name: "ssh sessions", Level: plan.Stop, Detail: err.Error(),
+		Hint: "whoever runs the host raises MaxSessions in its sshd_config to 3, or lets this login connect several times at once",
 	}
 }
 

@@ -20,6 +20,7 @@ type connector struct {
 	dialog *dialog
 	warn   func(string)
 
+	jumps   remote.JumpHosts       // that several hosts are behind
 	trusted remote.KnownHostsCache // what the hosts are held against
 	keys    remote.PrivateKeyCache // what they let us in with
 }
@@ -27,6 +28,7 @@ type connector struct {
 // config is how a host is reached, through its jump hosts and with its sudo.
 func (c *connector) config(h inventory.Host) remote.Config {
 	way := c.hop(h)
+	way.JumpHosts = &c.jumps
 	for _, j := range h.Jump {
 		way.Jumps = append(way.Jumps, c.hop(j))
 	}

@@ -95,6 +95,10 @@ var exitRules = []exitRule{
 	ofTypeWhen(func(e *lock.HeldError) bool { return e.Orphan }, exitLocked, "it ends by itself, or goes back by itself, at its deadline: try again later"),
 	ofType[*lock.HeldError](exitLocked, `"liftalot unlock HOST" frees a lock whose owner is gone`),
 	ofType[*journal.LockedError](exitLocked, "another liftalot on this machine works on that host"),
+	ofTypeWhen((*remote.TurnedAwayError).Banned, exitUnreachable,
+		"HOST keeps this address out because logins from here have failed (PerSourcePenalties of its sshd): it ends by itself after some minutes, and sooner without further tries"),
+	ofType[*remote.TurnedAwayError](exitUnreachable,
+		"too many logins at a time, or this address is banned there because logins have failed (fail2ban, PerSourcePenalties): wait some minutes, or look from another address"),
 	ofType[*remote.UnreachableError](exitUnreachable, "is it up, and are address and port of HOST right?"),
 
 	// Before those who would call a store that is away a backup that is damaged.

@@ -45,6 +45,7 @@ func TestEveryErrorHasItsStatus(t *testing.T) {
 		{"host locked", &lock.HeldError{}, exitLocked},
 		{"locked on this machine", &journal.LockedError{}, exitLocked},
 		{"unreachable host", &remote.UnreachableError{}, exitUnreachable},
+		{"turned away", &remote.TurnedAwayError{}, exitUnreachable},
 		{"unreachable vendor", &release.UnreachableError{}, exitUnreachable},
 		{"time is over", context.DeadlineExceeded, exitUnreachable},
 		{"not started", remote.ErrNotStarted, exitUnreachable},
