@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -22,6 +23,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"liftalot/plan/release"
+	"liftalot/remote"
 	"liftalot/testenv/sim/simproc"
 )
 
@@ -254,4 +256,25 @@ func resident(t *testing.T, field string) int {
 	}
 	t.Fatalf("no %s in the process's status", field)
 	return 0
+}
+
+// R11: two hundred hosts behind one jump host are looked at by one login there.
+func TestR11TwoHundredHostsBehindOneJumpHost(t *testing.T) {
+	f, places := newRemoteFleet(t, slices.Repeat([]simproc.Kind{simproc.Well}, 200))
+	g := newGate(t)
+	g.isBastion(t, f.keyFile)
+	must(t, remote.AddKnownHost(filepath.Join(f.dir, ".liftalot", "known_hosts"), "the-gate", 22, g.key))
+	for name, label := range f.labels {
+		f.labels[name] = strings.TrimSuffix(label, "}") + ", jump: [ops@bastion]}"
+	}
+	f.writeInventory()
+	code, hosts, _ := f.checkAll(0)
+	for _, p := range places {
+		if got, ok := hosts[p.Name]; !ok || got != exitDone {
+			t.Errorf("%s: %d (%t)", p.Name, got, ok)
+		}
+	}
+	if n := g.logins.Load(); code != exitDone || n != 1 {
+		t.Errorf("status %d, %d logins at the jump host", code, n)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -21,6 +22,7 @@ type gate struct {
 	key      ssh.PublicKey
 	config   *ssh.ServerConfig
 	serving  sync.WaitGroup
+	logins   atomic.Int32
 	toItself bool // it answers in the place of whatever is behind it
 }
 
@@ -53,6 +55,7 @@ func (g *gate) accept() {
 			if err != nil {
 				return
 			}
+			g.logins.Add(1)
 			g.serving.Go(func() { ssh.DiscardRequests(requests) })
 			for offered := range channels {
 				g.serving.Go(func() { g.forward(offered) })
@@ -106,13 +109,19 @@ func newBehind(t *testing.T) *behind {
 	b.theGate, b.initech = ssh.FingerprintSHA256(b.gate.key), ssh.FingerprintSHA256(b.servers["initech"].HostKey)
 	b.labels["initech"] = strings.TrimSuffix(b.labels["initech"], "}") + ", jump: [ops@bastion]}"
 	b.writeInventory()
+	b.gate.isBastion(t, b.keyFile)
+	must(t, os.Remove(b.known()))
+	return b
+}
+
+// isBastion has ssh_config call the gate bastion, and known_hosts the-gate.
+func (g *gate) isBastion(t *testing.T, keyFile string) {
+	t.Helper()
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	must(t, os.Mkdir(filepath.Join(home, ".ssh"), 0o700))
-	text := fmt.Sprintf("Host bastion\n  HostName 127.0.0.1\n  Port %d\n  IdentityFile %s\n  HostKeyAlias The-Gate\n", b.gate.port(), b.keyFile)
+	text := fmt.Sprintf("Host bastion\n  HostName 127.0.0.1\n  Port %d\n  IdentityFile %s\n  HostKeyAlias The-Gate\n", g.port(), keyFile)
 	must(t, os.WriteFile(filepath.Join(home, ".ssh", "config"), []byte(text), 0o600))
-	must(t, os.Remove(b.known()))
-	return b
 }
 
 func (b *behind) known() string { return filepath.Join(b.dir, ".liftalot", "known_hosts") }
