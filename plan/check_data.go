@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -222,7 +223,7 @@ func (c *checker) space() {
 	}
 	// A dump is smaller than the database; two of them are taken.
 	need(BackupRoot, c.f.Database.Bytes*12/10+16<<20, "the backup and the final dump")
-	need(c.f.Docker.Root, imageRoom, "the new images")
+	need(cmp.Or(c.f.Docker.Images, c.f.Docker.Root), imageRoom, "the new images")
 	need(c.f.Project.WorkingDir, 1<<20, "the edited files")
 	if len(bad) > 0 {
 		c.add("disk space", Stop, "make room first", "%s", strings.Join(bad, "; "))

@@ -126,6 +126,10 @@ func checkCases(t testing.TB) []checkCase {
 		{"disk space", "enough", Pass, nil},
 		{"disk space", "the backup and the final dump", Stop, func(f *Facts, _ *Settings, _ *Release) { f.disk(BackupRoot).Free = 1 << 20 }},
 		{"disk space", "the new images", Stop, func(f *Facts, _ *Settings, _ *Release) { f.disk("/var/lib/docker").Free = 900 << 20 }},
+		{"disk space", "/var/lib/containerd (/) has 900.0 MiB free, the new images need", Stop, func(f *Facts, _ *Settings, _ *Release) {
+			f.Docker.Images = "/var/lib/containerd"
+			f.Disks = append(f.Disks, Disk{Path: "/var/lib/containerd", Mount: "/", Free: 900 << 20, Inodes: -1})
+		}},
 		{"disk space", "999 inodes free", Stop, func(f *Facts, _ *Settings, _ *Release) { f.disk("/srv/chatalot").Inodes = 999 }},
 		{"disk space", "not known for /var/backups: df is broken", Warn, func(f *Facts, _ *Settings, _ *Release) {
 			f.disk(BackupRoot).Path = "/elsewhere"

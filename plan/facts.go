@@ -60,8 +60,9 @@ type Machine struct {
 type Docker struct {
 	Version  string   `json:"version"`
 	API      string   `json:"api"`
-	Root     string   `json:"root"` // its data folder
-	Arch     string   `json:"arch"` // amd64, arm64, …
+	Root     string   `json:"root"`             // its data folder
+	Images   string   `json:"images,omitempty"` // where images lie, if not there
+	Arch     string   `json:"arch"`             // amd64, arm64, …
 	Security []string `json:"security,omitempty"`
 }
 

@@ -29,7 +29,7 @@ func parse(f *plan.Facts, parts []part) error {
 		name string
 		read func([]byte) error
 	}{
-		{"machine", p.machine}, {"docker", p.docker}, {"info", p.info}, {"compose", p.compose},
+		{"machine", p.machine}, {"docker", p.docker}, {"info", p.info}, {"imagesroot", p.imagesRoot}, {"compose", p.compose},
 		{"stacks", p.stacks}, {"everyone", p.everyContainer}, {"chosen", p.chosen},
 		{"compose-engine", p.answered}, {"inside", p.insideContainers}, {"host-volumes", p.hostVolumes}, {"listening", p.listening},
 		{"containers", p.containers}, {"networks", p.networks}, {"volumes", p.volumes}, {"images", p.images},
@@ -113,6 +113,12 @@ func (p *parser) info(out []byte) error {
 		return err
 	}
 	p.facts.Docker.Root, p.facts.Docker.Security = v.Root, v.Security
+	return nil
+}
+
+// imagesRoot reads where images lie that are not in the engine's folder.
+func (p *parser) imagesRoot(out []byte) error {
+	p.facts.Docker.Images = strings.TrimSpace(string(out))
 	return nil
 }
 

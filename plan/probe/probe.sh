@@ -74,10 +74,23 @@ part docker docker version --format '{{json .Server}}'
 # take a host a second. One that failed is run again, for its error.
 print_or_run() { if [ -n "$OUTPUT" ]; then printf '%s\n' "$OUTPUT"; else "$@"; fi; }
 
-info() { docker info --format '{"root":{{json .DockerRootDir}},"security":{{json .SecurityOptions}}}'; }
+info() { docker info --format '{"root":{{json .DockerRootDir}},"security":{{json .SecurityOptions}},"driver":{{json .DriverStatus}}}'; }
 OUTPUT=$(info 2>/dev/null </dev/null) || OUTPUT=
 ROOT=$(printf '%s\n' "$OUTPUT" | sed -n 's/^{"root":"\([^"]*\)".*/\1/p')
 part info print_or_run info
+
+# Where containerd keeps images (the default of engine 29), they are in its folder and not in
+# the engine's, unless the engine has started it.
+IMAGES=
+case $OUTPUT in
+*'"io.containerd.snapshotter.v1"'*)
+	if [ ! -S /run/docker/containerd/containerd.sock ]; then
+		IMAGES=$(sed -n "s/^root *= *[\"']\([^\"']*\)[\"'].*/\1/p" /etc/containerd/config.toml 2>/dev/null)
+		: "${IMAGES:=/var/lib/containerd}"
+		part imagesroot printf '%s\n' "$IMAGES"
+	fi
+	;;
+esac
 part compose docker compose version --short
 
 # labelled prints every container with its compose labels, the newest first. Each label has
@@ -323,7 +336,7 @@ fi
 
 disks() {
 	IFS=:
-	for _p in $PLACES "$DIR" "$ROOT"; do
+	for _p in $PLACES "$DIR" "$ROOT" ${IMAGES:+"$IMAGES"}; do
 		_q=$_p
 		while [ ! -e "$_q" ]; do _q=${_q%/*} && : "${_q:=/}"; done
 		printf '%s\t%s\t%s\n' "$_p" "$(df -Pk "$_q" | tail -n 1 | tr -s ' ')" "$(df -Pi "$_q" 2>/dev/null | tail -n 1 | tr -s ' ')"

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 
 	"liftalot/plan"
 	"liftalot/plan/internal/shimhost"
+	"liftalot/remote"
 )
 
 // docker answers as the recorded host's did, from files in $SHIM/docker. It
@@ -547,4 +549,36 @@ func TestTheScriptGoesOnWhereSomethingFails(t *testing.T) {
 			t.Errorf("%+v, %v", f.Failures, err)
 		}
 	})
+}
+
+// Case 21: where containerd keeps the images, room for them is looked for in its folder,
+// unless it is the engine's own containerd.
+func TestCase21ContainerdRoot(t *testing.T) {
+	h, _ := recordedHost(t, "public")
+	h.Write("docker/info", `{"root":"/var/lib/docker","security":[],"driver":[["driver-type","io.containerd.snapshotter.v1"]]}`+"\n")
+	socket, err := net.Listen("unix", h.Path("containerd.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	for engines, want := range map[string]string{h.Path("containerd.sock"): "", h.Path("none"): "/var/lib/containerd"} {
+		f, err := Gather(t.Context(), containerdAt{h, engines}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := f.DiskFor("/var/lib/containerd"); f.Docker.Images != want || ok != (want != "") {
+			t.Errorf("images in %q, disks %v", f.Docker.Images, f.Disks)
+		}
+	}
+}
+
+// containerdAt has the engine's containerd listen elsewhere than that of this machine.
+type containerdAt struct {
+	*shimhost.Host
+	socket string
+}
+
+func (c containerdAt) Run(ctx context.Context, cmd remote.Command) (remote.Result, error) {
+	cmd.Script = strings.ReplaceAll(cmd.Script, "/run/docker/containerd/containerd.sock", c.socket)
+	return c.Host.Run(ctx, cmd)
 }

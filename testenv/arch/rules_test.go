@@ -124,7 +124,7 @@ func confinedImports() []confined {
 		{"gopkg.in/yaml.v3", []string{"inventory", "plan/compose/yaml.go"}, "one import site for the user's file and one for the client's, so that it can be replaced"},
 		{"os/exec", []string{"inventory/secretref.go", "inventory/sshexec.go", "remote/proxycommand.go", "plan/internal/shimhost", "cmd/internal/cli/hook.go"}, "the tool starts no program of the workstation but those that its operator names: in a secret reference, with --notify, and in ssh_config where ssh_commands allows it"},
 		{"math/rand", nil, "names and tokens come from crypto/rand"},
-		{"math/rand/v2", []string{"plan/release/transport.go", "cmd/internal/cli/fleet.go"}, "names and tokens come from crypto/rand; only a pause may be guessed"},
+		{"math/rand/v2", []string{"plan/release/transport.go", "cmd/internal/cli/fleet.go", "remote/door.go"}, "names and tokens come from crypto/rand; only a pause may be guessed"},
 		{"unsafe", nil, "nothing here needs it"},
 		{"io/ioutil", nil, "deprecated"},
 		{"github.com/spf13/cobra", []string{"cmd/internal/cli"}, "commands are thin and live in one package"},

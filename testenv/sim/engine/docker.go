@@ -133,7 +133,8 @@ func (c *call) info() int {
 	return c.print(one(got["format"]), []any{struct {
 		DockerRootDir   string
 		SecurityOptions []string
-	}{"/var/lib/docker", []string{"name=seccomp,profile=builtin"}}})
+		DriverStatus    [][2]string
+	}{"/var/lib/docker", []string{"name=seccomp,profile=builtin"}, [][2]string{{"Backing Filesystem", "extfs"}}}})
 }
 
 // matching applies --filter to labels and names.
