@@ -66,8 +66,14 @@ api() {
 	return 1
 }
 
-# told_id prints the id that the document on standard input begins with.
-told_id() { head -n 1 | sed -n 's/^{"Id":"\([a-z0-9:]*\)".*/\1/p'; }
+# told_id prints the container's id that the document on standard input begins with.
+told_id() { head -n 1 | sed -n 's/^{"Id":"\([a-z0-9]*\)".*/\1/p'; }
+
+# image_id REFERENCE prints the id of the image of that name, wherever it is told: engine 29
+# tells an image's fields in the order of their names. A label that is called Id adds a line.
+image_id() {
+	api GET "$_api/images/$1/json" 2>/dev/null | tr ',{}' '\n\n\n' | sed -n 's/^"Id":"\(sha256:[0-9a-f]*\)"$/\1/p'
+}
 
 # record_says FOLDER NAME KEY prints what the record of NAME has for KEY.
 record_says() { sed -n "s/^$3 //p" "$1/$2.record" | head -n 1; }
@@ -108,7 +114,7 @@ recreate() {
 	if [ -z "$_id" ]; then
 		_image=$(record_says "$_folder" "$_name" image)
 		_reference=$(record_says "$_folder" "$_name" reference)
-		if [ -n "$_reference" ] && [ "$(api GET "$_api/images/$_reference/json" 2>/dev/null | told_id)" = "$_image" ]; then
+		if [ -n "$_reference" ] && [ "$(image_id "$_reference")" = "$_image" ]; then
 			_image=$_reference
 		fi
 		_id=$(ask_with "$_name.create" POST "/containers/create?name=$_aside" | told_id)
