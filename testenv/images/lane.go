@@ -35,6 +35,8 @@ type Program struct {
 	// Tags are Go's build tags; Cgo links C in, statically.
 	Tags string
 	Cgo  bool
+	// VersionVar is the variable that says its version, which the linker sets.
+	VersionVar string
 }
 
 const (
@@ -47,8 +49,8 @@ const (
 
 var (
 	debianEngine = []string{"docker-cli", "docker-compose", "docker.io"}
-	compose2     = Program{Package: "github.com/docker/compose/v2/cmd", Version: "v2.40.3", At: composeAt}
-	compose5     = Program{Package: "github.com/docker/compose/v5/cmd", Version: "v5.5.1", At: composeAt}
+	compose2     = Program{Package: "github.com/docker/compose/v2/cmd", Version: "v2.40.3", At: composeAt, VersionVar: "github.com/docker/compose/v2/internal.Version"}
+	compose5     = Program{Package: "github.com/docker/compose/v5/cmd", Version: "v5.5.1", At: composeAt, VersionVar: "github.com/docker/compose/v5/internal.Version"}
 )
 
 // Lanes are the kinds of servers there are. The first is what is lent where
@@ -62,7 +64,7 @@ func Lanes() []Lane {
 		{
 			Name: "engine-29", About: "engine 29 (moby v2 beta) with the containerd image store, Compose 5.5.1", Suite: "trixie", Packages: debianEngine,
 			Programs: []Program{
-				{Package: moby + "dockerd", Version: mobyTag, At: "/usr/sbin/dockerd", Tags: mobyTags},
+				{Package: moby + "dockerd", Version: mobyTag, At: "/usr/sbin/dockerd", Tags: mobyTags, VersionVar: "github.com/moby/moby/v2/dockerversion.Version"},
 				{Package: moby + "docker-proxy", Version: mobyTag, At: "/usr/sbin/docker-proxy", Tags: mobyTags},
 				{Package: containerd + "containerd", Version: "v2.2.9", At: "/usr/bin/containerd"},
 				{Package: containerd + "containerd-shim-runc-v2", Version: "v2.2.9", At: "/usr/bin/containerd-shim-runc-v2"},

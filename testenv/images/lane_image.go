@@ -146,6 +146,9 @@ func (p Program) buildArgs(out string) []string {
 	if p.Cgo {
 		tags, link = tags+" netgo osusergo", link+" -linkmode external -extldflags -static"
 	}
+	if p.VersionVar != "" {
+		link += " -X " + p.VersionVar + "=" + p.Version
+	}
 	return []string{"build", "-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags=" + link, "-o", out, p.Package}
 }
 
