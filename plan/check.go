@@ -121,6 +121,11 @@ func (c *checker) machine() {
 }
 
 func (c *checker) docker() {
+	if c.f.Docker.Stranger {
+		c.add("docker", Stop, "managed updates need Docker's own engine and its socket: install it there, and start the stack with it",
+			"the docker command is not Docker's own and tells of no engine, as that of podman")
+		return
+	}
 	if fail, bad := c.failed("docker"); bad || c.f.Docker.Version == "" {
 		c.add("docker", Stop, "is the docker service running?", "the docker engine did not answer: %s", fail.Detail)
 		return
@@ -128,6 +133,9 @@ func (c *checker) docker() {
 	switch {
 	case c.f.Docker.Rootless():
 		c.add("docker", Stop, "the updater's socket proxy needs /var/run/docker.sock as root", "rootless docker or remapped user ids: managed updates cannot work there")
+	case c.f.Docker.Snap():
+		c.add("docker", Stop, "install Docker's engine from packages, and move the stack to it: snap and package do not share containers",
+			"docker is a snap (its data is in %s): it sees neither the compose folder outside of a home nor files in memory", c.f.Docker.Root)
 	case c.f.Compose == "":
 		fail, _ := c.failed("compose")
 		c.add("docker", Stop, "install the docker compose plugin, version 2.20 or later", "docker %s has no compose plugin: %s", c.f.Docker.Version, fail.Detail)

@@ -64,6 +64,7 @@ type Docker struct {
 	Images   string   `json:"images,omitempty"` // where images lie, if not there
 	Arch     string   `json:"arch"`             // amd64, arm64, …
 	Security []string `json:"security,omitempty"`
+	Stranger bool     `json:"stranger,omitempty"` // the docker command tells of no engine
 }
 
 // Rootless reports whether the engine runs without root or remaps user ids:
@@ -76,6 +77,10 @@ func (d Docker) Rootless() bool {
 	}
 	return false
 }
+
+// Snap reports whether the engine is Ubuntu's snap. It sees homes, and neither /dev/shm nor
+// the usual folders of servers (canonical/docker-snap#334).
+func (d Docker) Snap() bool { return strings.HasPrefix(d.Root, "/var/snap/") }
 
 // Project is a compose project as the labels of its containers tell it: the
 // only place that knows which files, folder and name it was really started with.

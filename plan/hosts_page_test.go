@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// docs/hosts.md says which servers are refused, in the words that are shown.
+// docs/hosts.md says which servers are refused, in the words that are shown (the docker snap
+// is Case 23).
 func TestHostsPageTellsWhatIsRefused(t *testing.T) {
 	const page, begin, end = "../docs/hosts.md", "| what | what is said |\n| --- | --- |\n", "\n"
 	var want strings.Builder
@@ -16,6 +17,8 @@ func TestHostsPageTellsWhatIsRefused(t *testing.T) {
 		is   func(*Facts)
 	}{
 		{"rootless Docker, or an engine with userns-remap", func(f *Facts) { f.Docker.Security = []string{"name=rootless"} }},
+		{"podman's docker command", func(f *Facts) { f.Docker = Docker{Stranger: true} }},
+		{"the docker snap", func(f *Facts) { f.Docker.Root = "/var/snap/docker/common/var-lib-docker" }},
 		{"no Compose plugin, or `docker-compose` 1.x alone", func(f *Facts) {
 			f.Compose, f.Failures = "", []Failure{{Part: "compose", Detail: "docker: 'compose' is not a docker command."}}
 		}},

@@ -101,6 +101,8 @@ func (p *parser) docker(out []byte) error {
 	}
 	d := &p.facts.Docker
 	d.Version, d.API, d.Arch = v.Version, v.ApiVersion, v.Arch
+	// Podman answers "null" and is content (seen with 4.3.1); docker without an engine is not.
+	d.Stranger = v.Version == ""
 	return nil
 }
 

@@ -220,8 +220,14 @@ func sudoHint(host string, e *remote.SudoError) string {
 		return "that user may not use sudo there"
 	case remote.SudoNeedsTTY:
 		return `sudo wants a terminal there: remove "requiretty" for that user`
+	case remote.SudoMissing:
+		return fmt.Sprintf(`install sudo on %s (Alpine has doas in its place), or log in as root: "user: root" without "sudo:"`, host)
 	}
-	return ""
+	line, _, _ := strings.Cut(strings.TrimSpace(string(e.Said)), "\n")
+	if line == "" {
+		return ""
+	}
+	return fmt.Sprintf("sudo on %s says: %.200q", host, line)
 }
 
 // imageHint says how the image that a rollback needs comes onto the host again.

@@ -168,3 +168,20 @@ func TestTheWorstHostCounts(t *testing.T) {
 		}
 	}
 }
+
+// Case 30: a host without sudo is told what helps; Case 28: words of a sudo that are not known
+// are shown.
+func TestCase30SudoMissing(t *testing.T) {
+	for _, tt := range []struct {
+		err  remote.SudoError
+		hint string
+	}{
+		{remote.SudoError{Kind: remote.SudoMissing}, `install sudo on acme (Alpine has doas in its place), or log in as root: "user: root" without "sudo:"`},
+		{remote.SudoError{Kind: remote.SudoOtherComplaint, Said: []byte("sudo-rs: \x1b[2JA terminal is required\nmore")}, `sudo on acme says: "sudo-rs: \x1b[2JA terminal is required"`},
+		{remote.SudoError{Kind: remote.SudoOtherComplaint}, ""},
+	} {
+		if hint := sudoHint("acme", &tt.err); hint != tt.hint {
+			t.Errorf("%+v: %s", tt.err, hint)
+		}
+	}
+}
