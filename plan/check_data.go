@@ -30,7 +30,7 @@ func (c *checker) database() {
 	}
 	if d.LacksCreateDB {
 		c.add("database login", Warn, d.unconfine(),
-			"%s may not make a database and rename this one: no backup can be put back with it, and no upgrade taken back that has migrated the database", d.User)
+			"%s may not make a database and rename this one: no backup can be restored with it, and no upgrade rolled back that has migrated the database", d.User)
 	}
 }
 

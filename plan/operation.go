@@ -30,7 +30,7 @@ type Description struct {
 	Backup   string // id of the backup that it makes or needs
 
 	UndoFirst bool   // the old server starts from it: it is reverted before all others
-	AsUndo    string // how it takes another step back, in words
+	AsUndo    string // how it reverts another step, in words
 }
 
 // Part is a part of the client's installation. Drift in it is looked for again before

@@ -131,7 +131,7 @@ type PriorState struct {
 	GID     int         `json:"gid,omitempty"`
 }
 
-// RemoveSecret takes back what WriteSecret did.
+// RemoveSecret reverts WriteSecret.
 type RemoveSecret struct {
 	Path   string     `json:"path"`
 	Copy   string     `json:"copy,omitempty"` // of the former file, in the backup on the host
@@ -328,7 +328,7 @@ type Send struct {
 
 func (o Send) Describe() Description { return Description{Kind: "send", Backup: o.Backup} }
 
-// UndoRestore takes a Restore back: the database that was kept gets its name again,
+// UndoRestore reverts a Restore: the database that was kept gets its name again,
 // and the restored one is kept aside. The server is started.
 type UndoRestore struct {
 	Container string        `json:"container"`

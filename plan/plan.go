@@ -24,7 +24,7 @@ type Plan struct {
 	Host    string  `json:"host"`
 	Created string  `json:"created"` // UTC, RFC 3339
 	Kind    RunKind `json:"kind"`
-	Undoes  string  `json:"undoes,omitempty"` // of a rollback: the plan taken back
+	Undoes  string  `json:"undoes,omitempty"` // of a rollback: the plan it undoes
 	Variant Variant `json:"variant"`
 	From    string  `json:"from"`
 	Source  string  `json:"source"` // where From comes from
@@ -45,7 +45,7 @@ type Plan struct {
 // RunKind says what a plan is for.
 type RunKind string
 
-// A run upgrades a host, takes an upgrade back, or puts a backup's database back.
+// A run upgrades a host, rolls an upgrade back, or puts a backup's database back.
 const (
 	Upgrade     RunKind = "upgrade"
 	Rollback    RunKind = "rollback"

@@ -47,7 +47,7 @@ type ImageGoneError struct {
 func (e *ImageGoneError) Error() string {
 	state := "nothing was changed"
 	if e.Begun {
-		state = "nothing more is taken back until it is there again"
+		state = "nothing more is reverted until it is there again"
 	}
 	return fmt.Sprintf("the image that ran before the upgrade is not on the host any more, and no other takes its place: %s; %s", e.Image, state)
 }

@@ -83,7 +83,7 @@ func TestUndoOrderKeepsItsInput(t *testing.T) {
 	}
 }
 
-func TestRollbackTakesBackOnlyWhatWasBegun(t *testing.T) {
+func TestRollbackRevertsOnlyWhatWasBegun(t *testing.T) {
 	in := rollbackInput(t)
 	in.Begun = nothing
 	if p := rollback(t, in); !p.Empty() {

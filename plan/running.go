@@ -60,7 +60,7 @@ func (e *LaterRunsError) Error() string {
 	if e.Database {
 		also = ", and the database was migrated since: it would go back too, to the dump of before the upgrade"
 	}
-	return fmt.Sprintf("%s: the server %s by now, and the upgrade that is to be taken back installed %s: it was updated since, as from its admin panel, and would go back to %s%s",
+	return fmt.Sprintf("%s: the server %s by now, and the upgrade to roll back installed %s: it was updated since, as from its admin panel, and would go back to %s%s",
 		e.Host, runs, e.Installed, e.To, also)
 }
 

@@ -155,7 +155,7 @@ func (h *hostKeyCheck) check(key ssh.PublicKey) error {
 	return h.refused
 }
 
-// revoked says what takes a key back: the key itself, that under a certificate, the
+// revoked says what revokes a key: the key itself, that under a certificate, the
 // authority that signed it, or the certificate. A line with @revoked counts for every
 // host, whatever host it names: a key that leaked has leaked under each of its names.
 func (h *hostKeyCheck) revoked(key ssh.PublicKey) *HostKeyError {

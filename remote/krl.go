@@ -15,7 +15,7 @@ import (
 // A revocationList is a key revocation list of OpenSSH, the binary form of
 // RevokedHostKeys, as ssh-keygen -k writes it. PROTOCOL.krl of OpenSSH describes the
 // format. What is not understood there is an error and not skipped: a list that is read
-// by halves lets in what the other half takes back.
+// by halves lets in what the other half revokes.
 type revocationList struct {
 	keys   map[string]bool // plain public keys, in wire format
 	sha1   map[string]bool
@@ -148,7 +148,7 @@ func (c *revokedCerts) readSection(kind uint8, s cryptobyte.String) error {
 	return fmt.Errorf("key revocation list with certificates in an unknown form, %d", kind)
 }
 
-// revokes returns the key that the list takes back, of those that vouch here: the
+// revokes returns the key that the list revokes, of those that vouch here: the
 // host's, or the authority's of its certificate. A certificate that is revoked
 // itself stands for its key.
 func (k *revocationList) revokes(key ssh.PublicKey) ssh.PublicKey {

@@ -17,7 +17,7 @@ import (
 // longest kind has 60 MiB.
 const maxRevoked = 64 << 20
 
-// A revokedFile is what a file of RevokedHostKeys takes back: a list of public keys, or
+// A revokedFile is what a file of RevokedHostKeys revokes: a list of public keys, or
 // a key revocation list.
 type revokedFile struct {
 	name  string
@@ -26,7 +26,7 @@ type revokedFile struct {
 }
 
 // readRevokedFiles reads all files. One that is not there or cannot be read is an error
-// with its name: what it takes back is not known, so no key can be believed, as
+// with its name: what it revokes is not known, so no key can be believed, as
 // ssh_config(5) has it.
 func readRevokedFiles(names []string) ([]revokedFile, error) {
 	var files []revokedFile
@@ -109,7 +109,7 @@ func parseKeyLine(line string) (ssh.PublicKey, error) {
 	return key, err
 }
 
-// revokes returns what takes a key back, or nil.
+// revokes returns what revokes a key, or nil.
 func (f *revokedFile) revokes(key ssh.PublicKey) *KnownKey {
 	if f.list != nil {
 		if part := f.list.revokes(key); part != nil {

@@ -15,7 +15,7 @@ import (
 	"liftalot/remote"
 )
 
-// A revocation is one way to take a key back, and what becomes of a login.
+// A revocation is one way to revoke a key, and what becomes of a login.
 type revocation struct {
 	name   string
 	user   string // UserKnownHostsFile; HOST, KEY, CA and OTHER stand for what they say

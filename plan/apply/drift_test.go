@@ -178,8 +178,8 @@ func TestASwapThatIsNotThereIsNotBegunOnTheOldFiles(t *testing.T) {
 }
 
 // A swap that went back while nobody looked has put the file back itself: the next start
-// reads its verdict before anything else, and takes the rest back.
-func TestASwapThatWentBackUnseenIsTakenBack(t *testing.T) {
+// reads its verdict before anything else, and reverts the rest.
+func TestASwapThatWentBackUnseenIsReverted(t *testing.T) {
 	b := newBench(t)
 	before := b.host.world.client()
 	b.host.log = "stage stop\nstage start\nnote not healthy within 90 seconds\nstage back\naway 100 300\nend back\n"

@@ -347,7 +347,7 @@ func cutShort(err error) bool {
 }
 
 // tidy removes the folders of the run's jobs and the temporary files of its
-// writes, and those of a run that it took back: nothing of ours stays on a host
+// writes, and those of a run that it rolled back: nothing of ours stays on a host
 // but the backup. What cannot be removed now does no harm and is named. It
 // returns an error only when nobody is left to try.
 func (e *Engine) tidy(ctx context.Context) error {

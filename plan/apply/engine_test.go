@@ -187,7 +187,7 @@ func TestBeginsWithTheBackup(t *testing.T) {
 
 // Every step may fail. What was begun is then undone, in the plan's order, and
 // the client's things are as they were.
-func TestAFailedStepIsTakenBackWithAllBeforeIt(t *testing.T) {
+func TestAFailedStepIsRevertedWithAllBeforeIt(t *testing.T) {
 	p := newBench(t).plan
 	for i, s := range p.Steps {
 		t.Run(s.ID, func(t *testing.T) {
@@ -399,7 +399,7 @@ func TestAnUndoThatFailsNeedsAPersonAndTheOthersGoOn(t *testing.T) {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if b.host.world["file "+composePath] != recordedCompose(t) || b.host.world["mode /srv/chatalot/secrets"] != "0755" {
-		t.Error("the rest was not taken back")
+		t.Error("the rest was not reverted")
 	}
 	if s := b.state().Step("sidecar"); s.Undo != journal.UndoFailed {
 		t.Errorf("%+v", s)
@@ -408,7 +408,7 @@ func TestAnUndoThatFailsNeedsAPersonAndTheOthersGoOn(t *testing.T) {
 
 // A database that moved on is a person's decision: the old server must not be
 // started on it, neither now nor by another apply.
-func TestAMigratedDatabaseIsNotTakenBackByItself(t *testing.T) {
+func TestAMigratedDatabaseIsNotRevertedByItself(t *testing.T) {
 	b := newBench(t)
 	b.host.log = "stage stop\nnote not healthy\nend migrated\n"
 	res, err := b.run(t.Context())
@@ -432,11 +432,11 @@ func TestADatabaseFoundMigratedStopsARollback(t *testing.T) {
 		t.Fatalf("%+v, %v; state %q", res, err, b.state().Outcome)
 	}
 	if s := b.state().Step("sidecar"); s.Undo != "" {
-		t.Errorf("the sidecar was taken back: %+v", s)
+		t.Errorf("the sidecar was reverted: %+v", s)
 	}
 }
 
-func TestASwapThatWentBackByItselfIsTakenBackWhole(t *testing.T) {
+func TestASwapThatWentBackByItselfIsRevertedWhole(t *testing.T) {
 	for end, word := range map[string]string{"back": "went back by itself", "kept": "nothing was changed", "lost": "could not bring the old server back"} {
 		b := newBench(t)
 		before := b.host.world.client()

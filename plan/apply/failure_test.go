@@ -20,7 +20,7 @@ func (b *bench) failedRun() (string, *journal.Failure) {
 	b.t.Helper()
 	res, err := b.run(b.t.Context())
 	if err == nil || res.Outcome != journal.RolledBack {
-		b.t.Fatalf("%v, %v; want a run that was taken back", res.Outcome, err)
+		b.t.Fatalf("%v, %v; want a run that was rolled back", res.Outcome, err)
 	}
 	step, f := b.state().Failure()
 	if f == nil {

@@ -187,7 +187,7 @@ func blank(data []byte) bool {
 	return true
 }
 
-// removeSecret takes back what secret did. A token in use goes with the updater
+// removeSecret reverts what secret did. A token in use goes with the updater
 // that used it; content that was there before was never replaced.
 func (e *Engine) removeSecret(ctx context.Context, op plan.RemoveSecret) error {
 	if op.Source == plan.FromItself {

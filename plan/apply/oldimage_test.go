@@ -24,7 +24,7 @@ func (b *bench) pruned() (back func()) {
 
 // Without the old image nothing is rolled back: the client's files would name a server
 // that cannot be started. The run stays, and goes on forward or back.
-func TestNothingIsTakenBackWithoutTheOldImage(t *testing.T) {
+func TestNothingIsRevertedWithoutTheOldImage(t *testing.T) {
 	b := newBench(t)
 	b.verify = errors.New("the server is not well")
 	back := b.pruned()
@@ -34,7 +34,7 @@ func TestNothingIsTakenBackWithoutTheOldImage(t *testing.T) {
 		t.Fatalf("%+v, %v; undone %q", res, err, b.undone)
 	}
 	if b.host.world["file "+composePath] == recordedCompose(t) || !b.state().Interrupted() {
-		t.Errorf("the client's file was taken back: %+v", b.state())
+		t.Errorf("the client's file was reverted: %+v", b.state())
 	}
 	back()
 	if res, err := b.run(t.Context()); err == nil || res.Outcome != journal.RolledBack || b.host.world["server"] != "sha256:old" {

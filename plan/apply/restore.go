@@ -39,7 +39,7 @@ func (e *Engine) watchedArgs(id string, s plan.WatchedServer) []string {
 	return []string{e.jobFolder(id), e.Plan.ID, s.Container, s.Image, s.Project, s.Service, s.Record, dependentArgs(s.Dependents)}
 }
 
-// undoRestore takes a restore back.
+// undoRestore reverts a restore.
 func (e *Engine) undoRestore(ctx context.Context, id string, op plan.UndoRestore) error {
 	again := e.again
 	err := e.runJob(ctx, id, "give the former database its name back", job.Spec{

@@ -244,7 +244,7 @@ func TestRollbackFromEveryRecordOfAnUpgrade(t *testing.T) {
 	}
 }
 
-// A run that was taking itself back when it ended is rolled back to its end: the
+// A run that was rolling itself back when it ended is rolled back to its end: the
 // journal says done of steps that are half undone.
 func TestAnUndoResumesFromEveryRecord(t *testing.T) {
 	for _, failing := range []string{"gate", "verify"} {
@@ -287,7 +287,7 @@ func TestAnUndoResumesFromEveryRecord(t *testing.T) {
 }
 
 // A line that dies while the run is rolled back is no reason to call a person:
-// the next start takes back the rest.
+// the next start reverts the rest.
 func TestADeadLineInAnUndoIsAnInterruption(t *testing.T) {
 	for _, cut := range []string{"undo-edit", "undo-swap", "undo-sidecar", "undo-secret-cosign_pub"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -346,7 +346,7 @@ func TestUnsecretBringsBackWhatWasThere(t *testing.T) {
 	}
 }
 
-func TestModeMakesClosesAndTakesBackTheFolder(t *testing.T) {
+func TestModeMakesClosesAndRevertsTheFolder(t *testing.T) {
 	h := shimhost.New(t)
 	e, dir := onHost(h), h.Path("secrets")
 	if err := e.mode(t.Context(), plan.Mode{Path: dir, To: 0o700}); err != nil || modeOf(t, dir) != 0o700 {

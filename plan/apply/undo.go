@@ -56,7 +56,7 @@ func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, er
 
 // ErrFailedBefore stands for a failure that an earlier start saw: it had begun to
 // roll the run back and was interrupted at that.
-var ErrFailedBefore = errors.New("failed at an earlier start, and the run was being taken back")
+var ErrFailedBefore = errors.New("failed at an earlier start, and the run was being rolled back")
 
 // rollingBack reports whether an earlier start was rolling the run back, and which
 // step had failed. Such a run is not carried on forward: what of it is still on
@@ -99,8 +99,8 @@ func (e *Engine) rollBack(ctx context.Context, err error) (Result, error) {
 	return e.endAs(ctx, journal.RolledBack, err)
 }
 
-// undoAll takes back every step that was begun. It goes on past a step that
-// cannot be rolled back, so that the host is as near to what it was as can be; but
+// undoAll reverts every step that was begun. It goes on past a step that
+// cannot be reverted, so that the host is as near to what it was as can be; but
 // not past a database that moved on: what is left of the upgrade goes together
 // with it, when a person says so. Nor does it knock on where nobody is let in.
 func (e *Engine) undoAll(ctx context.Context) error {

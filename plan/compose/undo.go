@@ -69,7 +69,7 @@ func Undo(before, ours, now []byte) (UndoResult, error) {
 }
 
 func undone(content, now []byte, kept bool) UndoResult {
-	return UndoResult{Content: bytes.Clone(content), Kept: kept, Hunks: lineHunks(now, content, "taken back")}
+	return UndoResult{Content: bytes.Clone(content), Kept: kept, Hunks: lineHunks(now, content, "reverted")}
 }
 
 // lineHunks tells the difference between two texts by line.

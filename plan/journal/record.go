@@ -23,7 +23,7 @@ type Kind string
 // The kinds. Of each step there is first an intent and then one of done,
 // failed and unknown; an intent without an outcome is what a crash leaves,
 // and means the same as unknown. The undo kinds report the same of a step's
-// inverse, when a run takes back what it did. A run is adopted when another
+// inverse, when a run reverts what it did. A run is adopted when another
 // machine takes it over: what follows was done from there. A note belongs to a run or to
 // none, as when a person breaks a lock.
 const (
@@ -73,9 +73,9 @@ type Outcome string
 const (
 	Interrupted Outcome = ""             // it did not end, and can be resumed
 	Completed   Outcome = "completed"    // every step is done
-	RolledBack  Outcome = "rolled-back"  // it failed and took back what it had done
+	RolledBack  Outcome = "rolled-back"  // it failed and reverted what it had done
 	Aborted     Outcome = "abandoned"    // it failed before it changed anything
-	NeedsPerson Outcome = "needs-person" // it failed and could not take everything back
+	NeedsPerson Outcome = "needs-person" // it failed and could not revert everything
 	Forgotten   Outcome = "given-up"     // a person ended it, whatever was left on the host
 )
 

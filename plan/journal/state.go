@@ -6,7 +6,7 @@ import "time"
 type RunState struct {
 	Run     string
 	Action  Action
-	Undoes  string // for a rollback: the run it takes back
+	Undoes  string // for a rollback: the run it undoes
 	Plan    string // SHA-256 of the plan file
 	Begun   time.Time
 	Ended   time.Time // zero while it has not
@@ -121,7 +121,7 @@ func (s *StepState) add(r Record) {
 		if s.Tries == 0 || s.Undo == UndoDone {
 			s.Begun = r.Time
 		}
-		s.Do, s.Undo = r.Kind, "" // done again after it was taken back
+		s.Do, s.Undo = r.Kind, "" // done again after it was reverted
 		s.Failure, s.Revert = nil, nil
 		s.Tries++
 	case Done, Failed, Unknown:

@@ -105,7 +105,7 @@ func TestTell(t *testing.T) {
 	for _, s := range r.Steps {
 		states = append(states, s.State+" "+s.Took().String())
 	}
-	if got, want := strings.Join(states, ", "), "taken back 2s, taken back 4s, taken back 6s, not begun 0s"; got != want {
+	if got, want := strings.Join(states, ", "), "reverted 2s, reverted 4s, reverted 6s, not begun 0s"; got != want {
 		t.Errorf("steps %q, want %q", got, want)
 	}
 	if i := r.Images[0]; i.Before != digest("e") || !strings.HasSuffix(i.After, "@"+digest("a")) || i.Signature != "verified" {

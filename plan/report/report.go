@@ -35,7 +35,6 @@ package report
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"liftalot/plan"
@@ -99,7 +98,7 @@ type Later struct {
 	Run     string    `json:"run"`
 	Kind    string    `json:"kind"`
 	Outcome string    `json:"outcome"`
-	Undoes  bool      `json:"undoes,omitempty"` // it takes back the run that is told of
+	Undoes  bool      `json:"undoes,omitempty"` // it rolls back the run that is told of
 	Begun   time.Time `json:"begun"`
 }
 
@@ -156,7 +155,7 @@ type Step struct {
 	ID     string    `json:"id"`
 	Title  string    `json:"title"`
 	Reason string    `json:"reason"`
-	State  string    `json:"state"` // done, failed, unknown, taken back, not taken back, not begun
+	State  string    `json:"state"` // done, failed, unknown, reverted, not reverted, not begun
 	Begun  time.Time `json:"begun,omitzero"`
 	Ended  time.Time `json:"ended,omitzero"`
 	Swap   bool      `json:"swap,omitempty"` // the server was replaced in it
@@ -165,11 +164,10 @@ type Step struct {
 
 // Words says how far the step came, for a person.
 func (s Step) Words() string {
-	words := strings.Replace(s.State, "taken back", "reverted", 1)
-	if s.Failed && !strings.Contains(words, "failed") {
-		words = "failed, " + words
+	if s.Failed && s.State != "failed" {
+		return "failed, " + s.State
 	}
-	return words
+	return s.State
 }
 
 // Took is how long the step lasted, 0 when it has no end.
@@ -352,9 +350,9 @@ func steps(p *plan.Plan, s journal.RunState, records []journal.Record) []Step {
 func state(s journal.StepState) string {
 	switch {
 	case s.Undo == journal.UndoDone:
-		return "taken back"
+		return "reverted"
 	case s.Undo != "":
-		return "not taken back"
+		return "not reverted"
 	case s.Do == journal.Done:
 		return "done"
 	case s.Do == journal.Failed:

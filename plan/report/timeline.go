@@ -96,9 +96,9 @@ func (l *timeline) drawSteps(r Run, ended time.Time, at func(time.Time) float64)
 		}
 		b := bar{X: at(s.Begun), Width: max(at(until)-at(s.Begun), thinnest), Title: fmt.Sprintf("%s: %s, %s", s.Title, s.Words(), span(until.Sub(s.Begun)))}
 		switch {
-		case s.Failed || s.State == "failed" || s.State == "unknown" || s.State == "not taken back":
+		case s.Failed || s.State == "failed" || s.State == "unknown" || s.State == "not reverted":
 			b.Class = "failed"
-		case s.State == "taken back":
+		case s.State == "reverted":
 			b.Class = "reverted"
 		default:
 			b.Class = "step"

@@ -82,7 +82,7 @@ func Advise(host string, r journal.RunState) Advice {
 	case journal.Forgotten:
 		a := Advice{Says: say("the %s was given up at %s; what it had changed there stayed", Kind(r.Action), at), Command: []string{"check", host}}
 		if r.Action == journal.Apply {
-			a.Or = say(`or, if it is still the same server, "liftalot rollback %s" takes back what it left`, host)
+			a.Or = say(`or, if it is still the same server, "liftalot rollback %s" undoes what it left`, host)
 		}
 		return a
 	case journal.Completed:
@@ -95,9 +95,9 @@ func Advise(host string, r journal.RunState) Advice {
 		return Advice{Says: "upgraded at " + at, Command: []string{"verify", host}}
 	case journal.RolledBack:
 		if r.Action == journal.Restore {
-			return Advice{Says: say("a restore failed at %s and was taken back", at), Command: []string{"check", host}}
+			return Advice{Says: say("a restore failed at %s and was rolled back", at), Command: []string{"check", host}}
 		}
-		return Advice{Says: say("an upgrade failed at %s and was taken back", at), Command: []string{"plan", host}}
+		return Advice{Says: say("an upgrade failed at %s and was rolled back", at), Command: []string{"plan", host}}
 	case journal.Aborted:
 		if r.Action == journal.Restore {
 			return Advice{Says: say("a restore stopped at %s before it changed anything", at), Command: []string{"backups", host}}
@@ -134,9 +134,9 @@ func adviseInterrupted(host, at string, r journal.RunState) Advice {
 		Command: []string{string(r.Action), host}, Why: "resumes it",
 	}
 	if r.Action == journal.Apply {
-		a.Or = fmt.Sprintf(`"liftalot rollback %s" takes it back`, host)
+		a.Or = fmt.Sprintf(`"liftalot rollback %s" undoes it`, host)
 		if r.Last.Step == "swap" {
-			a.Why = "looks how the swap ended: it goes on, or takes the upgrade back where the swap was cut off"
+			a.Why = "looks how the swap ended: it goes on, or rolls the upgrade back where the swap was cut off"
 		}
 	}
 	return a

@@ -26,7 +26,7 @@ func TestAdvise(t *testing.T) {
 		{journal.Apply, journal.NeedsPerson, "", "the server was stopped on purpose", `"liftalot rollback web1 --with-database" puts the database`},
 		{journal.Apply, journal.NeedsPerson, `{"unsure":true}`, "did not say whether it was migrated", `"liftalot rollback web1" asks the database again`},
 		{journal.Apply, journal.Forgotten, "", "the upgrade was given up", "liftalot check web1, or, if it is still the same server"},
-		{journal.Apply, "", "", "the upgrade stopped at", `"liftalot apply web1" resumes it, "liftalot rollback web1" takes it back`},
+		{journal.Apply, "", "", "the upgrade stopped at", `"liftalot apply web1" resumes it, "liftalot rollback web1" undoes it`},
 		{journal.Rollback, journal.Completed, "", "rolled back at", "liftalot plan web1"},
 		{journal.Rollback, journal.NeedsPerson, `{}`, "the rollback failed", `"liftalot rollback web1 --with-database"`},
 		{journal.Rollback, "", "", "the rollback stopped at", `"liftalot rollback web1" resumes it`},

@@ -47,7 +47,7 @@ func (h *Host) nextApply(runs []journal.RunState) (Job, error) {
 		case r.Outcome != journal.Completed:
 			return Job{}, stale(h.Name, planAnew(h.Name), "the saved plan was tried before and ended as %q", r.Outcome)
 		case Undone(runs, p.ID):
-			return Job{}, stale(h.Name, planAnew(h.Name), "the saved plan was carried out and taken back")
+			return Job{}, stale(h.Name, planAnew(h.Name), "the saved plan was carried out and rolled back")
 		default:
 			job.Nothing = fmt.Sprintf("this plan was carried out before (%s)", r.Outcome)
 		}

@@ -99,7 +99,7 @@ func (h *Host) Trusted(p *plan.Plan, records []Record) error {
 	case err != nil && begun:
 		return &StateError{
 			Unfinished, fmt.Errorf("%s: run %s stopped half way and cannot be resumed: %w", h.Name, p.ID, err),
-			fmt.Sprintf(`"liftalot rollback %s" takes it back; it goes on only where the inventory accepts its release`, h.Name),
+			fmt.Sprintf(`"liftalot rollback %s" undoes it; it goes on only where the inventory accepts its release`, h.Name),
 		}
 	case err != nil:
 		return &StateError{Refused, err, "nothing was changed; " + planAnew(h.Name)}
@@ -178,7 +178,7 @@ func (h *Host) original(ctx context.Context, was *plan.Plan, path string) ([]byt
 }
 
 // Looks of a verification, and the time between two: a question that a loaded host fails
-// to answer once must not take a good upgrade back.
+// to answer once must not roll a good upgrade back.
 const (
 	maxVerify   = 3
 	verifyPause = 5 * time.Second

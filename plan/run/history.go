@@ -53,7 +53,7 @@ func LastUpgrade(runs []journal.RunState) (last journal.RunState, ok bool) {
 
 // Last is the upgrade that says what a host should look like now, with its plan, and
 // whether it was rolled back. The plan is nil where this machine knows of none.
-func (h *Host) Last() (was *plan.Plan, last journal.RunState, takenBack bool, err error) {
+func (h *Host) Last() (was *plan.Plan, last journal.RunState, undone bool, err error) {
 	runs, err := h.State.Runs()
 	if err != nil {
 		return nil, last, false, err

@@ -7,7 +7,7 @@ import (
 )
 
 // Another rollback does not do again what one that ended before its end had done.
-func TestARollbackLeavesWhatAnotherHasTakenBack(t *testing.T) {
+func TestARollbackLeavesWhatAnotherHasReverted(t *testing.T) {
 	upgrade := journal.RunState{Run: "up", Action: journal.Apply, Outcome: journal.Completed, Steps: []journal.StepState{
 		{Step: "edit", Do: journal.Done}, {Step: "swap", Do: journal.Done}, {Step: "sidecar", Do: journal.Done, Undo: journal.UndoDone},
 	}}

@@ -10,7 +10,7 @@ import (
 // A Job is what is to be carried out on a host.
 type Job struct {
 	Plan    *plan.Plan
-	Was     *plan.Plan // what a rollback takes back; else the plan itself
+	Was     *plan.Plan // what a rollback undoes; else the plan itself
 	Hash    string     // of the plan
 	Nothing string     // why there is nothing to do
 	Closes  string     // a run that had changed nothing, and is to be ended: see [Host.Close]
@@ -19,7 +19,7 @@ type Job struct {
 	head string // what the journal said when this was decided
 }
 
-// jobOf is a new job with a plan that takes nothing back.
+// jobOf is a new job with a plan that is no rollback.
 func jobOf(p *plan.Plan) (Job, error) {
 	data, err := p.Encode()
 	return Job{Plan: p, Was: p, Hash: plan.Hash(data)}, err

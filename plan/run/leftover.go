@@ -72,7 +72,7 @@ func (h *Host) forgotten(own []journal.RunState, stopped bool) []plan.Check {
 	}
 	c := plan.Check{
 		Name: "given up", Level: plan.Warn, Detail: fmt.Sprintf("upgrade %s was given up at %s, and may be what is seen here", last.Run, shortTime(last.Ended)),
-		Hint: fmt.Sprintf(`if it is still the same server, "liftalot rollback %s" takes back what it left`, h.Name),
+		Hint: fmt.Sprintf(`if it is still the same server, "liftalot rollback %s" undoes what it left`, h.Name),
 	}
 	if stopped {
 		c.Level = plan.Stop

@@ -40,14 +40,14 @@ func (h *Host) nextRollback(ctx context.Context, runs []journal.RunState, how Ro
 	upgrade, ok := LastUpgrade(runs)
 	if !ok {
 		return Job{}, nothing(h.Name, fmt.Sprintf("a rollback needs the plan and the journal of the machine that did the upgrade: \"liftalot adopt %s\" fetches them from the host", h.Name),
-			"this machine knows of no upgrade that could be taken back")
+			"this machine knows of no upgrade that could be rolled back")
 	}
 	was, _, err := h.State.Plan(upgrade.Run)
 	if err != nil {
 		return Job{}, err
 	}
 	if Undone(runs, upgrade.Run) || upgrade.Outcome == journal.RolledBack {
-		return Job{Plan: was, Was: was, Nothing: fmt.Sprintf("the upgrade of %s was taken back already", upgrade.Begun.Format(time.DateOnly))}, nil
+		return Job{Plan: was, Was: was, Nothing: fmt.Sprintf("the upgrade of %s was rolled back already", upgrade.Begun.Format(time.DateOnly))}, nil
 	}
 	p, err := h.planRollback(ctx, runs, upgrade, was, how)
 	if err != nil {
@@ -92,7 +92,7 @@ func (h *Host) planRollback(ctx context.Context, runs []journal.RunState, upgrad
 		p.Warnings = append(p.Warnings, h.rollbackLoss(ctx, facts, was, upgrade, step)...)
 	}
 	if upgrade.Outcome == journal.Forgotten {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("the upgrade that it takes back was given up at %s: go on only if this is still the same server, and nobody has settled by hand what was left", shortTime(upgrade.Ended)))
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the upgrade that it rolls back was given up at %s: go on only if this is still the same server, and nobody has settled by hand what was left", shortTime(upgrade.Ended)))
 	}
 	return p, nil
 }

@@ -84,7 +84,7 @@ func TestARunHoldsContainersAgainstItsOwnGround(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 	if w := ExpectAfterRun(p, p, true); w.Base != p.To {
-		t.Error("an update from the panel, before a run was resumed, would be taken back")
+		t.Error("an update from the panel, before a run was resumed, would be undone")
 	}
 }
 

@@ -76,7 +76,7 @@ func ExpectRollback(p *plan.Plan) Expectation {
 	return w
 }
 
-// ExpectAfterRun is what a host looks like right after a run of p, which carried out or took back
+// ExpectAfterRun is what a host looks like right after a run of p, which carried out or rolled back
 // was. Nobody else has touched its other containers since the run was planned, unless it
 // was interrupted and is resumed.
 func ExpectAfterRun(p, was *plan.Plan, resumed bool) Expectation {

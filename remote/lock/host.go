@@ -126,7 +126,7 @@ func (h *Host) tell(sentence string) {
 }
 
 // ours reports whether a command that outlived its connection belongs to this
-// run, or to the one it takes back.
+// run, or to the one it rolls back.
 func (h *Host) ours(run string) bool {
 	return runOf(run) == runOf(h.Holder.RunID) || h.Undoes != "" && runOf(run) == h.Undoes
 }

@@ -103,7 +103,7 @@ func TestAnotherLaptopTakesARunOver(t *testing.T) {
 				t.Errorf("the first laptop, after the end: %v", err)
 			}
 
-			// Taken back by the first laptop, what the second one did is known there.
+			// Rolled back by the first laptop, what the second one did is known there.
 			must(t, a.Adopt(t.Context()))
 			if last, err := a.Last(); err != nil || last.Interrupted() || last.Outcome != journal.Completed || last.Epoch == 0 {
 				t.Errorf("%+v, %v, %v", last, last.Interrupted(), err)

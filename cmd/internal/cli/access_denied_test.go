@@ -45,7 +45,7 @@ func TestARunWaitsForAccess(t *testing.T) {
 		}
 	}
 	if strings.Contains(r.stderr, "revert: ") {
-		t.Errorf("something was taken back:\n%s", r.stderr)
+		t.Errorf("something was reverted:\n%s", r.stderr)
 	}
 	f.servers["a"].SetFault(nil)
 	f.letIn("a", true)

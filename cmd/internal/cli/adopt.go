@@ -17,7 +17,7 @@ func adoptCommand(a *app) *cobra.Command {
 		Use: "adopt HOST", Short: "Take over a run that another machine began",
 		Long: `Fetches the plan and the journal of the last run on a host, which the run has left
 there for this, and makes them this machine's: "liftalot apply" then resumes
-it and "liftalot rollback" takes it back. The machine that had it is turned away
+it and "liftalot rollback" undoes it. The machine that had it is turned away
 from then on, also with a command that is still on its way.
 
 A run that somebody is carrying out at this moment cannot be taken over. The backup

@@ -14,7 +14,7 @@ func applyCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "apply [PATTERN...]", Short: "Carry out the saved plans",
 		Long: `Carries out the plans that "liftalot plan" has saved, after asking once. A run that
-was interrupted is resumed. A step that fails is taken back with all before it.
+was interrupted is resumed. A step that fails is reverted with all before it.
 The first interrupt (Ctrl-C) ends after the step under way, the second at once;
 both can be resumed.
 

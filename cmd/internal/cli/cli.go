@@ -145,7 +145,7 @@ a whole inventory of them, with proof before each change and a rollback after it
   liftalot check acme               what stands in the way
   liftalot plan acme                what would be done, with the diff
   liftalot apply acme               do it
-  liftalot rollback acme            take it back
+  liftalot rollback acme            undo it
 
 A PATTERN is a name, a glob, @group, or !not-this, in quotes where the shell has its
 own use for it: '!acme', '*.eu'. Without one, all hosts.`,

@@ -169,7 +169,7 @@ func ofInterrupted(host string, action journal.Action, err error, code int, hint
 	case code == exitAuth, code == exitHostKey:
 		return exitInterrupted, waits(hint, run.Resume(host, action))
 	case stale:
-		return exitInterrupted, stuck(host, fmt.Sprintf(`put back what moved and go on, or "liftalot rollback %s" takes the run back`, host))
+		return exitInterrupted, stuck(host, fmt.Sprintf(`put back what moved and go on, or "liftalot rollback %s" undoes the run`, host))
 	}
 	return exitInterrupted, run.Resume(host, action)
 }

@@ -116,14 +116,14 @@ func TestARunThatIsDoneIsInNobodysWay(t *testing.T) {
 
 // Whoever gives a run up on the server it was begun on hears of the command that takes
 // back what it left, before what it takes to settle that by hand.
-func TestWhatWasGivenUpCanBeTakenBack(t *testing.T) {
+func TestWhatWasGivenUpCanBeRolledBack(t *testing.T) {
 	for _, step := range []string{"edit", "sidecar"} {
 		f := newSimFleet(t, simHost{name: "a"})
 		f.does(exitDone, "plan")
 		f.cutShort("a", step)
 		f.does(exitCancelled, "apply", "--yes")
 		f.servers["a"].SetFault(nil)
-		const way = `"liftalot rollback a" takes back what it left`
+		const way = `"liftalot rollback a" undoes what it left`
 		for _, command := range [][]string{{"forget", "--yes", "a"}, {"status"}, {"check"}, {"plan"}} {
 			r := f.run(command...)
 			said := r.out + r.stderr
@@ -132,7 +132,7 @@ func TestWhatWasGivenUpCanBeTakenBack(t *testing.T) {
 				t.Errorf("%s, %q: %s", step, command, said)
 			}
 		}
-		if r := f.does(exitDone, "rollback", "--dry-run"); !strings.Contains(r.out, "it takes back was given up at") {
+		if r := f.does(exitDone, "rollback", "--dry-run"); !strings.Contains(r.out, "it rolls back was given up at") {
 			t.Errorf("%s: %s", step, r.out)
 		}
 		f.does(exitDone, "rollback", "--yes")

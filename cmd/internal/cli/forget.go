@@ -18,7 +18,7 @@ func forgetCommand(a *app) *cobra.Command {
 a server that was rebuilt or is gone, or where somebody has settled by hand what the
 run had left. Plan and apply work again then. What the run has changed on the host
 stays changed; its plan and its backup stay on this machine, and while it is the newest
-upgrade there "liftalot rollback" takes it back.`,
+upgrade there "liftalot rollback" undoes it.`,
 		Example:     `  liftalot forget acme`,
 		Annotations: exitCodes(exitLocked, exitState, exitCancelled),
 		Args:        cobra.MinimumNArgs(1),

@@ -73,7 +73,7 @@ func TestARollbackThatWasBegunWaitsForTheOldImage(t *testing.T) {
 	back := f.prune("a")
 	for range 2 {
 		r := f.does(exitPerson, "rollback", "--yes")
-		if !matches(`error: a: the image that ran before .*; nothing more is taken back until it is there again`, r.stderr) || !matches(`hint: .*docker load.*; then: liftalot rollback a`, r.stderr) {
+		if !matches(`error: a: the image that ran before .*; nothing more is reverted until it is there again`, r.stderr) || !matches(`hint: .*docker load.*; then: liftalot rollback a`, r.stderr) {
 			t.Errorf("said %s", r.stderr)
 		}
 	}

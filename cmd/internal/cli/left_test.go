@@ -20,7 +20,7 @@ func TestWhatIsLeftStaysLeft(t *testing.T) {
 	f := newSimFleet(t, simHost{name: "full1", next: engine.App{Mode: engine.Crash}}, simHost{name: "full2"}, simHost{name: "full3"})
 	f.does(exitDone, "plan")
 	f.does(exitRolledBack, "apply", "--yes")
-	if r := f.does(exitDone, "status", "full1"); !strings.Contains(r.out, "was taken back\n") {
+	if r := f.does(exitDone, "status", "full1"); !strings.Contains(r.out, "was rolled back\n") {
 		t.Errorf("before a new plan: %s", r.out)
 	}
 	f.mend("full1")

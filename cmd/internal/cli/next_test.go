@@ -44,7 +44,7 @@ func hintOf(t *testing.T, err error) string {
 // What is to be typed next is a command that takes the run, and no other.
 func TestTheNextCommandFitsTheRunThatStopped(t *testing.T) {
 	for action, want := range map[journal.Action]string{
-		journal.Apply:    `"liftalot apply web1" resumes it, "liftalot rollback web1" takes it back`,
+		journal.Apply:    `"liftalot apply web1" resumes it, "liftalot rollback web1" undoes it`,
 		journal.Rollback: `"liftalot rollback web1" resumes it`,
 		journal.Restore:  `"liftalot restore web1" resumes it`,
 	} {
@@ -168,7 +168,7 @@ func TestAnotherRollbackTakesWhatTheFirstHasLeft(t *testing.T) {
 	}}
 	runs := []journal.RunState{{Run: "up", Action: journal.Apply, Outcome: journal.Completed}, first}
 	if last, ok := run.LastUpgrade(runs); !ok || last.Run != "up" || run.Undone(runs, "up") {
-		t.Errorf("the upgrade cannot be taken back any more: %+v", last)
+		t.Errorf("the upgrade cannot be rolled back any more: %+v", last)
 	}
 	if a := run.Advise("web1", first); !strings.HasPrefix(a.Says, "the rollback failed at ") || !slices.Equal(a.Command, []string{"rollback", "web1", "--with-database"}) {
 		t.Errorf("%s; %s", a.Says, a.Next())

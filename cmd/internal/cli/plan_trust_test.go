@@ -107,7 +107,7 @@ func TestR3TheSocketProxyNeedsASignatureToo(t *testing.T) {
 		must(t, d.server(nil).Trusted(p, nil))
 		d.change(func(h *inventory.Host) { h.Allow, h.ProxyDigests = nil, nil })
 		if code, said := d.ends(d.server(nil).Trusted(p, nil)); code != exitTrust || !strings.Contains(said, "for the socket proxy image") {
-			t.Errorf("%s, taken back: status %d:\n%s", name, code, said)
+			t.Errorf("%s, forbidden again: status %d:\n%s", name, code, said)
 		}
 	}
 }
@@ -152,7 +152,7 @@ func TestABegunRunIsHeldAgainstTheInventoryToo(t *testing.T) {
 		{Kind: journal.Intent, Run: "a", Step: "swap", Time: time.Now()},
 	}
 	code, said := d.ends(d.server(nil).Trusted(p, records))
-	if code != exitInterrupted || !strings.Contains(said, `"liftalot rollback web1" takes it back`) || !strings.Contains(said, "signatures are required") {
+	if code != exitInterrupted || !strings.Contains(said, `"liftalot rollback web1" undoes it`) || !strings.Contains(said, "signatures are required") {
 		t.Errorf("status %d:\n%s", code, said)
 	}
 	must(t, d.server(nil).Trusted(p, append(records, journal.Record{Kind: journal.Done, Run: "a", Step: "swap", Time: time.Now()})))

@@ -98,7 +98,7 @@ func TestWhatWasInstalledIsRemembered(t *testing.T) {
 	f.does(exitDone, "plan")
 	f.does(exitRolledBack, "apply", "--yes", "b")
 	if m := remembered(); len(m.Channels)+len(m.Images) > 0 {
-		t.Errorf("after an upgrade that was taken back: %+v", m)
+		t.Errorf("after an upgrade that was rolled back: %+v", m)
 	}
 	f.does(exitDone, "apply", "--yes", "a")
 	m := remembered()

@@ -28,7 +28,7 @@ Without it, puts the database back under the server that runs: shows what is new
 than the backup and would be lost, asks, fills a fresh database in one transaction
 while the server runs, then stops the server, dumps the present database once more,
 and swaps by rename. The former database is kept under another name. Interrupted, it
-is resumed by the same command; failed, it is taken back. BACKUP is an id of
+is resumed by the same command; failed, it is rolled back. BACKUP is an id of
 "liftalot backups HOST", or latest: the newest that can be put back, and of a restore
 that was interrupted the one that it is of.
 

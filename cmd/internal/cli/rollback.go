@@ -16,7 +16,7 @@ func rollbackCommand(a *app) *cobra.Command {
 	var dry bool
 	var r rollout
 	cmd := &cobra.Command{
-		Use: "rollback [PATTERN...]", Short: "Take the last upgrade back",
+		Use: "rollback [PATTERN...]", Short: "Undo the last upgrade",
 		Long: `Takes the last upgrade of a host back: files three-way, so that what the client has
 changed since stays; the very image that ran, without a build; the sidecar gone.
 When the database was migrated meanwhile the old server cannot run on it: then

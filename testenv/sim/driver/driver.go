@@ -152,7 +152,7 @@ func (l *Laptop) Apply(ctx context.Context) (Result, error) {
 	})
 }
 
-// Rollback takes the last upgrade back, or resumes doing so.
+// Rollback rolls the last upgrade back, or resumes doing so.
 func (l *Laptop) Rollback(ctx context.Context) (Result, error) {
 	return l.on(ctx, func(h *run.Host) (Result, error) {
 		job, err := h.NextRollback(ctx, run.RollbackDecisions{WithDatabase: true})

@@ -20,7 +20,7 @@ import (
 
 // dialStdio is "docker system dial-stdio": the engine's API on standard input and output,
 // one request and its answer. As with the real one, whoever ends the input before the
-// answer has come takes the request back.
+// answer has come cancels the request.
 func (c *call) dialStdio() int {
 	in := bufio.NewReader(c.p.Stdin())
 	req, err := http.ReadRequest(in)

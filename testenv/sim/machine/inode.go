@@ -149,7 +149,7 @@ func (m *Machine) Space() (size, free int64) {
 	return m.disk.size, m.disk.size - m.disk.used
 }
 
-// FillDisk leaves no room on the disk, or takes that back. For use within Do.
+// FillDisk leaves no room on the disk, or frees it again. For use within Do.
 func (m *Machine) FillDisk(full bool) { m.disk.full = full }
 
 var errNotDir = syscall.ENOTDIR

@@ -44,7 +44,7 @@ func (p *Proc) Catch(s Signal) { p.caught[s] = true; delete(p.ignored, s) }
 // Ignore makes a signal have no effect, on children too.
 func (p *Proc) Ignore(s Signal) { p.ignored[s] = true; delete(p.caught, s) }
 
-// Default takes Catch and Ignore back.
+// Default undoes Catch and Ignore.
 func (p *Proc) Default(s Signal) { delete(p.ignored, s); delete(p.caught, s) }
 
 // Caught returns the next signal that came, if any.

@@ -33,7 +33,7 @@ func (t *trial) outcome(f Fault, back bool, res driver.Result, err error) {
 		t.ended(!back)
 	case journal.RolledBack:
 		if err == nil || back || !t.path.Fails && !f.full {
-			t.say("it took itself back: %v", err)
+			t.say("it was rolled back: %v", err)
 		}
 		t.ended(false)
 	case journal.Aborted:

@@ -106,7 +106,7 @@ type Path struct {
 	// Upgraded begins after an upgrade without trouble: what is interrupted is
 	// its undo.
 	Upgraded bool
-	// Fails means that the upgrade takes itself back; Stuck, that it leaves the
+	// Fails means that the upgrade rolls itself back; Stuck, that it leaves the
 	// server stopped for a person, because the database has moved on.
 	Fails, Stuck bool
 	// Drifted means that the server runs with another variable than its files say;

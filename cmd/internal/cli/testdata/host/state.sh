@@ -1,4 +1,4 @@
-# Prints all that must be the same after an upgrade was taken back: the client's
+# Prints all that must be the same after an upgrade was rolled back: the client's
 # files, the secrets, what runs, and every row of the database by count.
 set -eu
 cd /srv/chatalot
