@@ -20,34 +20,35 @@ mkdir "$DIR" 2>/dev/null || [ -d "$DIR" ]
 chmod 0700 "$DIR"
 WHOLE=
 [ ! -f "$DIR/sums" ] || WHOLE=1
-# The last words of the log are the reason, so nothing is said here.
-failed() {
+# remove_unfinished removes what a failed try has made. The last line of the log is the reason
+# of the failure, so nothing is printed here.
+remove_unfinished() {
 	[ "$?" -ne 0 ] && [ -z "$WHOLE" ] || return 0
 	cd /
 	rm -rf "$DIR/secrets"
-	rm -f "$DIR"/secrets.* "$DIR"/file.* "$DIR"/tree.* "$DIR"/db.dump* "$DIR"/dump.said "$DIR"/image.* "$DIR"/*.json "$DIR"/ran.tar "$DIR"/left "$DIR"/at "$DIR"/sums.part
+	rm -f "$DIR"/secrets.* "$DIR"/file.* "$DIR"/tree.* "$DIR"/db.dump* "$DIR"/dump.err "$DIR"/image.* "$DIR"/*.json "$DIR"/ran.tar "$DIR"/left "$DIR"/at "$DIR"/sums.part
 	rmdir "$DIR" 2>/dev/null || :
 }
-trap failed EXIT
+trap remove_unfinished EXIT
 trap 'exit 1' TERM INT HUP
 
-dump() { docker exec "$DB" pg_dump -U "$USER" -Fc "$@" --lock-wait-timeout=30000 "$NAME" </dev/null >"$DIR/db.dump.part" 2>"$DIR/dump.said"; }
+dump() { docker exec "$DB" pg_dump -U "$USER" -Fc "$@" --lock-wait-timeout=30000 "$NAME" </dev/null >"$DIR/db.dump.part" 2>"$DIR/dump.err"; }
 
-# zstd from PostgreSQL 16 on, where it is built in: a third of the processor time
-# of zlib. Any other failure is a failure.
-packed() {
+# dump_compressed dumps with zstd from PostgreSQL 16 on, where it is built in: a third of the
+# processor time of zlib. Any other failure is a failure.
+dump_compressed() {
 	major=$(docker exec "$DB" pg_dump --version </dev/null | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
 	if [ "${major:-0}" -ge 16 ]; then
 		dump --compress=zstd:3 && return
-		grep -q 'support compression with' "$DIR/dump.said" || return 1
+		grep -q 'support compression with' "$DIR/dump.err" || return 1
 	fi
 	dump
 }
 
-# taken: whether all there is of the secrets was copied. cp also stumbles over links that
-# lead nowhere or in a circle, as editors leave them for locks, and says so in words that
-# differ from one cp to the other: what was copied tells.
-taken() (
+# secrets_copied: all files of the secrets folder were copied. cp also fails over links that
+# lead nowhere or in a circle, such as an editor's locks, in words that differ from one cp to
+# the other; so the copies are compared.
+secrets_copied() (
 	cd "$SECRETS"
 	find -L . 2>/dev/null | while IFS= read -r f; do
 		[ -e "$f" ] || continue
@@ -59,8 +60,8 @@ taken() (
 	done
 )
 
-# huge: whether a folder, with what its links lead to, holds more than belongs here.
-huge() {
+# too_large FOLDER: with what its links lead to, it holds too much for a backup.
+too_large() {
 	[ "$(find -L "$1" 2>/dev/null | head -n 5001 | wc -l)" -gt 5000 ] || [ "$(du -skL "$1" 2>/dev/null | cut -f1)" -gt 262144 ]
 }
 
@@ -68,34 +69,34 @@ huge() {
 if [ -n "$SECRETS" ]; then
 	rm -rf "$DIR/secrets"
 	# What a link leads to is the secret. Where one leads out into a tree, that is named.
-	if huge "$SECRETS"; then
+	if too_large "$SECRETS"; then
 		echo "$SECRETS is no folder of secrets: with what its links lead to it holds more than 5000 files or 256 MiB"
 		exit 1
 	fi
-	cp -RLp "$SECRETS" "$DIR/secrets" 2>"$DIR/secrets.said" || taken
+	cp -RLp "$SECRETS" "$DIR/secrets" 2>"$DIR/secrets.err" || secrets_copied
 	tar -cf "$DIR/secrets.tar" -C "$DIR" secrets
 fi
 n=0
 : >"$DIR/left"
-# left WHY: the file under way is not in the backup, and the manifest will say so.
-left() { echo "left $n $1" >>"$DIR/left"; }
+# leave_out WHY leaves the present file out of the backup; the manifest will say so.
+leave_out() { echo "left $n $1" >>"$DIR/left"; }
 for f; do
 	if [ "$n" -lt "$MUST" ]; then
 		cp -p "$f" "$DIR/file.$n"
 	elif [ -d "$f" ]; then
-		if huge "$f"; then
-			left folder
+		if too_large "$f"; then
+			leave_out folder
 		elif ! tar -chf "$DIR/tree.$n.tar" -C "$f" . 2>/dev/null; then
 			rm -f "$DIR/tree.$n.tar"
-			left unreadable
+			leave_out unreadable
 		fi
 	elif ! [ -e "$f" ]; then
-		left missing
+		leave_out missing
 	elif ! [ -f "$f" ] || [ "$(du -skL "$f" 2>/dev/null | cut -f1)" -gt 262144 ]; then
-		left large
+		leave_out large
 	elif ! cp -pL "$f" "$DIR/file.$n" 2>/dev/null; then
 		rm -f "$DIR/file.$n"
-		left unreadable
+		leave_out unreadable
 	fi
 	n=$((n + 1))
 done
@@ -114,8 +115,8 @@ IDS=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$PROJE
 if [ -n "$DUMP" ] && ! [ -f "$DIR/db.dump" ]; then
 	echo "stage dump the database"
 	date +%s >"$DIR/at"
-	if ! packed; then
-		cat "$DIR/dump.said"
+	if ! dump_compressed; then
+		cat "$DIR/dump.err"
 		exit 1
 	fi
 	sync

@@ -22,6 +22,7 @@ import (
 
 	"liftalot/plan"
 	"liftalot/plan/internal/shimhost"
+	"liftalot/plan/postgres"
 	"liftalot/remote"
 )
 
@@ -219,6 +220,32 @@ func TestEveryCountIsOfTheTablesThatADumpHas(t *testing.T) {
 	d.ID = "d3"
 	if _, _, err := d.Run(t.Context()); !errors.As(err, &unproven) || !strings.Contains(err.Error(), `role "grafana" does not exist`) {
 		t.Errorf("without the role: %v", err)
+	}
+}
+
+// The scripts rename and drop a database of any name.
+func TestDatabaseNamesAreQuoted(t *testing.T) {
+	bin, socket := runPostgres(t)
+	h := shimhost.New(t)
+	h.Shim("docker", fmt.Sprintf(asPostgres, bin, socket, socket))
+	const live, kept, fresh = `it's "live"`, `it's "kept"`, `it's \fresh`
+	for _, name := range []string{live, fresh} {
+		sql(t, h, "postgres", `create database "`+strings.ReplaceAll(name, `"`, `""`)+`"`)
+	}
+	sql(t, h, live, "create table former ()")
+	res, err := h.Run(t.Context(), remote.Command{
+		Script: "set -eu\nC=db U=postgres\n" + postgres.Names + `exchange "$1" "$2" "$3"` + "\n" + `if database_exists "$3"; then exit 9; fi` + "\n" + `database_exists "$2"`,
+		Args:   []string{live, kept, fresh},
+	})
+	if err != nil {
+		t.Fatalf("%v: %s", err, res.Stderr)
+	}
+	sql(t, h, kept, "drop table former")
+	if _, err := h.Run(t.Context(), remote.Command{Script: "set -eu\nC=db U=postgres\n" + postgres.Names + `drop_database "$1"`, Args: []string{kept}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := sql(t, h, "postgres", "select datname from pg_database where datname like 'it%'"); got != live+"\n" {
+		t.Errorf("there are %q", got)
 	}
 }
 

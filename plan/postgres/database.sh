@@ -1,5 +1,5 @@
-# What fill.sh, restore.sh, undo_restore.sh and drill.sh have in common, and what stands
-# before each of them, behind names.sh: databases that are made and filled.
+# What fill.sh, restore.sh, undo_restore.sh and drill.sh have in common: making and filling a
+# database. It stands before each of them, behind names.sh.
 #   $1 container  $2 user  $3 database
 set -eu
 C=$1 U=$2 NAME=$3
@@ -10,10 +10,10 @@ ask() {
 	docker exec -i "$1" psql -X -q -A -t -v ON_ERROR_STOP=1 -v "db=${2-}" -v "new=${3-}" -v "places=${4-}" -U "$U" -d template1
 }
 
-# created CONTAINER DATABASE NEW PLACES: the statement that makes a database as another one
-# was made. template0 takes any encoding and locale. Columns that only later versions have
-# are asked for by name. Where PLACES is not yes, its tablespace is the usual one.
-created() {
+# create_statement CONTAINER DATABASE NEW PLACES prints the statement that makes the database
+# NEW as DATABASE was made. template0 takes any encoding and locale. Columns that only later
+# versions have are read through jsonb. Where PLACES is not yes, the tablespace is the default.
+create_statement() {
 	ask "$@" <<'END'
 -- database: how it was made
 select format('create database %I owner %I template template0 encoding %L lc_collate %L lc_ctype %L', :'new', pg_get_userbyid(d.datdba),
@@ -30,9 +30,9 @@ where d.datname = :'db';
 END
 }
 
-# alterations CONTAINER DATABASE NEW: the statements that give a database what another one was
-# given since it was made. The values of lists of names are names already.
-alterations() {
+# alter_statements CONTAINER DATABASE NEW prints the statements that give NEW what DATABASE was
+# given since it was made. A setting that is a list of names is quoted already.
+alter_statements() {
 	ask "$@" <<'END'
 -- database: what it was given
 with recursive d as (select * from pg_database where datname = :'db'),
@@ -72,9 +72,9 @@ select text || ';' from line order by n, m, text;
 END
 }
 
-# described CONTAINER DATABASE '' PLACES: each of its properties, a line each: what it is,
-# and, behind a tab, a sum over it, since a setting may be a secret.
-described() {
+# list_properties CONTAINER DATABASE '' PLACES prints a database's properties, a line each: the
+# name, a tab and a hash of the value, since a setting may be a secret.
+list_properties() {
 	ask "$@" <<'END'
 -- database: all of it
 with d as (select p.*, t.spcname, to_jsonb(p) as j from pg_database p join pg_tablespace t on t.oid = p.dattablespace where p.datname = :'db'),
@@ -105,8 +105,8 @@ select translate(name, E'\t\r\n', '   ') || E'\t' || md5(value) from property or
 END
 }
 
-# unlike A B: the names of what is different between two descriptions, with commas.
-unlike() {
+# differing_names A B prints which names have other values in two lists, with commas.
+differing_names() {
 	[ "$1" != "$2" ] || return 0
 	{
 		printf '%s\n' "$1" | sort -u
@@ -114,31 +114,31 @@ unlike() {
 	} | sort | uniq -u | cut -f1 | sort -u | tr '\n' ',' | sed 's/,$//; s/,/, /g'
 }
 
-# make CONTAINER NEW PLACES: makes a database in a container as $NAME in $C was made.
-make() {
-	_made=$(created "$C" "$NAME" "$2" "$3")
-	[ -n "$_made" ] || { echo "there is no database $NAME to make another one like it" && return 1; }
-	printf '%s\n' "$_made" | ask "$1"
+# create_database CONTAINER NEW PLACES makes a database as $NAME in $C was made.
+create_database() {
+	_statement=$(create_statement "$C" "$NAME" "$2" "$3")
+	[ -n "$_statement" ] || { echo "there is no database $NAME to make another one like it" && return 1; }
+	printf '%s\n' "$_statement" | ask "$1"
 }
 
-# fill CONTAINER DATABASE DUMP: fills it in one transaction that stops at the first error,
-# which is said last: behind it pg_restore gives the statement, of any length.
-fill() {
-	_said=$(docker exec -i "$1" pg_restore -U "$U" -d "$2" --exit-on-error --single-transaction <"$3" 2>&1) && return
-	printf '%s\n' "$_said"
-	printf '%s\n' "$_said" | grep 'error:' || :
+# load_dump CONTAINER DATABASE DUMP loads it in one transaction that stops at the first error,
+# and prints that error last: behind it pg_restore gives the statement, of any length.
+load_dump() {
+	_output=$(docker exec -i "$1" pg_restore -U "$U" -d "$2" --exit-on-error --single-transaction <"$3" 2>&1) && return
+	printf '%s\n' "$_output"
+	printf '%s\n' "$_output" | grep 'error:' || :
 	return 1
 }
 
-# endow CONTAINER NEW PLACES: gives a database what $NAME in $C has besides its content, and
-# makes sure that it is there. A statement that fails is no end: what is missing is named.
-endow() {
-	_given=$(alterations "$C" "$NAME" "$2")
-	if [ -n "$_given" ]; then
-		printf '\\unset ON_ERROR_STOP\n%s\n' "$_given" | ask "$1" >/dev/null 2>&1 || :
+# copy_properties CONTAINER NEW PLACES gives a database what $NAME in $C has besides its content.
+# A statement may fail; what differs in the end is named, and fails.
+copy_properties() {
+	_statements=$(alter_statements "$C" "$NAME" "$2")
+	if [ -n "$_statements" ]; then
+		printf '\\unset ON_ERROR_STOP\n%s\n' "$_statements" | ask "$1" >/dev/null 2>&1 || :
 	fi
-	_want=$(described "$C" "$NAME" '' "$3")
-	_got=$(described "$1" "$2" '' "$3")
-	_less=$(unlike "$_want" "$_got")
-	[ -z "$_less" ] || { echo "as $U the fresh database cannot be made like $NAME, which has another: $_less" && return 1; }
+	_want=$(list_properties "$C" "$NAME" '' "$3")
+	_got=$(list_properties "$1" "$2" '' "$3")
+	_differing=$(differing_names "$_want" "$_got")
+	[ -z "$_differing" ] || { echo "as $U the fresh database cannot be made like $NAME, which has another: $_differing" && return 1; }
 }

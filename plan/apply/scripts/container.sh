@@ -66,8 +66,8 @@ api() {
 	return 1
 }
 
-# told_id prints the container's id that the document on standard input begins with.
-told_id() { head -n 1 | sed -n 's/^{"Id":"\([a-z0-9]*\)".*/\1/p'; }
+# read_id prints the container's id that the document on standard input begins with.
+read_id() { head -n 1 | sed -n 's/^{"Id":"\([a-z0-9]*\)".*/\1/p'; }
 
 # image_id REFERENCE prints the id of the image of that name, wherever it is told: engine 29
 # tells an image's fields in the order of their names. A label that is called Id adds a line.
@@ -75,13 +75,13 @@ image_id() {
 	api GET "$_api/images/$1/json" 2>/dev/null | tr ',{}' '\n\n\n' | sed -n 's/^"Id":"\(sha256:[0-9a-f]*\)"$/\1/p'
 }
 
-# record_says FOLDER NAME KEY prints what the record of NAME has for KEY.
-record_says() { sed -n "s/^$3 //p" "$1/$2.record" | head -n 1; }
+# record_field FOLDER NAME KEY prints what the record of NAME has for KEY.
+record_field() { sed -n "s/^$3 //p" "$1/$2.record" | head -n 1; }
 
-# is_called ID NAME: the container of that id has that name. It is 1 if there is none.
-is_called() {
-	_told=$(api GET "$_api/containers/$1/json" 2>/dev/null) || return 1
-	case $_told in *"\"Name\":\"/$2\","*) return 0 ;; esac
+# has_name ID NAME: the container of that id has that name. It is 1 if there is none.
+has_name() {
+	_answer=$(api GET "$_api/containers/$1/json" 2>/dev/null) || return 1
+	case $_answer in *"\"Name\":\"/$2\","*) return 0 ;; esac
 	return 1
 }
 
@@ -95,35 +95,35 @@ is_called() {
 recreate() {
 	_folder=$1 _name=$2 _server=${3:-}
 	case $_server in *[!0-9a-f]*) echo "$_server is no container id" >&2 && return 1 ;; esac
-	# The engine's own version of its API: it tells and takes all that it keeps.
+	# The engine's own version of its API: older ones leave fields out.
 	_api=$(api GET /version | sed -n 's/.*"ApiVersion":"\([0-9.]*\)".*/\1/p')
 	[ -n "$_api" ] || { echo "the engine does not say which API it speaks" >&2 && return 1; }
 	_api=/v$_api
-	_aside=$(record_says "$_folder" "$_name" aside)
+	_aside=$(record_field "$_folder" "$_name" aside)
 	[ -n "$_aside" ] || { echo "there is no record of $_name" >&2 && return 1; }
 	[ -z "$_server" ] || _aside=$_aside.$(printf %s "$_server" | cut -c1-12)
 
 	if [ -e "$_folder/$_name.id" ]; then
 		read -r _id _for <"$_folder/$_name.id"
-		if [ "$_for" = "$_server" ] && is_called "$_id" "$_name"; then
+		if [ "$_for" = "$_server" ] && has_name "$_id" "$_name"; then
 			printf '%s\n' "$_id"
 			return 0
 		fi
 	fi
-	_id=$(api GET "$_api/containers/$_aside/json" 2>/dev/null | told_id)
+	_id=$(api GET "$_api/containers/$_aside/json" 2>/dev/null | read_id)
 	if [ -z "$_id" ]; then
-		_image=$(record_says "$_folder" "$_name" image)
-		_reference=$(record_says "$_folder" "$_name" reference)
+		_image=$(record_field "$_folder" "$_name" image)
+		_reference=$(record_field "$_folder" "$_name" reference)
 		if [ -n "$_reference" ] && [ "$(image_id "$_reference")" = "$_image" ]; then
 			_image=$_reference
 		fi
-		_id=$(ask_with "$_name.create" POST "/containers/create?name=$_aside" | told_id)
+		_id=$(send_recorded "$_name.create" POST "/containers/create?name=$_aside" | read_id)
 		[ -n "$_id" ] || return 1
 	fi
 	(umask 077 && printf '%s %s\n' "$_id" "$_server" >"$_folder/$_name.id") || return 1
 	while read -r _verb _a _b; do
 		case $_verb in
-		connect) ask_with "$_name.connect.$_a" POST "/networks/$_b/connect" >/dev/null || return 1 ;;
+		connect) send_recorded "$_name.connect.$_a" POST "/networks/$_b/connect" >/dev/null || return 1 ;;
 		disconnect)
 			(umask 077 && printf '{"Container":"%s","Force":true}' "$_id" >"$_folder/$_name.request") || return 1
 			api POST "$_api/networks/$_a/disconnect" "$_folder/$_name.request" >/dev/null || return 1
@@ -135,18 +135,18 @@ recreate() {
 	printf '%s\n' "$_id"
 }
 
-# ask_with BODY METHOD PATH asks with a body of the record, its placeholders filled in.
-ask_with() {
+# send_recorded BODY METHOD PATH sends a request with a body of the record, its placeholders filled in.
+send_recorded() {
 	(umask 077 && sed -e "s|@IMAGE@|${_image:-}|" -e "s|@ID@|${_id:-}|" -e "s|@SERVER@|$_server|g" "$_folder/$1.json" >"$_folder/$_name.request") || return 1
 	api "$2" "$_api$3" "$_folder/$_name.request"
-	_asked=$?
+	_code=$?
 	rm -f "$_folder/$_name.request"
-	return $_asked
+	return $_code
 }
 
-# same FOLDER NAME [SERVER_ID]: whether the container NAME is what its record says. Else
+# matches_record FOLDER NAME [SERVER_ID]: whether the container NAME is what its record says. Else
 # it prints the names of the fields that differ, one a line.
-same() {
+matches_record() {
 	_now=$1/$2.now
 	case ${3:-} in *[!0-9a-f]*) echo "$3 is no container id" && return 1 ;; esac
 	(umask 077 && docker inspect -f "$(cat "$1/$2.template")" "$2" </dev/null 2>/dev/null >"$_now.raw") || {

@@ -6,22 +6,22 @@
 DUMP=$4 FRESH=$6
 [ -n "$DUMP" ] && [ -f "$DUMP" ] || DUMP=$5
 
-# unfill drops what was filled, where that comes to nothing. The last words of the log are
-# the reason of the failure, so nothing is said here.
-unfill() {
+# drop_unfinished drops the fresh database where this fails. The last line of the log is the
+# reason of the failure, so nothing is printed here.
+drop_unfinished() {
 	[ "$?" -ne 0 ] || return 0
 	set +e
 	exec >/dev/null 2>&1 </dev/null
-	[ "$(count "$FRESH")" != 1 ] || drop "$FRESH"
+	[ "$(count_databases "$FRESH")" != 1 ] || drop_database "$FRESH"
 }
-trap unfill EXIT
+trap drop_unfinished EXIT
 trap 'exit 1' TERM INT HUP
 echo "reading the dump to its end"
 docker exec -i "$C" pg_restore -f /dev/null <"$DUMP"
 # A database that an earlier try filled, or half filled, is ours by its name.
-if has "$FRESH"; then drop "$FRESH"; fi
-make "$C" "$FRESH" yes
+if database_exists "$FRESH"; then drop_database "$FRESH"; fi
+create_database "$C" "$FRESH" yes
 echo "filling a fresh database"
-fill "$C" "$FRESH" "$DUMP"
-# A dump has nothing of the database itself. What it is without would be lost unseen.
-endow "$C" "$FRESH" yes
+load_dump "$C" "$FRESH" "$DUMP"
+# A dump has no properties of the database itself: without this they would be lost unseen.
+copy_properties "$C" "$FRESH" yes

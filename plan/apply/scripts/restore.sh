@@ -25,7 +25,7 @@ restart_server() {
 }
 trap restart_server EXIT
 trap 'exit 1' TERM INT HUP
-if has "$KEEP"; then
+if database_exists "$KEEP"; then
 	echo "already restored"
 else
 	RAN=$(state "$CONTAINER" '{{.State.Running}}') || RAN=

@@ -35,7 +35,7 @@ revive_dependents() {
 		_name=${_d%%:*} _rest=${_d#*:}
 		_id=$(state "${_rest%%:*}" '{{.Id}}')
 		[ -n "$_id" ] || continue
-		if same "$DEPENDENTRECORD" "$_name" "$_id" >/dev/null 2>&1; then
+		if matches_record "$DEPENDENTRECORD" "$_name" "$_id" >/dev/null 2>&1; then
 			[ "${_rest#*:}" != 1 ] || docker restart -t 10 "$_name" >/dev/null 2>&1 </dev/null || echo "note $_name, which depends on the server, does not start"
 			continue
 		fi

@@ -261,7 +261,7 @@ exchange_databases() { disable_restart && exchange "$DBNAME" "$KEEP" "$FRESH"; }
 # undo_exchange undoes exchange_databases.
 undo_exchange() {
 	[ -n "$KEEP" ] || return 0
-	_kept=$(count "$KEEP") && { [ "$_kept" = 0 ] || exchange "$DBNAME" "$FRESH" "$KEEP"; } || return 1
+	_kept=$(count_databases "$KEEP") && { [ "$_kept" = 0 ] || exchange "$DBNAME" "$FRESH" "$KEEP"; } || return 1
 	[ ! -e "$POLICY" ] || { api POST "/containers/$CONTAINER/update" "$POLICY" >/dev/null && rm -f "$POLICY"; }
 }
 
@@ -273,7 +273,7 @@ leave_question() {
 	_text() { printf '"%s"' "$(printf %s "$1" | sed 's/[\\"]/\\&/g')"; }
 	printf '{"AttachStdout":true,"Tty":true,"Cmd":["psql","-X","-q","-A","-t","-U",%s,"-d","template1","-c",%s,"-c","select pg_sleep(2)","-c",%s]}' "$(_text "$DBUSER")" \
 		"$(_text "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = 'template1' and usename = current_user and pid <> pg_backend_pid()")" \
-		"$(_text "select 'kept ' || count(*) from pg_database where datname = '$KEEP'")" >"$RECORD/ask" && printf '{"Tty":true}' >"$RECORD/ask.start"
+		"$(_text "select 'kept ' || count(*) from pg_database where datname = $(quote_literal "$KEEP")")" >"$RECORD/ask" && printf '{"Tty":true}' >"$RECORD/ask.start"
 }
 
 # deps_flag prints --no-deps where compose would by now recreate a service that the server
@@ -302,7 +302,7 @@ remove_strays() {
 # old_exists: the old container is still there, or was recreated from its record.
 old_exists() {
 	[ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || return 1
-	[ "$(state "$CONTAINER" '{{.Id}}')" = "$OLDID" ] || same "$RECORD" "$CONTAINER" >/dev/null 2>&1
+	[ "$(state "$CONTAINER" '{{.Id}}')" = "$OLDID" ] || matches_record "$RECORD" "$CONTAINER" >/dev/null 2>&1
 }
 
 # from_record starts the old container, recreated from its record where it is gone, whatever
@@ -344,7 +344,7 @@ restore_old() {
 	revive_dependents
 	await "" 120 || give_up
 	[ "$(state "$CONTAINER" '{{.Image}}')" = "$OLDIMAGE" ] || { echo "note another image runs than the one that was kept" && give_up; }
-	if [ -n "$RECORD" ] && ! _differs=$(same "$RECORD" "$CONTAINER" 2>/dev/null); then
+	if [ -n "$RECORD" ] && ! _differs=$(matches_record "$RECORD" "$CONTAINER" 2>/dev/null); then
 		echo "note the server differs from the one that ran in: $(printf %s "$_differs" | tr '\n' ' ' | cut -c1-200)"
 	fi
 	SERVING_AT=$(now)

@@ -17,13 +17,13 @@ start_again() {
 }
 trap start_again EXIT
 trap 'exit 1' TERM INT HUP
-if has "$KEEP"; then
+if database_exists "$KEEP"; then
 	watchdog_on || echo "no watchdog: a power cut before this ends may leave the server down"
 	docker stop -t 30 "$CONTAINER" >/dev/null 2>&1 </dev/null || true
 	exchange "$NAME" "$ASIDE" "$KEEP"
 	echo "the former database is back; the restored one is kept as $ASIDE"
 else
 	# It was never renamed, or has its name again. What was filled is ours.
-	has "$NAME" || { echo "neither $NAME nor $KEEP is there" >&2; exit 1; }
-	if has "$FRESH"; then drop "$FRESH"; fi
+	database_exists "$NAME" || { echo "neither $NAME nor $KEEP is there" >&2; exit 1; }
+	if database_exists "$FRESH"; then drop_database "$FRESH"; fi
 fi

@@ -56,7 +56,7 @@ new_stays() {
 		[ "$1" != created ] && ! grep -q '^stage back' /job/log 2>/dev/null
 		return
 	fi
-	_exec=$(api POST "/containers/$DB/exec" /record/ask | told_id)
+	_exec=$(api POST "/containers/$DB/exec" /record/ask | read_id)
 	[ -n "$_exec" ] || return 2
 	case $(api POST "/exec/$_exec/start" /record/ask.start) in
 	*"kept 0"*) return 0 ;;
