@@ -400,7 +400,7 @@ func (b *builder) swap() {
 	back.IsRollback, back.Version, back.ImageRef, back.Dump, back.Files = true, "", "", "", nil
 	b.add(Step{
 		ID: "swap", Title: "replace the server's container", Op: s, Undo: back,
-		Reason: fmt.Sprintf("one job on the host that ends healthy on %s within %s or goes back by itself, whatever happens to this connection", b.in.Release.Version, time.Duration(limit)*time.Second),
+		Reason: fmt.Sprintf("one job on the host that ends healthy on %s within %s or rolls back by itself, whatever happens to this connection", b.in.Release.Version, time.Duration(limit)*time.Second),
 	})
 }
 

@@ -270,7 +270,7 @@ func DumpTime(limit int) int { return max(limit-30, (limit+1)/2) }
 // dump: one that does not end by itself is ended then.
 const StopTime = 10
 
-// SwapFile is an edited file the swap puts back when it goes back by itself.
+// SwapFile is an edited file the swap puts back when it rolls back by itself.
 type SwapFile struct {
 	Copy   string `json:"copy"` // as it was, in the backup on the host
 	Path   string `json:"path"`

@@ -133,7 +133,7 @@ func TestASwapThatWentBackIsAskedBeforeTheSidecar(t *testing.T) {
 			return nil
 		}
 		res, err := b.run(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "went back by itself") || res.Failed != "swap" || res.Outcome != journal.RolledBack {
+		if err == nil || !strings.Contains(err.Error(), "rolled back by itself") || res.Failed != "swap" || res.Outcome != journal.RolledBack {
 			t.Errorf("%d records later: %+v, %v", further, res, err)
 		}
 	}
@@ -187,7 +187,7 @@ func TestASwapThatWentBackUnseenIsReverted(t *testing.T) {
 	b.crash(swap*2 + 2) // its intent is written, its outcome is not
 	b.host.world["file "+composePath] = recordedCompose(t)
 	res, err := b.run(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "went back by itself") || res.Outcome != journal.RolledBack || res.Failed != "swap" {
+	if err == nil || !strings.Contains(err.Error(), "rolled back by itself") || res.Outcome != journal.RolledBack || res.Failed != "swap" {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	if diff := cmp.Diff(before, b.host.world.client()); diff != "" {

@@ -437,7 +437,7 @@ func TestADatabaseFoundMigratedStopsARollback(t *testing.T) {
 }
 
 func TestASwapThatWentBackByItselfIsRevertedWhole(t *testing.T) {
-	for end, word := range map[string]string{"back": "went back by itself", "kept": "nothing was changed", "lost": "could not bring the old server back"} {
+	for end, word := range map[string]string{"back": "rolled back by itself", "kept": "nothing was changed", "lost": "could not bring the old server back"} {
 		b := newBench(t)
 		before := b.host.world.client()
 		b.host.log = "note not healthy within 90 seconds\nend " + end + "\n"

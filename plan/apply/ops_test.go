@@ -236,7 +236,7 @@ func TestErrorsAreSentences(t *testing.T) {
 		{&StepError{Host: "web1", Step: plan.Step{Title: "pull"}, Err: exit}, `web1: step "pull": pull images: exit status 1`},
 		{&RegistryError{Registry: "r", Err: errors.New("x")}, "registry r refused the host: x"},
 		{&SwapError{Result: "kept"}, "nothing was changed, the old server serves"},
-		{&SwapError{Result: "back", Notes: []string{"a", "b"}}, "a; b: the job on the host went back by itself and the old server serves again"},
+		{&SwapError{Result: "back", Notes: []string{"a", "b"}}, "a; b: the job on the host rolled back by itself and the old server serves again"},
 		{&StaleError{Host: "web1", Drift: []string{"a", "b"}}, "web1: the plan is stale: a; b"},
 		{&RefusedByHostError{"because"}, "because"},
 	} {

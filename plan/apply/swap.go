@@ -40,7 +40,7 @@ type SwapError struct {
 func (e *SwapError) Error() string {
 	what := map[string]string{
 		"kept": "nothing was changed, the old server serves",
-		"back": "the job on the host went back by itself and the old server serves again",
+		"back": "the job on the host rolled back by itself and the old server serves again",
 		"lost": "the job on the host could not bring the old server back",
 		"died": "the job on the host ended without a word",
 	}[e.Result]
@@ -50,7 +50,7 @@ func (e *SwapError) Error() string {
 	return strings.Join(e.Notes, "; ") + ": " + what
 }
 
-// swap runs the job on the host that replaces the server or goes back by itself.
+// swap runs the job on the host that replaces the server or rolls back by itself.
 func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMessage, error) {
 	// On a rollback the job itself decides: it has the same arguments at every start.
 	if _, err := e.checkDependencies(ctx, op.Project, op.Dependencies, op.NoDeps, op.IsRollback); err != nil {

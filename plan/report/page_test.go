@@ -91,7 +91,7 @@ func aPage() Page {
 		}
 		page.Runs = append(page.Runs, r)
 	}
-	page.Runs[1].Error = `web2: step "replace the server's container": the container was restarted 3 times: the job on the host went back by itself`
+	page.Runs[1].Error = `web2: step "replace the server's container": the container was restarted 3 times: the job on the host rolled back by itself`
 	return page
 }
 

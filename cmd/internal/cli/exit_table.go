@@ -92,7 +92,7 @@ var exitRules = []exitRule{
 	ofTypeHint(exitAuth, sudoHint),
 	ofType[*inventory.SecretError](exitAuth, ""),
 	ofType[*apply.AdoptedError](exitLocked, `"liftalot adopt HOST" takes it over again, if nobody is at work there`),
-	ofTypeWhen(func(e *lock.HeldError) bool { return e.Orphan }, exitLocked, "it ends by itself, or goes back by itself, at its deadline: try again later"),
+	ofTypeWhen(func(e *lock.HeldError) bool { return e.Orphan }, exitLocked, "it ends by itself, or rolls back by itself, at its deadline: try again later"),
 	ofType[*lock.HeldError](exitLocked, `"liftalot unlock HOST" frees a lock whose owner is gone`),
 	ofType[*journal.LockedError](exitLocked, "another liftalot on this machine works on that host"),
 	ofTypeWhen((*remote.TurnedAwayError).Banned, exitUnreachable,
