@@ -74,7 +74,7 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("it has %d bytes, at most %d are read", e.Size, e.Limit)
 }
 
-// Unwrap makes it a thing that never started.
+// Unwrap returns ErrNotStarted: nothing was changed.
 func (e *TooLargeError) Unwrap() error { return ErrNotStarted }
 
 // content fetches the bytes, over SFTP where there is one.

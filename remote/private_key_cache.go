@@ -8,10 +8,10 @@ import (
 )
 
 // PrivateKeyCache remembers the private keys that were read from files, for the clients that
-// share it. To unlock a key costs a tenth of a second of processor time, on purpose,
-// and a thousand hosts would pay it a thousand times. What was unlocked stays in
-// memory as long as the KeyFiles; a file that was changed is read again. The zero
-// PrivateKeyCache remembers nothing yet, a nil one never will.
+// share it. To unlock a key costs a tenth of a second of processor time, on purpose, and a
+// thousand hosts would pay it a thousand times. What was unlocked stays in memory as long as
+// the cache; a file that was changed is read again. The zero PrivateKeyCache remembers nothing
+// yet, a nil one never will.
 type PrivateKeyCache struct {
 	mu   sync.Mutex
 	keys map[string]*keyFile // by name and what the file looked like

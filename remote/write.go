@@ -42,7 +42,7 @@ func (e *ChangedError) Error() string {
 	return fmt.Sprintf("%q has changed on the host", e.Path)
 }
 
-// Unwrap makes it a thing that never started.
+// Unwrap returns ErrNotStarted: nothing was changed.
 func (e *ChangedError) Unwrap() error { return ErrNotStarted }
 
 // A replacement is a write made ready: where, what, and on which condition.

@@ -107,7 +107,7 @@ const (
 	Output
 )
 
-// StaleError reports that what the plan rests on has moved.
+// StaleError reports that the host has changed since it was planned.
 type StaleError struct {
 	Host  string
 	Drift []string

@@ -52,7 +52,7 @@ type Engine struct {
 	revertedEdits []string  // edits that are gone, by a swap whose end nobody saw, or by others
 }
 
-// Run carries the plan out, or carries on with it.
+// Run carries the plan out, or resumes it.
 func (e *Engine) Run(ctx context.Context) (Result, error) {
 	res, err := e.run(ctx)
 	res.Downtime = e.downtime(ctx, res.Outcome)

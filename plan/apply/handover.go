@@ -61,10 +61,10 @@ func (e *AdoptedError) Error() string {
 		e.Host, e.Run, e.By.User, e.By.Machine, e.At.UTC().Format(time.RFC3339))
 }
 
-// Unwrap makes it a thing that never started.
+// Unwrap returns ErrNotStarted: nothing was changed.
 func (e *AdoptedError) Unwrap() error { return remote.ErrNotStarted }
 
-// Transient tells that asking again is of no use.
+// Transient is false: asking again is of no use.
 func (*AdoptedError) Transient() bool { return false }
 
 // CheckOwnership makes sure that runs are still in this machine's hands, as its journal
@@ -337,7 +337,7 @@ func missing(own, wanted []journal.Record) (out []journal.Record) {
 
 // OriginalOnHost reads a client's file as it was before from the copy in the run's
 // backup on the host, for a machine that does not have the backup, or cannot open it.
-// It is the caller's to hold it against the plan.
+// The caller must compare it with the plan.
 func OriginalOnHost(ctx context.Context, r Runner, was *plan.Plan, file string) ([]byte, error) {
 	b, _ := plan.Find[plan.Backup](was.Steps)
 	n := slices.Index(b.Files, file)

@@ -18,9 +18,9 @@ const oldImageScript = `docker image inspect "$1" >/dev/null 2>&1 </dev/null && 
 docker version --format '{{json .Server}}' >/dev/null 2>&1 </dev/null || exit 1
 exit 44`
 
-// OldImage makes sure that the image to which a rollback returns is on the host, or
-// returns a [*plan.ImageGoneError]. It changes nothing. An engine that does not answer is
-// met by whoever acts.
+// OldImage makes sure that the image to which a rollback returns is on the host, or returns a
+// [*plan.ImageGoneError]. It changes nothing. An engine that does not answer is no error here:
+// the next command meets it.
 func OldImage(ctx context.Context, r Runner, back plan.Swap) error {
 	_, err := r.Run(ctx, remote.Command{Name: "look for the old image", Root: true, Script: oldImageScript, Args: []string{back.OldImage}})
 	var exit *remote.ExitError

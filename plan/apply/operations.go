@@ -74,7 +74,7 @@ func (e *Engine) runRoot(ctx context.Context, cmd remote.Command) (remote.Result
 	return res, err
 }
 
-// HostError is a command that the host ran and that failed.
+// HostError reports a command that failed on the host.
 type HostError struct {
 	What string
 	Said string // its last words: foreign text, bounded

@@ -12,7 +12,7 @@ import (
 	"liftalot/remote/job"
 )
 
-// RegistryError reports that the registry did not let the host in.
+// RegistryError reports that the registry refused the host's login.
 type RegistryError struct {
 	Registry string
 	Err      error

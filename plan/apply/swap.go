@@ -15,9 +15,8 @@ import (
 	"liftalot/remote/job"
 )
 
-// MigratedError reports that the new version failed after it had changed the
-// database, or that nobody can say: going back takes the database too, and a person
-// decides that.
+// MigratedError reports that the new version failed after it had changed the database, or that
+// nobody can say: a rollback then needs the former database too, and a person decides that.
 type MigratedError struct {
 	Unsure bool `json:"unsure,omitempty"` // the database did not say
 }

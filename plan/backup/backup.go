@@ -1,5 +1,5 @@
-// Package backup takes a host's backup, pulls it off the host, proves it, lists
-// and thins out what there is, and gives it back.
+// Package backup takes a backup of a host, pulls it to this machine, proves it, lists and
+// prunes what there is, and restores it.
 //
 // [Creator.Create] leaves a folder on this machine that holds the database
 // (PostgreSQL's custom format), the secrets folder as one tar, the compose files,
@@ -10,13 +10,12 @@
 //
 // # What proven means
 //
-// The dumping process itself ended with 0; the database's own pg_restore decoded
-// the archive to its end; each file here, read again after it was synced to the
-// disk, opens with this machine's key and has the size and SHA-256 that were
-// taken on the host; the dump, as it comes out of the encrypted file, was read
-// to its end once more, by plan/backup/pgarchive; and tables and newest migration
-// helperContainer are those of the live database. Anything less is an [*UnprovenError], and no
-// manifest is written. A folder without a manifest is no backup.
+// The dumping process itself ended with 0; the database's own pg_restore decoded the archive
+// to its end; each file here, read again after it was synced to the disk, opens with this
+// machine's key and has the size and SHA-256 that were taken on the host; the dump, as it
+// comes out of the encrypted file, was read to its end once more, by plan/backup/pgarchive;
+// and tables and newest migration in it are those of the live database. Anything less is an
+// [*UnprovenError], and no manifest is written. A folder without a manifest is no backup.
 //
 // # How it is pulled
 //
@@ -43,13 +42,13 @@
 //
 // # Format
 //
-// manifest.json is one object, [Manifest], format 3, and is refused when a single
-// byte of it was changed. Format 2, with the time of the host's clock, is read too. Beside it lie db.dump.age, secrets.tar.age,
-// containers.json.age, file.0.age, file.1.age, … whose paths on the host the
-// manifest names, and, where they were asked for, image.tar.gz.age and files.list.age,
-// which writeListing describes. Each is an age file (age-encryption.org/v1) to the
-// recipients in the manifest. Everything is 0600 in folders of 0700. A file under way
-// is called NAME.age.partial. The contents of uploaded files lie beside the backups,
+// manifest.json is one object, [Manifest], format 3, and is refused when a single byte of it
+// was changed. Format 2, with the time of the host's clock, is read too. Beside it lie
+// db.dump.age, secrets.tar.age, containers.json.age, file.0.age, file.1.age, … whose paths on
+// the host the manifest names, and, where they were asked for, image.tar.gz.age and
+// files.list.age, which writeListing describes. Each is an age file (age-encryption.org/v1) to
+// the recipients in the manifest. Everything is 0600 in folders of 0700. A file under way is
+// called NAME.age.partial. The contents of uploaded files lie beside the backups,
 // files/AB/ABC….age, under the names that the listings give them.
 package backup
 

@@ -78,10 +78,10 @@ type DumpUploader struct {
 	Tell     func(done, total int64) // nil for silence
 }
 
-// Send writes a file of the backup on the host as to, decrypted on its way, and
-// holds it against the hash of the backup there. A copy on the host is used in
-// its place where it is bit for bit the same. A line that breaks is mended and
-// the rest sent on. A beginning stays on the host only for who can resume it.
+// Send writes a file of the backup on the host as to, decrypted on its way, and holds it
+// against the hash of the backup there. A copy on the host is used in its place where it is
+// bit for bit the same. After a break in the line the rest is sent. A part stays on the host
+// only where the upload can be resumed.
 func (s *DumpUploader) Send(ctx context.Context, f File, to, copied string) error {
 	err := s.whole(ctx, f, to, copied)
 	if err == nil || ctx.Err() != nil || tryAgain(err) {

@@ -56,7 +56,7 @@ const (
 	Skipped               // it could not be tried: unreachable, locked, no login
 )
 
-// A SkippedHost host was not begun.
+// A SkippedHost is a host that was not begun.
 type SkippedHost struct {
 	Host string
 	Why  string // as in "held back: …"

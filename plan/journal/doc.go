@@ -21,9 +21,9 @@
 // [*DamagedError], a journal of a newer liftalot with a [*NewerError], and
 // nothing is changed: a wrong guess about what was done is worse than none.
 //
-// What the journal cannot see by itself is that whole records are missing at
-// its end, as when yesterday's copy was put back. Compare [Journal.Head] with
-// a copy kept elsewhere, on the host, to notice that.
+// What the journal cannot see by itself is that whole records are missing at its end, as when
+// yesterday's copy was put back. Compare [Contents.Head] with a copy kept elsewhere, on the
+// host, to notice that.
 //
 // # Secrets
 //

@@ -34,7 +34,7 @@ type head struct {
 	sum string
 }
 
-// Head names the last line that counts, as [Journal.Head] does.
+// Head names the last line that counts, for a copy that is kept elsewhere.
 func (c Contents) Head() (seq int, sum string) { return c.head.seq, c.head.sum }
 
 // Sum returns the hash of the line of that number, if the journal has it.

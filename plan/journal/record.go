@@ -10,7 +10,8 @@ import (
 // Version is the format's version that this package writes.
 const Version = 1
 
-// Limits of one record. A journal is a list of decisions, not of output.
+// MaxData is how many bytes the data of a record may have. A journal is a list of decisions,
+// not of output.
 const (
 	MaxData = 16 << 10
 	maxWord = 512      // a run, a step, a host, a hash

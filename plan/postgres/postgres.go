@@ -6,8 +6,7 @@ package postgres
 
 import _ "embed"
 
-// Names are functions of shell for the databases of the PostgreSQL in a container C, as
-// user U.
+// Names are shell functions for the databases of the PostgreSQL in the container $C, as user $U.
 //
 //go:embed names.sh
 var Names string
@@ -15,6 +14,6 @@ var Names string
 //go:embed database.sh
 var database string
 
-// Functions are those of shell, Names among them, to stand before a script that gets
-// container, login and database as its first three arguments.
+// Functions are shell functions, those of Names among them. They stand before a script whose
+// first three arguments are container, login and database.
 var Functions = Names + database

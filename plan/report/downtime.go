@@ -33,7 +33,7 @@ const sameGap = 3 * time.Second
 
 // EndedBy takes from a later run of the host when a server that was down at the end of
 // this one answered again: downtime is from the last answer to the next one, whoever
-// brought it back. before tells whether that run began before a server was down again.
+// brought it back.
 func (d *Downtime) EndedBy(run string, later *Downtime) {
 	if d.Since.IsZero() || later == nil || len(d.Gaps) == 0 {
 		return

@@ -12,7 +12,7 @@
 //
 // Titles, errors and diffs hold what hosts said. Render escapes them for HTML. What
 // is invisible or turns text around is not HTML's business: whoever writes the page
-// to a file passes it through the sieve that everything printed goes through.
+// to a file escapes it as everything that is printed.
 //
 // # Evidence
 //

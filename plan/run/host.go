@@ -69,7 +69,7 @@ type Release interface {
 
 // Backups are the backups of the host on this machine.
 type Backups interface {
-	// Take takes a run's backup and proves it.
+	// Create takes a run's backup and proves it.
 	Create(ctx context.Context, host backup.Runner, op plan.Backup, version string) (apply.BackupNote, error)
 	// Load reads the manifest of the backup of a run; its error is [fs.ErrNotExist] where
 	// there is none.

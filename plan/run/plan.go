@@ -87,8 +87,9 @@ func (h *Host) guard(ctx context.Context, f *plan.Facts, p *plan.Plan, edited []
 	return nil
 }
 
-// Hints has a server that a run of ours has stopped, or was stopped in, started by nobody's
-// hand: what is there may be the new release, without anything that watches it.
+// Hints replaces the hint of the check for a stopped server where an unfinished run of ours
+// may have stopped it. Nobody should start it by hand then: it may be the new release, with
+// nothing that watches it.
 func (h *Host) Hints(checks []plan.Check) {
 	runs, err := h.State.Runs()
 	if err != nil || len(runs) == 0 {

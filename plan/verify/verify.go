@@ -1,10 +1,10 @@
 // Package verify looks again and compares with what a plan promised.
 //
-// [Host] answers the runbook's verification and more, as named checks over a
-// fresh look and one read-only script. It changes nothing. What it expects is in
-// a [Expectation], made from the plan that was carried out ([ExpectUpgrade]) or rolled back
-// ([ExpectRollback]), or [ExpectUnknown] on a host this machine knows no run of. [ExpectAfterRun] is what a
-// run itself holds the host against at its end.
+// [Host] answers the runbook's verification and more, as named checks over a fresh look and
+// one read-only script. It changes nothing. What it expects is in an [Expectation], made from
+// the plan that was carried out ([ExpectUpgrade]) or rolled back ([ExpectRollback]), or
+// [ExpectUnknown] on a host this machine knows no run of. [ExpectAfterRun] is what a run
+// itself holds the host against at its end.
 //
 // What should run now is not only what the last run left. A later release is what the
 // updater was installed for, and a client may stop and start the stack, which makes other

@@ -1,4 +1,4 @@
-// Package job runs a script on a host that goes on without us.
+// Package job runs a script on a host that goes on when the connection ends.
 //
 // The risky part of a change must not hang on a link. [Start] puts a script
 // into a folder of its own on the host and starts it, detached, with one
@@ -118,7 +118,7 @@ func Start(ctx context.Context, r Runner, spec Spec) error {
 	return nil
 }
 
-// Remove takes away the folder of a job that has ended or is lost. A folder
+// Remove removes the folder of a job that has ended or is lost. A folder
 // that is not there is no error; a running job is.
 func Remove(ctx context.Context, r Runner, dir string) error {
 	_, err := r.Run(ctx, remote.Command{Name: "remove job", Script: stateScript + removeScript, Args: []string{dir}, Root: true})

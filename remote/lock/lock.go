@@ -65,7 +65,8 @@ type Holder struct {
 	Silent time.Duration `json:"-"`
 }
 
-// ID names a run in the hands of its owner after so many changes of hands.
+// ID returns the name of a run in a lock: another one after each adoption, of which epoch is
+// the number.
 func ID(run string, epoch int) string {
 	if epoch == 0 {
 		return run
@@ -96,10 +97,10 @@ func (e *HeldError) Error() string {
 		h.User, h.Machine, h.Since.UTC().Format(time.RFC3339), h.RunID, h.Reason)
 }
 
-// Unwrap makes it a thing that never started.
+// Unwrap returns ErrNotStarted: nothing was changed.
 func (e *HeldError) Unwrap() error { return remote.ErrNotStarted }
 
-// Transient tells that asking again is of no use.
+// Transient is false: asking again is of no use.
 func (*HeldError) Transient() bool { return false }
 
 const (

@@ -1,4 +1,4 @@
-// Package shell quotes words for a login shell that nobody chose.
+// Package shell quotes words for a login shell that may be any.
 //
 // sshd hands the command of an exec request to the account's login shell, and
 // on a stranger's server that is bash, dash, busybox, zsh or fish. They agree
