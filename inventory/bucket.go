@@ -61,7 +61,7 @@ var (
 const bucketHint = `as in "s3://backups/liftalot?endpoint=https://s3.example.com&region=eu-central-1"`
 
 // parseBucket reads s3://NAME/PREFIX?endpoint=URL&region=REGION&style=path.
-func parseBucket(env *surroundings, text string) (Bucket, error) {
+func parseBucket(env *environment, text string) (Bucket, error) {
 	if _, err := parseText(env, text); err != nil {
 		return Bucket{}, err
 	}
@@ -77,7 +77,7 @@ func parseBucket(env *surroundings, text string) (Bucket, error) {
 	case !bucketForm.MatchString(b.Name):
 		return Bucket{}, badHint(bucketHint, "%q is not the name of a bucket", b.Name)
 	case b.Prefix != "" && (len(b.Prefix) > 200 || !prefixForm.MatchString(b.Prefix)):
-		return Bucket{}, bad("the prefix may have letters, digits, dot, dash, underscore and slash, and no part may begin with a dot")
+		return Bucket{}, fieldErrorf("the prefix may have letters, digits, dot, dash, underscore and slash, and no part may begin with a dot")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
@@ -85,14 +85,14 @@ func parseBucket(env *surroundings, text string) (Bucket, error) {
 	}
 	for key, values := range query {
 		if known := []string{"endpoint", "region", "style"}; !slices.Contains(known, key) || len(values) != 1 {
-			return Bucket{}, bad("behind the question mark may stand endpoint, region and style, each once, and not %q", key)
+			return Bucket{}, fieldErrorf("behind the question mark may stand endpoint, region and style, each once, and not %q", key)
 		}
 	}
 	return b, b.place(env, query)
 }
 
 // place says where the bucket is, and how it is spoken to there.
-func (b *Bucket) place(env *surroundings, query url.Values) (err error) {
+func (b *Bucket) place(env *environment, query url.Values) (err error) {
 	if query.Has("region") {
 		b.Region = query.Get("region")
 	}
@@ -115,7 +115,7 @@ func (b *Bucket) place(env *surroundings, query url.Values) (err error) {
 			return err
 		}
 		if b.PathStyle = style == stylePath; !b.PathStyle && isAddress(host) {
-			return bad("style=host wants an endpoint with a name")
+			return fieldErrorf("style=host wants an endpoint with a name")
 		}
 	}
 	return nil
@@ -123,17 +123,17 @@ func (b *Bucket) place(env *surroundings, query url.Values) (err error) {
 
 // parseEndpoint insists on TLS. A backup is encrypted without it, but not its
 // manifest, nor who asks; only a store on this machine is reached without a network.
-func parseEndpoint(env *surroundings, text string) (string, error) {
+func parseEndpoint(env *environment, text string) (string, error) {
 	s, err := parseURL(env, text, "https", "http")
 	if err != nil {
 		return "", err
 	}
 	u, _ := url.Parse(s)
 	if u.Path != "" {
-		return "", bad("the endpoint must be a URL without a path")
+		return "", fieldErrorf("the endpoint must be a URL without a path")
 	}
 	if addr, err := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !addr.IsLoopback()) {
-		return "", bad("the endpoint must be https: http is for a store on this machine")
+		return "", fieldErrorf("the endpoint must be https: http is for a store on this machine")
 	}
 	return s, nil
 }

@@ -20,14 +20,14 @@ const maxBundle = 1 << 20
 type BundleFields map[string]string
 
 // bundleKey takes one value of a bundle into a host.
-type bundleKey func(env *surroundings, h *Host, text string) error
+type bundleKey func(env *environment, h *Host, text string) error
 
 // bundleKeys are what can be taken from a bundle beside the registry's token,
 // which never is.
 var bundleKeys = map[string]bundleKey{
-	"name": func(_ *surroundings, h *Host, text string) error {
+	"name": func(_ *environment, h *Host, text string) error {
 		if h.Name = strings.ToLower(text); checkName(h.Name) != nil {
-			return bad("is no name: letters, digits, dot, dash and underscore, the first a letter or digit, %d at most", maxName)
+			return fieldErrorf("is no name: letters, digits, dot, dash and underscore, the first a letter or digit, %d at most", maxName)
 		}
 		return nil
 	},
@@ -45,8 +45,8 @@ var bundleKeys = map[string]bundleKey{
 // bundleToken is the field that is only looked at, to know that there is one.
 const bundleToken = "registry_token"
 
-func into[T any](parse func(*surroundings, string) (T, error), put func(*Host, T)) bundleKey {
-	return func(env *surroundings, h *Host, text string) error {
+func into[T any](parse func(*environment, string) (T, error), put func(*Host, T)) bundleKey {
+	return func(env *environment, h *Host, text string) error {
 		v, err := parse(env, text)
 		if err == nil {
 			put(h, v)
@@ -167,7 +167,7 @@ type bundle struct {
 func readBundle(file string) (*bundle, error) {
 	info, err := os.Stat(file)
 	if err != nil {
-		return nil, pathless(err)
+		return nil, withoutPath(err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("is not a regular file")
@@ -177,14 +177,14 @@ func readBundle(file string) (*bundle, error) {
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, pathless(err)
+		return nil, withoutPath(err)
 	}
 	root, err := decodeObject(data)
 	return &bundle{file, root}, err
 }
 
 // propose takes the values at the fields.
-func (b *bundle) propose(env *surroundings, fields BundleFields) (p Proposal, errs Errors) {
+func (b *bundle) propose(env *environment, fields BundleFields) (p Proposal, errs Errors) {
 	secret, _, _ := b.at(fields[bundleToken])
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		path := fields[key]

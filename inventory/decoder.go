@@ -16,7 +16,7 @@ import (
 // errors, which a misplaced password must not be.
 type decoder struct {
 	file string
-	env  *surroundings
+	env  *environment
 	keys map[string]reader
 	errs Errors
 }
@@ -78,7 +78,7 @@ type pair struct {
 // mapping returns the pairs of n. Keys that cannot be told apart, or that are
 // no plain words, are noted and left out.
 func (d *decoder) mapping(path string, n *yaml.Node) []pair {
-	n = follow(n)
+	n = resolveAlias(n)
 	if isNull(n) {
 		return nil
 	}
@@ -107,7 +107,7 @@ func (d *decoder) mapping(path string, n *yaml.Node) []pair {
 
 // sequence returns the items of n, which must be a list.
 func (d *decoder) sequence(path string, n *yaml.Node) []*yaml.Node {
-	n = follow(n)
+	n = resolveAlias(n)
 	if n.Kind != yaml.SequenceNode {
 		d.errorf(n.Line, path, "must be a list")
 		return nil
@@ -118,7 +118,7 @@ func (d *decoder) sequence(path string, n *yaml.Node) []*yaml.Node {
 // scalar returns the text of n as it is written, whatever type YAML would give
 // it: 0.24 and 007 are not numbers to us.
 func (d *decoder) scalar(path string, n *yaml.Node) (string, bool) {
-	n = follow(n)
+	n = resolveAlias(n)
 	switch {
 	case isNull(n):
 		d.errorf(n.Line, path, "has no value")
@@ -132,9 +132,9 @@ func (d *decoder) scalar(path string, n *yaml.Node) (string, bool) {
 	return "", false
 }
 
-// follow goes through an alias to what it stands for. An anchor cannot stand
+// resolveAlias goes through an alias to what it stands for. An anchor cannot stand
 // for another alias, so one step is enough.
-func follow(n *yaml.Node) *yaml.Node {
+func resolveAlias(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias
 	}
@@ -142,7 +142,7 @@ func follow(n *yaml.Node) *yaml.Node {
 }
 
 func isNull(n *yaml.Node) bool {
-	n = follow(n)
+	n = resolveAlias(n)
 	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
 

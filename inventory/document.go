@@ -38,7 +38,7 @@ type member struct {
 }
 
 // readDocument turns text into a document and collects everything wrong.
-func readDocument(file string, data []byte, env *surroundings) (*document, Errors) {
+func readDocument(file string, data []byte, env *environment) (*document, Errors) {
 	d := &decoder{file: file, env: env, keys: hostKeys()}
 	if len(data) > maxFile {
 		d.errorf(0, "", "is larger than %d MiB and not an inventory", maxFile>>20)
@@ -170,7 +170,7 @@ func (d *decoder) groups(n *yaml.Node) []entry {
 		path := join("groups", p.key)
 		d.check(p.line, path, checkName(p.key))
 		g := entry{name: p.key, line: p.line}
-		if v := follow(p.value); v.Kind == yaml.SequenceNode {
+		if v := resolveAlias(p.value); v.Kind == yaml.SequenceNode {
 			g.members = d.memberList(path, p.value)
 		} else {
 			g.members, g.settings = d.groupMapping(p.key, path, p.value)
@@ -192,7 +192,7 @@ func (d *decoder) groupMapping(name, path string, n *yaml.Node) ([]member, []set
 		}
 		rest.Content = append(rest.Content, p.node, p.value)
 	}
-	if !found && follow(n).Kind == yaml.MappingNode {
+	if !found && resolveAlias(n).Kind == yaml.MappingNode {
 		d.errorHint(n.Line, path, "write hosts: [name, name]", "has no hosts")
 	}
 	return members, d.settings(layer{name: "group " + name, path: path}, rest, "address")
@@ -249,7 +249,7 @@ func (d *decoder) settings(at layer, n *yaml.Node, refused ...string) []setting 
 		case slices.Contains(refused, p.key):
 			d.errorf(p.line, join(at.path, p.key), "belongs to a host; no two hosts share it")
 		default:
-			list = append(list, read(d, spot{
+			list = append(list, read(d, location{
 				key:  p.key,
 				path: join(at.path, p.key),
 				from: at.name + ", " + d.at(p.line),

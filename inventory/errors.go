@@ -78,7 +78,9 @@ type fieldError struct {
 
 func (p *fieldError) Error() string { return p.msg }
 
-func bad(format string, args ...any) error { return &fieldError{msg: fmt.Sprintf(format, args...)} }
+func fieldErrorf(format string, args ...any) error {
+	return &fieldError{msg: fmt.Sprintf(format, args...)}
+}
 
 func badHint(hint, format string, args ...any) error {
 	return &fieldError{msg: fmt.Sprintf(format, args...), hint: hint}

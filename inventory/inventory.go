@@ -105,10 +105,10 @@ func (inv *Inventory) Groups() []string {
 }
 
 // An Option changes what [Load] takes from its surroundings.
-type Option func(*surroundings)
+type Option func(*environment)
 
-// surroundings are what an inventory depends on besides its own text.
-type surroundings struct {
+// environment is what an inventory depends on besides its own text.
+type environment struct {
 	dir       string // relative paths start here
 	home      string
 	user      string
@@ -119,29 +119,29 @@ type surroundings struct {
 // WithSSHConfig names the ssh_config files to read, in order of precedence,
 // instead of the user's and the system's. No path means none is read.
 func WithSSHConfig(paths ...string) Option {
-	return func(s *surroundings) { s.sshConfig = paths }
+	return func(s *environment) { s.sshConfig = paths }
 }
 
 // WithHome sets the folder that "~" stands for.
 func WithHome(dir string) Option {
-	return func(s *surroundings) { s.home = dir }
+	return func(s *environment) { s.home = dir }
 }
 
 // WithLocalUser sets the name used where neither the inventory nor ssh_config
 // names a user.
 func WithLocalUser(name string) Option {
-	return func(s *surroundings) { s.user = name }
+	return func(s *environment) { s.user = name }
 }
 
 // WithDecisions restricts the words accepted under the key allow, so that a
 // misspelt permission is an error and not a permission that never applies. A name
 // that ends with a colon goes before what the permission is for.
 func WithDecisions(names ...string) Option {
-	return func(s *surroundings) { s.decisions = names }
+	return func(s *environment) { s.decisions = names }
 }
 
-func newSurroundings(dir string, opts []Option) *surroundings {
-	s := &surroundings{dir: dir}
+func newSurroundings(dir string, opts []Option) *environment {
+	s := &environment{dir: dir}
 	s.home, _ = os.UserHomeDir()
 	if u, err := user.Current(); err == nil {
 		s.user = u.Username

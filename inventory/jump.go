@@ -31,13 +31,13 @@ func parseHop(text string) (hop, error) {
 	rest := strings.TrimSuffix(strings.TrimPrefix(text, "ssh://"), "/")
 	if i := strings.LastIndex(rest, "@"); i >= 0 {
 		if h.user, err = parseUser(nil, rest[:i]); err != nil {
-			return hop{}, bad("%q has no user name before the @", text)
+			return hop{}, fieldErrorf("%q has no user name before the @", text)
 		}
 		rest = rest[i+1:]
 	}
 	if i := strings.LastIndex(rest, ":"); i >= 0 && (strings.Count(rest, ":") == 1 || strings.Contains(rest, "]:")) {
 		if h.port, err = parsePort(nil, rest[i+1:]); err != nil {
-			return hop{}, bad("%q has no port from 1 to 65535 after the colon", text)
+			return hop{}, fieldErrorf("%q has no port from 1 to 65535 after the colon", text)
 		}
 		rest = rest[:i]
 	}

@@ -10,17 +10,17 @@ import (
 )
 
 // A reader turns the value of one key into settings.
-type reader func(d *decoder, at spot, n *yaml.Node) []setting
+type reader func(d *decoder, at location, n *yaml.Node) []setting
 
-// A spot is where a value stands.
-type spot struct {
+// A location is where a value stands.
+type location struct {
 	key  string // as in Host.From
 	path string // as in errors
 	from string // what Host.From will say
 }
 
-func (s spot) sub(key string) spot {
-	return spot{key: join(s.key, key), path: join(s.path, key), from: s.from}
+func (s location) sub(key string) location {
+	return location{key: join(s.key, key), path: join(s.path, key), from: s.from}
 }
 
 // hostKeys is the vocabulary of a host.
@@ -58,8 +58,8 @@ func setIdentities(d *draft, files []string) {
 }
 
 // one reads a single value.
-func one[T any](parse func(*surroundings, string) (T, error), put func(*draft, T)) reader {
-	return func(d *decoder, at spot, n *yaml.Node) []setting {
+func one[T any](parse func(*environment, string) (T, error), put func(*draft, T)) reader {
+	return func(d *decoder, at location, n *yaml.Node) []setting {
 		text, ok := d.scalar(at.path, n)
 		if !ok {
 			return nil
@@ -73,8 +73,8 @@ func one[T any](parse func(*surroundings, string) (T, error), put func(*draft, T
 }
 
 // many reads a list, or a single value as a list of one.
-func many[T any](parse func(*surroundings, string) (T, error), put func(*draft, []T)) reader {
-	return func(d *decoder, at spot, n *yaml.Node) []setting {
+func many[T any](parse func(*environment, string) (T, error), put func(*draft, []T)) reader {
+	return func(d *decoder, at location, n *yaml.Node) []setting {
 		list, ok := d.list(at.path, n, func(text string) error {
 			_, err := parse(d.env, text)
 			return err
@@ -94,8 +94,8 @@ func many[T any](parse func(*surroundings, string) (T, error), put func(*draft, 
 // none is there twice.
 func (d *decoder) list(path string, n *yaml.Node, check func(string) error) ([]string, bool) {
 	items := []*yaml.Node{n}
-	if follow(n).Kind == yaml.SequenceNode {
-		items = follow(n).Content
+	if resolveAlias(n).Kind == yaml.SequenceNode {
+		items = resolveAlias(n).Content
 	}
 	ok := true
 	var texts []string
@@ -115,7 +115,7 @@ func (d *decoder) list(path string, n *yaml.Node, check func(string) error) ([]s
 
 // readJump reads the chain of hops. "none" and the empty list both say that the
 // host is reached directly, whatever ssh_config thinks.
-func readJump(d *decoder, at spot, n *yaml.Node) []setting {
+func readJump(d *decoder, at location, n *yaml.Node) []setting {
 	hops, ok := d.list(at.path, n, checkHop)
 	if !ok {
 		return nil
@@ -136,7 +136,7 @@ func readJump(d *decoder, at spot, n *yaml.Node) []setting {
 	}}}
 }
 
-func readRegistry(d *decoder, at spot, n *yaml.Node) []setting {
+func readRegistry(d *decoder, at location, n *yaml.Node) []setting {
 	return d.section(at, n, []section{
 		{"address", one(parseRegistryAddress, func(h *draft, v string) { h.Registry.Address = v })},
 		{"username", one(parseText, func(h *draft, v string) { h.Registry.Username = v })},
@@ -145,7 +145,7 @@ func readRegistry(d *decoder, at spot, n *yaml.Node) []setting {
 	})
 }
 
-func readBackup(d *decoder, at spot, n *yaml.Node) []setting {
+func readBackup(d *decoder, at location, n *yaml.Node) []setting {
 	return d.section(at, n, []section{
 		{"recipients", many(parseRecipient, func(h *draft, v []string) { h.Backup.Recipients = v })},
 		{"folder", one(parsePath, func(h *draft, v string) { h.Backup.Folder = v })},
@@ -162,7 +162,7 @@ type section struct {
 }
 
 // section reads a mapping whose keys are merged one by one.
-func (d *decoder) section(at spot, n *yaml.Node, keys []section) []setting {
+func (d *decoder) section(at location, n *yaml.Node, keys []section) []setting {
 	var list []setting
 	for _, p := range d.mapping(at.path, n) {
 		i := slices.IndexFunc(keys, func(s section) bool { return s.key == p.key })
@@ -179,7 +179,7 @@ func (d *decoder) section(at spot, n *yaml.Node, keys []section) []setting {
 	return list
 }
 
-func readLabels(d *decoder, at spot, n *yaml.Node) []setting {
+func readLabels(d *decoder, at location, n *yaml.Node) []setting {
 	var list []setting
 	for _, p := range d.mapping(at.path, n) {
 		sub := at.sub(p.key)
@@ -200,9 +200,9 @@ func readLabels(d *decoder, at spot, n *yaml.Node) []setting {
 
 // parseBool takes YAML's two words and not the six of its older version, in
 // which a country code could be false.
-func parseBool(_ *surroundings, text string) (bool, error) {
+func parseBool(_ *environment, text string) (bool, error) {
 	if text != "true" && text != "false" {
-		return false, bad("must be true or false")
+		return false, fieldErrorf("must be true or false")
 	}
 	return strconv.ParseBool(text)
 }

@@ -10,14 +10,14 @@ type resolver struct {
 	file   string
 	doc    *document
 	ssh    *sshConfig
-	env    *surroundings
+	env    *environment
 	drafts map[string]*draft // the hosts of the document
 	warned map[string]bool
 	inv    *Inventory
 	errs   Errors
 }
 
-func resolve(file string, doc *document, ssh *sshConfig, env *surroundings) (*Inventory, error) {
+func resolve(file string, doc *document, ssh *sshConfig, env *environment) (*Inventory, error) {
 	r := &resolver{
 		file: file, doc: doc, ssh: ssh, env: env,
 		drafts: map[string]*draft{},

@@ -56,7 +56,7 @@ func (r SecretRef) MarshalText() ([]byte, error) { return []byte(r.String()), ni
 const secretForms = "write env:NAME, file:PATH, command:…, keychain:SERVICE/ACCOUNT or prompt"
 
 // parseSecretRef never repeats text in an error: it may be the secret.
-func parseSecretRef(env *surroundings, text string) (SecretRef, error) {
+func parseSecretRef(env *environment, text string) (SecretRef, error) {
 	plain := badHint(secretForms, "a secret in plain text is refused")
 	if text == SchemePrompt {
 		return SecretRef{Scheme: SchemePrompt}, nil
@@ -171,22 +171,22 @@ func (r SecretRef) fromFile() (Secret, error) {
 		err = checkPrivate(info)
 	}
 	if err != nil {
-		return Secret{}, pathless(err)
+		return Secret{}, withoutPath(err)
 	}
 	f, err := os.Open(r.Rest)
 	if err != nil {
-		return Secret{}, pathless(err)
+		return Secret{}, withoutPath(err)
 	}
 	defer f.Close()
 	if info, err = f.Stat(); err == nil {
 		err = checkPrivate(info)
 	}
 	if err != nil {
-		return Secret{}, pathless(err)
+		return Secret{}, withoutPath(err)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
 	if err != nil {
-		return Secret{}, pathless(err)
+		return Secret{}, withoutPath(err)
 	}
 	return bounded(data)
 }
@@ -202,8 +202,8 @@ func checkPrivate(info fs.FileInfo) error {
 	return nil
 }
 
-// pathless takes the path out of an error that will carry the reference.
-func pathless(err error) error {
+// withoutPath removes the path from an error that will carry the reference.
+func withoutPath(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
 		return p.Err

@@ -56,7 +56,7 @@ func (inv *Inventory) match(pattern, body string) ([]string, error) {
 	}
 	found, err := glob(pattern, body, names)
 	if err == nil && len(found) == 0 {
-		hint := cmp.Or(didYouMean(body, names), thereAre("hosts", "", names))
+		hint := cmp.Or(didYouMean(body, names), listNames("hosts", "", names))
 		if slices.Contains(inv.Groups(), body) {
 			hint = "for the group write @" + body
 		}
@@ -68,7 +68,7 @@ func (inv *Inventory) match(pattern, body string) ([]string, error) {
 func (inv *Inventory) matchGroups(pattern, body string) ([]string, error) {
 	found, err := glob(pattern, body, inv.Groups())
 	if err == nil && len(found) == 0 {
-		hint := cmp.Or(didYouMean(body, inv.Groups()), thereAre("groups", "@", inv.Groups()))
+		hint := cmp.Or(didYouMean(body, inv.Groups()), listNames("groups", "@", inv.Groups()))
 		err = &PatternError{pattern, "names no group of " + inv.File, hint}
 	}
 	var hosts []string
@@ -80,8 +80,8 @@ func (inv *Inventory) matchGroups(pattern, body string) ([]string, error) {
 	return hosts, err
 }
 
-// thereAre lists what could have been meant, as far as it fits into a hint.
-func thereAre(what, sign string, names []string) string {
+// listNames lists what could have been meant, as far as it fits into a hint.
+func listNames(what, sign string, names []string) string {
 	switch {
 	case len(names) == 0:
 		return "it has no " + what

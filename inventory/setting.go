@@ -44,7 +44,7 @@ func (d *draft) setVersion(v string) { d.Version = v }
 const builtInSource = "built-in"
 
 // builtIn returns the settings that hold where nobody has said otherwise.
-func builtIn(env *surroundings) []setting {
+func builtIn(env *environment) []setting {
 	list := []setting{
 		{key: "port", apply: func(d *draft) { d.Port = defaultPort }},
 		{key: "user", apply: func(d *draft) { d.User = env.user }},

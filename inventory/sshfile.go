@@ -24,7 +24,7 @@ const (
 // the HostName that earlier sections have set.
 type sshConfig struct {
 	sections []sshSection
-	env      *surroundings
+	env      *environment
 }
 
 // An sshSection is what stands between two lines of Host, Match or Include.
@@ -43,17 +43,17 @@ type sshLine struct {
 	number  int
 }
 
-func (l sshLine) from() string { return fmt.Sprintf("%s:%d", l.file, l.number) }
+func (l sshLine) position() string { return fmt.Sprintf("%s:%d", l.file, l.number) }
 
 // An sshReader cuts files into sections.
 type sshReader struct {
-	env   *surroundings
+	env   *environment
 	conf  *sshConfig
 	files int
 	errs  Errors
 }
 
-func readSSHConfig(env *surroundings) (*sshConfig, Errors) {
+func readSSHConfig(env *environment) (*sshConfig, Errors) {
 	r := &sshReader{env: env, conf: &sshConfig{env: env}}
 	for _, path := range env.sshConfig {
 		base := filepath.Join(env.home, ".ssh")
@@ -135,14 +135,14 @@ func (r *sshReader) bytes(path string, depth int) ([]byte, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, pathless(err)
+		return nil, withoutPath(err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxSSHFile+1))
 	if err == nil && len(data) > maxSSHFile {
 		err = fmt.Errorf("is larger than %d KiB", maxSSHFile>>10)
 	}
-	return data, pathless(err)
+	return data, withoutPath(err)
 }
 
 // include reads the files that a glob names, relative to the folder of the

@@ -13,7 +13,7 @@ type sshFound struct {
 	blocks   []block
 	maybe    []sshLine // RevokedHostKeys of sections that may apply
 	named    bool      // a section is about this host and not about all
-	env      *surroundings
+	env      *environment
 }
 
 // A block is a value that ssh would follow and we cannot. Unless the inventory has its own
@@ -24,7 +24,7 @@ type block struct {
 	why  string
 }
 
-func (b block) String() string { return b.line.from() + ": " + b.why }
+func (b block) String() string { return b.line.position() + ": " + b.why }
 
 // What is known of a host before ssh_config is read: what the inventory says, as ssh's
 // own arguments would.
@@ -46,9 +46,9 @@ var sshKeys = map[string]string{
 // addsUp are keywords of which every value counts and not the first.
 var addsUp = []string{"identityfile", "certificatefile"}
 
-// shutOut reports whether a line comes too late: of ProxyJump and ProxyCommand the first
+// isShadowed reports whether a line comes too late: of ProxyJump and ProxyCommand the first
 // that applies shuts the other out, also "ProxyCommand none", but not "ProxyJump none".
-func shutOut(l sshLine, values map[string][]sshLine) bool {
+func isShadowed(l sshLine, values map[string][]sshLine) bool {
 	switch l.keyword {
 	case "proxyjump":
 		return len(values["proxycommand"]) > 0
@@ -61,7 +61,7 @@ func shutOut(l sshLine, values map[string][]sshLine) bool {
 // lookup goes through the sections in order. The first value of a keyword wins,
 // but for files of keys and certificates, which add up.
 func (c *sshConfig) lookup(name string, known beforehand) sshFound {
-	q := &query{name: c.spelled(name), address: known.address, user: known.user, commands: known.commands, env: c.env}
+	q := &query{name: c.spelling(name), address: known.address, user: known.user, commands: known.commands, env: c.env}
 	q.names = []string{q.name}
 	if known.address != "" && known.address != name {
 		q.names = append(q.names, known.address)
@@ -83,9 +83,9 @@ func (c *sshConfig) final() bool {
 	})
 }
 
-// spelled is a name as ssh would be given it: names are in small letters here, and Host
+// spelling returns a name as ssh would be given it: names are in small letters here, and Host
 // lines need not be.
-func (c *sshConfig) spelled(name string) string {
+func (c *sshConfig) spelling(name string) string {
 	spelled := name
 	for _, alias := range c.aliases() {
 		if alias == name {
@@ -104,12 +104,12 @@ func (c *sshConfig) pass(q *query, found *sshFound, values map[string][]sshLine)
 	for _, s := range c.sections {
 		result, why := s.applies(q)
 		for _, l := range s.lines {
-			if _, ours := sshKeys[l.keyword]; !ours || shutOut(l, values) || q.final && l.keyword == "hostname" {
+			if _, ours := sshKeys[l.keyword]; !ours || isShadowed(l, values) || q.final && l.keyword == "hostname" {
 				continue
 			}
 			switch {
 			case result == yes:
-				found.take(l, values)
+				found.keep(l, values)
 				q.learn(l)
 			case result == maybe && l.keyword == "revokedhostkeys": // it only ever refuses
 				found.maybe = append(found.maybe, l)
@@ -134,8 +134,8 @@ func (s sshSection) applies(q *query) (verdict, string) {
 	return all.verdict, all.why
 }
 
-// take keeps a line that applies.
-func (f *sshFound) take(l sshLine, values map[string][]sshLine) {
+// keep keeps a line that applies.
+func (f *sshFound) keep(l sshLine, values map[string][]sshLine) {
 	old := values[l.keyword]
 	if slices.Contains(addsUp, l.keyword) {
 		if !slices.ContainsFunc(old, func(o sshLine) bool { return slices.Equal(o.args, l.args) }) {

@@ -18,7 +18,7 @@ type query struct {
 	tag      string
 	commands bool // the inventory allows to run what Match exec names
 	final    bool // the second time through, which a Match final has asked for
-	env      *surroundings
+	env      *environment
 	decided  map[*guard]decision // a line of Host or Match is looked at when it is reached, and once
 }
 
@@ -55,8 +55,8 @@ type guard struct {
 	final    bool     // it asks for a second time through, whether it applies or not
 }
 
-// unread is the guard of a line that ssh refuses to read, and with it everything.
-func unread(l sshLine) *guard {
+// refusingGuard is for a line that ssh refuses to read, and the whole file with it.
+func refusingGuard(l sshLine) *guard {
 	return &guard{decide: func(*query) (verdict, string) { return maybe, fmt.Sprintf("%s %v", l.keyword, l.err) }}
 }
 
@@ -71,7 +71,7 @@ func toVerdict(hit bool) verdict {
 // negated pattern that meets any of them excludes the section.
 func hostGuard(l sshLine) *guard {
 	if l.err != nil {
-		return unread(l)
+		return refusingGuard(l)
 	}
 	return &guard{
 		decide:   func(q *query) (verdict, string) { return toVerdict(matchAny(l.args, q.names)), "" },
@@ -92,7 +92,7 @@ func matchGuard(l sshLine) *guard {
 	list, err := criteria(l.text)
 	if err != nil {
 		l.err = err
-		return unread(l)
+		return refusingGuard(l)
 	}
 	named := slices.ContainsFunc(list, func(c criterion) bool { return c.name == "host" || c.name == "originalhost" })
 	final := slices.ContainsFunc(list, func(c criterion) bool { return c.name == "final" })

@@ -76,7 +76,7 @@ func pick(names, patterns []string) ([]string, error) {
 
 // draft settles what ssh_config alone says of a name. Like ssh it takes the name
 // for the address where no HostName is given.
-func (c *sshConfig) draft(env *surroundings, name string) *draft {
+func (c *sshConfig) draft(env *environment, name string) *draft {
 	d := newDraft(name)
 	d.apply(builtIn(env))
 	found := c.lookup(name, beforehand{})

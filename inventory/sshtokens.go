@@ -16,7 +16,7 @@ type tokens map[byte]string
 
 // tokensOf are the tokens of a host that is settled. What is not among them, such as %C,
 // differs between versions of OpenSSH.
-func tokensOf(h *Host, port string, env *surroundings) tokens {
+func tokensOf(h *Host, port string, env *environment) tokens {
 	machine, _ := os.Hostname()
 	short, _, _ := strings.Cut(machine, ".")
 	return tokens{
@@ -51,7 +51,7 @@ func (t tokens) expand(text string) (string, error) {
 
 // expandPath replaces what may stand in the name of a file: tokens, variables, and the
 // home folder in front.
-func (t tokens) expandPath(text string, env *surroundings) (string, error) {
+func (t tokens) expandPath(text string, env *environment) (string, error) {
 	text, err := t.expand(text)
 	if err == nil {
 		text, err = expandEnv(text)
@@ -75,7 +75,7 @@ func expandEnv(text string) (string, error) {
 var envReference = regexp.MustCompile(`\$\{\w+\}`)
 
 // tilde replaces "~" and "~NAME" at the start of a path.
-func (s *surroundings) tilde(path string) string {
+func (s *environment) tilde(path string) string {
 	if !strings.HasPrefix(path, "~") {
 		return path
 	}

@@ -34,7 +34,7 @@ func (f *sshFound) read(values map[string][]sshLine, q *query) {
 				f.block(l, err)
 				continue
 			}
-			f.settings = append(f.settings, setting{sshKeys[keyword], l.from(), func(d *draft) { _ = put(d, value) }})
+			f.settings = append(f.settings, setting{sshKeys[keyword], l.position(), func(d *draft) { _ = put(d, value) }})
 		}
 	}
 	text("hostname", func(d *draft, s string) (err error) {
@@ -73,7 +73,7 @@ func (f *sshFound) block(l sshLine, why error) {
 func (f *sshFound) readOthers(values map[string][]sshLine, q *query) {
 	for _, l := range values["knownhostscommand"] {
 		if value, err := l.word(); err != nil || !strings.EqualFold(value, "none") {
-			f.warnings = append(f.warnings, l.from()+": KnownHostsCommand is not supported; the keys it would name are unknown here, and those it would revoke are not revoked")
+			f.warnings = append(f.warnings, l.position()+": KnownHostsCommand is not supported; the keys it would name are unknown here, and those it would revoke are not revoked")
 		}
 	}
 	for _, l := range values["canonicalizehostname"] {
@@ -105,7 +105,7 @@ func (f *sshFound) readList(lines []sshLine, put func(*draft, []string)) {
 		files = append(files, l.args...)
 	}
 	if first != nil {
-		f.settings = append(f.settings, setting{sshKeys[first.keyword], first.from(), func(d *draft) { put(d, slices.Clone(files)) }})
+		f.settings = append(f.settings, setting{sshKeys[first.keyword], first.position(), func(d *draft) { put(d, slices.Clone(files)) }})
 	}
 }
 
@@ -114,7 +114,7 @@ func (f *sshFound) readList(lines []sshLine, put func(*draft, []string)) {
 // a program the connection, and runs only where the inventory says so.
 func (f *sshFound) readProxy(values map[string][]sshLine, q *query) {
 	set := func(l sshLine, hops []string, command string) {
-		f.settings = append(f.settings, setting{"jump", l.from(), func(d *draft) {
+		f.settings = append(f.settings, setting{"jump", l.position(), func(d *draft) {
 			d.hops, d.hopsFile, d.hopsLine, d.ProxyCommand = slices.Clone(hops), l.file, l.number, command
 		}})
 	}
@@ -165,7 +165,7 @@ func parseService(text string) (int, error) {
 	if port, err := net.LookupPort("tcp", text); err == nil && port > 0 {
 		return port, nil
 	}
-	return 0, bad("must be a number from 1 to 65535")
+	return 0, fieldErrorf("must be a number from 1 to 65535")
 }
 
 func parseYes(text string) (bool, error) {
@@ -175,7 +175,7 @@ func parseYes(text string) (bool, error) {
 	case "no", "false":
 		return false, nil
 	}
-	return false, bad("must be yes or no")
+	return false, fieldErrorf("must be yes or no")
 }
 
 // expandUser replaces what OpenSSH does since 10.0; before, such a name was taken as it
@@ -197,7 +197,7 @@ func (f *sshFound) expand(d *draft) {
 	h := &d.Host
 	list := tokensOf(h, "", f.env)
 	each := func(key string, values []string, replace func(string) (string, error)) []string {
-		if !f.gave(h.From[key]) {
+		if !f.hasSource(h.From[key]) {
 			return values
 		}
 		values = slices.DeleteFunc(values, func(v string) bool { return strings.EqualFold(v, "none") })
@@ -234,8 +234,8 @@ func (f *sshFound) expand(d *draft) {
 	}
 }
 
-// gave reports whether a value's source is one of the settings found.
-func (f *sshFound) gave(from string) bool {
+// hasSource reports whether a value comes from one of the settings found.
+func (f *sshFound) hasSource(from string) bool {
 	return slices.ContainsFunc(f.settings, func(s setting) bool { return s.from == from })
 }
 

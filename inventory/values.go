@@ -43,11 +43,11 @@ var (
 func checkName(name string) error {
 	switch {
 	case len(name) > maxName:
-		return bad("a name is at most %d letters long", maxName)
+		return fieldErrorf("a name is at most %d letters long", maxName)
 	case !nameForm.MatchString(name):
-		return bad("%q is not a name: lower case letters, digits, dot, dash and underscore, the first a letter or digit", name)
+		return fieldErrorf("%q is not a name: lower case letters, digits, dot, dash and underscore, the first a letter or digit", name)
 	case strings.HasSuffix(name, "."), isDevice(name):
-		return bad("%q cannot be a folder name on Windows", name)
+		return fieldErrorf("%q cannot be a folder name on Windows", name)
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func isDevice(name string) bool {
 
 // parseRecipient accepts the public half of an age key. A secret half pasted by
 // mistake is refused without being repeated.
-func parseRecipient(_ *surroundings, text string) (string, error) {
+func parseRecipient(_ *environment, text string) (string, error) {
 	if r, err := age.ParseX25519Recipient(text); err == nil {
 		return r.String(), nil
 	}
@@ -72,19 +72,19 @@ func parseRecipient(_ *surroundings, text string) (string, error) {
 }
 
 // parseText accepts one line of printable text.
-func parseText(_ *surroundings, text string) (string, error) {
+func parseText(_ *environment, text string) (string, error) {
 	switch {
 	case text == "":
-		return "", bad("has no value")
+		return "", fieldErrorf("has no value")
 	case len(text) > maxText:
-		return "", bad("is longer than %d bytes", maxText)
+		return "", fieldErrorf("is longer than %d bytes", maxText)
 	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return "", bad("must be one line of printable text")
+		return "", fieldErrorf("must be one line of printable text")
 	}
 	return text, nil
 }
 
-func parseAddress(env *surroundings, text string) (string, error) {
+func parseAddress(env *environment, text string) (string, error) {
 	if user, rest, ok := strings.Cut(text, "@"); ok && user != "" && rest != "" {
 		return "", badHint("write the user under user", "must not hold a user")
 	}
@@ -98,7 +98,7 @@ func parseAddress(env *surroundings, text string) (string, error) {
 		}
 	}
 	if !isDNSName(text) {
-		return "", bad("must be a DNS name or an IP address")
+		return "", fieldErrorf("must be a DNS name or an IP address")
 	}
 	return text, nil
 }
@@ -109,32 +109,32 @@ func isDNSName(s string) bool {
 }
 
 // parsePort reads decimal digits only: to YAML 022 is eighteen.
-func parsePort(_ *surroundings, text string) (int, error) {
+func parsePort(_ *environment, text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != text {
-		return 0, bad("must be a number from 1 to 65535")
+		return 0, fieldErrorf("must be a number from 1 to 65535")
 	}
 	return n, nil
 }
 
 // parseUser refuses what ssh would take for an option or for a host.
-func parseUser(_ *surroundings, text string) (string, error) {
+func parseUser(_ *environment, text string) (string, error) {
 	if len(text) > maxName || !userForm.MatchString(text) {
-		return "", bad("is not a user name")
+		return "", fieldErrorf("is not a user name")
 	}
 	return text, nil
 }
 
 // parsePath makes a path on the workstation absolute, so that it means the same
 // wherever the program is started.
-func parsePath(env *surroundings, text string) (string, error) {
+func parsePath(env *environment, text string) (string, error) {
 	if _, err := parseText(env, text); err != nil {
 		return "", err
 	}
 	return env.path(text), nil
 }
 
-func (s *surroundings) path(p string) string {
+func (s *environment) path(p string) string {
 	switch {
 	case p == "~":
 		return s.home
@@ -146,7 +146,7 @@ func (s *surroundings) path(p string) string {
 	return filepath.Join(s.dir, p)
 }
 
-func parseSudo(env *surroundings, text string) (Sudo, error) {
+func parseSudo(env *environment, text string) (Sudo, error) {
 	switch mode := SudoMode(text); mode {
 	case SudoNone, SudoNoPasswd:
 		return Sudo{Mode: mode}, nil
@@ -160,7 +160,7 @@ func parseSudo(env *surroundings, text string) (Sudo, error) {
 }
 
 // parseComposeDir returns "" for auto.
-func parseComposeDir(env *surroundings, text string) (string, error) {
+func parseComposeDir(env *environment, text string) (string, error) {
 	if text == "auto" {
 		return "", nil
 	}
@@ -168,16 +168,16 @@ func parseComposeDir(env *surroundings, text string) (string, error) {
 		return "", err
 	}
 	if !path.IsAbs(text) {
-		return "", bad("must be auto or an absolute path on the host")
+		return "", fieldErrorf("must be auto or an absolute path on the host")
 	}
 	return path.Clean(text), nil
 }
 
-func parseChannel(_ *surroundings, text string) (string, error) {
+func parseChannel(_ *environment, text string) (string, error) {
 	return oneOf(text, "stable", "beta", "canary")
 }
 
-func parsePin(_ *surroundings, text string) (Pin, error) {
+func parsePin(_ *environment, text string) (Pin, error) {
 	v, err := oneOf(text, string(PinDigest), string(PinTag))
 	return Pin(v), err
 }
@@ -189,7 +189,7 @@ func oneOf(text string, known ...string) (string, error) {
 	return text, nil
 }
 
-func parseVersion(_ *surroundings, text string) (string, error) {
+func parseVersion(_ *environment, text string) (string, error) {
 	v, err := semver.StrictNewVersion(strings.TrimPrefix(text, "v"))
 	if err != nil || v.Metadata() != "" {
 		return "", badHint("as in version: 0.24.6", "must be three numbers with dots")
@@ -197,13 +197,13 @@ func parseVersion(_ *surroundings, text string) (string, error) {
 	return v.String(), nil
 }
 
-func parseMaxDowntime(_ *surroundings, text string) (time.Duration, error) {
+func parseMaxDowntime(_ *environment, text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
 		return 0, badHint("as in 60s or 2m30s", "must be a duration with its unit")
 	case d < time.Second || d > maxDowntime:
-		return 0, bad("must be between 1s and 24h")
+		return 0, fieldErrorf("must be between 1s and 24h")
 	}
 	return d, nil
 }
@@ -211,36 +211,36 @@ func parseMaxDowntime(_ *surroundings, text string) (time.Duration, error) {
 // maxDumpTimeout bounds how long a backup may keep a host busy.
 const maxDumpTimeout = 7 * 24 * time.Hour
 
-func parseDumpTimeout(_ *surroundings, text string) (time.Duration, error) {
+func parseDumpTimeout(_ *environment, text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
 		return 0, badHint("as in 4h or 90m", "must be a duration with its unit")
 	case d < time.Minute || d > maxDumpTimeout:
-		return 0, bad("must be between 1m and 168h")
+		return 0, fieldErrorf("must be between 1m and 168h")
 	}
 	return d, nil
 }
 
-func parsePublicURL(env *surroundings, text string) (string, error) {
+func parsePublicURL(env *environment, text string) (string, error) {
 	return parseURL(env, text, "https", "http")
 }
 
 // parseManifestHost insists on TLS: until the manifest's signature is checked,
 // TLS is all that says whose manifest it is.
-func parseManifestHost(env *surroundings, text string) (string, error) {
+func parseManifestHost(env *environment, text string) (string, error) {
 	s, err := parseURL(env, text, "https")
 	if err != nil {
 		return "", err
 	}
 	if u, _ := url.Parse(s); u.Path != "" {
-		return "", bad("must be a URL without a path")
+		return "", fieldErrorf("must be a URL without a path")
 	}
 	return s, nil
 }
 
 // parseURL refuses user and password in a URL without repeating them.
-func parseURL(env *surroundings, text string, schemes ...string) (string, error) {
+func parseURL(env *environment, text string, schemes ...string) (string, error) {
 	if _, err := parseText(env, text); err != nil {
 		return "", err
 	}
@@ -249,17 +249,17 @@ func parseURL(env *surroundings, text string, schemes ...string) (string, error)
 	case err != nil || u.Hostname() == "" || u.Opaque != "" || !slices.Contains(schemes, u.Scheme):
 		return "", badHint("as in https://chat.example.com", "must be a URL that starts with %s://", strings.Join(schemes, ":// or "))
 	case u.User != nil:
-		return "", bad("must not hold a user or a password")
+		return "", fieldErrorf("must not hold a user or a password")
 	case u.RawQuery != "" || u.Fragment != "":
-		return "", bad("must be a URL without query and fragment")
+		return "", fieldErrorf("must be a URL without query and fragment")
 	}
 	if _, err := parsePort(env, u.Port()); u.Port() != "" && err != nil {
-		return "", bad("has a port that is no number from 1 to 65535")
+		return "", fieldErrorf("has a port that is no number from 1 to 65535")
 	}
 	return strings.TrimSuffix(text, "/"), nil
 }
 
-func parseRegistryAddress(env *surroundings, text string) (string, error) {
+func parseRegistryAddress(env *environment, text string) (string, error) {
 	host, port, hasPort := strings.Cut(text, ":")
 	if hasPort {
 		if _, err := parsePort(env, port); err != nil {
@@ -272,7 +272,7 @@ func parseRegistryAddress(env *surroundings, text string) (string, error) {
 	return text, nil
 }
 
-func parseFingerprint(_ *surroundings, text string) (string, error) {
+func parseFingerprint(_ *environment, text string) (string, error) {
 	if !fingerprintForm.MatchString(text) {
 		return "", badHint("sha256sum of the key file prints them", "must be the 64 hex digits of a SHA-256")
 	}
@@ -280,26 +280,26 @@ func parseFingerprint(_ *surroundings, text string) (string, error) {
 }
 
 // parseDigest takes the one form that registries and docker write.
-func parseDigest(_ *surroundings, text string) (string, error) {
+func parseDigest(_ *environment, text string) (string, error) {
 	if !digestForm.MatchString(text) {
 		return "", badHint(`"docker buildx imagetools inspect IMAGE" prints it`, "must be sha256: and 64 hex digits in lower case")
 	}
 	return text, nil
 }
 
-func parseDecision(env *surroundings, text string) (string, error) {
+func parseDecision(env *environment, text string) (string, error) {
 	switch {
 	case len(text) > maxText || !decisionForm.MatchString(text):
-		return "", bad("a decision is a word of lower case letters, digits and dashes")
-	case env.decisions != nil && !slices.ContainsFunc(env.decisions, func(d string) bool { return asksFor(d, text) }):
+		return "", fieldErrorf("a decision is a word of lower case letters, digits and dashes")
+	case env.decisions != nil && !slices.ContainsFunc(env.decisions, func(d string) bool { return matchesDecision(d, text) }):
 		return "", badHint(didYouMean(text, env.decisions), "%q is no decision this program asks for", text)
 	}
 	return text, nil
 }
 
-// asksFor reports whether a decision as the program asks for it is the one that was
+// matchesDecision reports whether a decision as the program asks for it is the one that was
 // written. One that ends with a colon is taken of something, and names it.
-func asksFor(decision, written string) bool {
+func matchesDecision(decision, written string) bool {
 	if strings.HasSuffix(decision, ":") {
 		return len(written) > len(decision) && strings.HasPrefix(written, decision)
 	}

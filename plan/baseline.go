@@ -61,7 +61,7 @@ func Drift(p *Plan, f *Facts, done func(step string) bool) []string {
 	out = append(out, driftedFiles(p, f, done)...)
 	out = append(out, driftedContainers(p, f, done)...)
 	out = append(out, driftedConfig(p, f, done)...)
-	if !anyDone(p, done, PartServer) && migrationsHash(f.Database.Migrated) != p.Baseline.Migrations {
+	if !anyStepDone(p, done, PartServer) && migrationsHash(f.Database.Migrated) != p.Baseline.Migrations {
 		say("the database's migrations changed (at %d, was %d)", f.Database.Latest(), p.Baseline.Migration)
 	}
 	return append(out, driftedSecrets(p, f, done)...)
@@ -85,8 +85,8 @@ func RevertedEdits(p *Plan, f *Facts, inEffect func(step string) bool) []string 
 	return out
 }
 
-// anyDone reports whether a step that changes a part was begun or done.
-func anyDone(p *Plan, done func(string) bool, part Part) bool {
+// anyStepDone reports whether a step that changes a part was begun or done.
+func anyStepDone(p *Plan, done func(string) bool, part Part) bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Op.Describe().Part == part && done(s.ID) })
 }
 
@@ -99,7 +99,7 @@ func driftedFiles(p *Plan, f *Facts, done func(string) bool) []string {
 			continue
 		}
 		now := f.Files[i]
-		if now.SHA256 != was.SHA256 && !leftBy(p, now, done) {
+		if now.SHA256 != was.SHA256 && !isAsEdited(p, now, done) {
 			out = append(out, fmt.Sprintf("%s was changed", was.Path))
 		}
 		if now.Mode != was.Mode || now.UID != was.UID || now.GID != was.GID {
@@ -109,8 +109,8 @@ func driftedFiles(p *Plan, f *Facts, done func(string) bool) []string {
 	return out
 }
 
-// leftBy reports whether a file is as a begun edit of this plan leaves it.
-func leftBy(p *Plan, now File, done func(string) bool) bool {
+// isAsEdited reports whether a file is as a begun edit of this plan leaves it.
+func isAsEdited(p *Plan, now File, done func(string) bool) bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool {
 		d := s.Op.Describe()
 		e, forth := s.Op.(Edit)
@@ -128,7 +128,7 @@ func driftedContainers(p *Plan, f *Facts, done func(string) bool) []string {
 	var out []string
 	for _, was := range p.Baseline.Containers {
 		ours := was.Service == UpdaterService || was.Service == ProxyService
-		if was.Service == p.Project.Service && anyDone(p, done, PartServer) || ours && anyDone(p, done, PartSidecar) {
+		if was.Service == p.Project.Service && anyStepDone(p, done, PartServer) || ours && anyStepDone(p, done, PartSidecar) {
 			continue
 		}
 		now, ok := f.Container(was.Service)
@@ -149,7 +149,7 @@ func driftedContainers(p *Plan, f *Facts, done func(string) bool) []string {
 // tell is not told twice.
 func driftedConfig(p *Plan, f *Facts, done func(string) bool) []string {
 	config := p.Baseline.Config
-	if anyDone(p, done, PartFiles) {
+	if anyStepDone(p, done, PartFiles) {
 		config = p.Baseline.Edited
 		if slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Op.Describe().Part == PartFiles && !leftAsPlanned(f, s) }) {
 			return nil
@@ -176,7 +176,7 @@ func driftedConfig(p *Plan, f *Facts, done func(string) bool) []string {
 func driftedSecrets(p *Plan, f *Facts, done func(string) bool) []string {
 	var out []string
 	ours := func(path string, begun bool) bool {
-		return slices.ContainsFunc(p.Steps, func(s Step) bool { return touches(s.Op, path) && (!begun || done(s.ID)) })
+		return slices.ContainsFunc(p.Steps, func(s Step) bool { return touchesSecret(s.Op, path) && (!begun || done(s.ID)) })
 	}
 	for _, now := range f.Secrets {
 		known := slices.ContainsFunc(p.Baseline.Secrets, func(was SecretFingerprint) bool { return was.Path == now.Path })
@@ -201,9 +201,9 @@ func driftedSecrets(p *Plan, f *Facts, done func(string) bool) []string {
 	return out
 }
 
-// touches reports whether an operation makes, removes or opens the file of a secret,
+// touchesSecret reports whether an operation makes, removes or opens the file of a secret,
 // or the folder they lie in.
-func touches(op Op, path string) bool {
+func touchesSecret(op Op, path string) bool {
 	d := op.Describe()
 	return d.Part == PartSecrets && d.Path == path
 }

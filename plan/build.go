@@ -69,7 +69,7 @@ func Build(in BuildInput) (*Plan, []EditedFile, error) {
 	b := builder{in: in, target: a, edited: edited, notes: e.notes}
 	b.settled, b.drifted = dependencies(in.Facts)
 	b.noDeps = len(b.drifted) > 0
-	if current, nothing := b.idle(); current && !nothing {
+	if current, nothing := b.upToDate(); current && !nothing {
 		if stop := Stopped(driftChecks(in.Facts, in.Settings, &in.Release)); len(stop) > 0 {
 			return refuse(stop)
 		}
@@ -99,7 +99,7 @@ func (b *builder) plan() *Plan {
 		Project: f.Project, Release: b.in.Release, Baseline: baselineOf(f, b.in.ID),
 	}
 	files := b.secretFiles()
-	current, nothing := b.idle()
+	current, nothing := b.upToDate()
 	checks := Checks(f, b.in.Settings, &b.in.Release)
 	if current && !nothing {
 		// The checks alone saw no reason for a swap.
@@ -141,18 +141,18 @@ func (b *builder) plan() *Plan {
 	return p
 }
 
-// idle reports whether the server runs the release already, and whether there is nothing
+// upToDate reports whether the server runs the release already, and whether there is nothing
 // to do at all.
-func (b *builder) idle() (now, nothing bool) {
+func (b *builder) upToDate() (now, nothing bool) {
 	f := b.in.Facts
-	now = VariantOf(f, &b.in.Release) == Managed && current(f, &b.in.Release, b.in.Settings.Pin)
+	now = VariantOf(f, &b.in.Release) == Managed && runsRelease(f, &b.in.Release, b.in.Settings.Pin)
 	return now, now && len(b.edited) == 0 && len(b.secretFiles()) == 0
 }
 
 func (b *builder) add(s Step) { b.steps = append(b.steps, s) }
 
-// current reports whether the server already runs the release.
-func current(f *Facts, rel *Release, pin Pin) bool {
+// runsRelease reports whether the server already runs the release.
+func runsRelease(f *Facts, rel *Release, pin Pin) bool {
 	s, _ := f.Server()
 	image, _ := f.ImageByID(s.ImageID)
 	// A tag says nothing of the image that has it.
@@ -182,7 +182,7 @@ func clientFiles(f *Facts) []string {
 func mustFiles(f *Facts) []string {
 	files := clientFiles(f)
 	for _, s := range f.Secrets {
-		taken := hasSecretsDir(f) && inside(s.Path, secretsDir(f)) || slices.Contains(files, s.Path)
+		taken := hasSecretsDir(f) && isInside(s.Path, secretsDir(f)) || slices.Contains(files, s.Path)
 		if !s.Dir && !s.Broken && !taken {
 			files = append(files, s.Path)
 		}
@@ -316,13 +316,13 @@ func (b *builder) edits() {
 		op := Edit{Path: e.Path, Before: Hash(e.Result.Before), After: Hash(e.Result.After), Splices: e.Result.Splices, Project: b.in.Facts.Project}
 		b.add(Step{
 			ID: id, Title: "edit " + path.Base(e.Path), Op: op, Undo: RevertEdit(op),
-			Reason: reasons(e.Result.Splices),
+			Reason: joinReasons(e.Result.Splices),
 		})
 	}
 }
 
-// reasons joins the reasons of splices, each once.
-func reasons(splices []compose.Splice) string {
+// joinReasons joins the reasons of splices, each once.
+func joinReasons(splices []compose.Splice) string {
 	var out []string
 	for _, s := range splices {
 		if s.Reason != "" && !slices.Contains(out, s.Reason) {
@@ -452,8 +452,8 @@ func (b *builder) deviations() []string {
 	return append(out, b.notes...)
 }
 
-// makes reports whether a step writes a secret, rather than open one that is there.
-func (b *builder) makes(id string) bool {
+// writesSecret reports whether a step writes a secret, rather than open one that is there.
+func (b *builder) writesSecret(id string) bool {
 	return slices.ContainsFunc(b.steps, func(s Step) bool {
 		op, ok := s.Op.(WriteSecret)
 		return ok && s.ID == id && op.Source != FromItself
@@ -462,7 +462,7 @@ func (b *builder) makes(id string) bool {
 
 func (b *builder) followUps() []string {
 	var out []string
-	if b.makes("secret-updater_token") {
+	if b.writesSecret("secret-updater_token") {
 		out = append(out, "back up secrets/ offline: updater_token is new there")
 	}
 	out = append(out,

@@ -79,7 +79,7 @@ func (b *builder) secretFile(name string) []Step {
 		server, _ := b.in.Facts.Server()
 		op.Server = server.Name
 	}
-	return []Step{b.makeStep(name, "write "+b.shown(op.Path), reason, op)}
+	return []Step{b.makeStep(name, "write "+b.shortPath(op.Path), reason, op)}
 }
 
 func (b *builder) sourceOf(name string) (Source, string) {
@@ -125,13 +125,13 @@ func (b *builder) serverSecrets() []Step {
 
 func (b *builder) openStep(s Secret) Step {
 	op := WriteSecret{Path: s.Path, Source: FromItself, Mode: s.Mode | readableByAll, Prior: PriorState{Size: s.Size, Mode: s.Mode, UID: s.UID, GID: s.GID}}
-	return b.makeStep(s.Name, "open "+b.shown(s.Path)+" for the users inside the containers",
+	return b.makeStep(s.Name, "open "+b.shortPath(s.Path)+" for the users inside the containers",
 		"docker mounts a file secret with the host's mode and owner, whatever the compose file says", op)
 }
 
-// shown is a secret's place as a person is told it: short in the project's own folder.
-func (b *builder) shown(file string) string {
-	if inside(file, b.secretsDir()) {
+// shortPath is the path of a secret for people: relative in the project's own folder.
+func (b *builder) shortPath(file string) string {
+	if isInside(file, b.secretsDir()) {
 		return path.Join("secrets", strings.TrimPrefix(file, b.secretsDir()))
 	}
 	return file

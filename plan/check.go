@@ -77,7 +77,7 @@ func Checks(f *Facts, s Settings, rel *Release) []Check {
 	c.secretFiles()
 	c.links()
 	c.exposed()
-	c.losesSecrets()
+	c.secretsAccess()
 	c.occupied(c.f.Model)
 	c.dependents()
 	c.space()
@@ -92,7 +92,7 @@ func (c *checker) add(name string, l Level, hint, format string, args ...any) {
 	c.out = append(c.out, Check{Name: name, Level: l, Detail: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-func (c *checker) failed(part string) (Failure, bool) {
+func (c *checker) failureOf(part string) (Failure, bool) {
 	for _, f := range c.f.Failures {
 		if f.Part == part {
 			return f, true
@@ -126,7 +126,7 @@ func (c *checker) docker() {
 			"the docker command is not Docker's own and tells of no engine, as that of podman")
 		return
 	}
-	if fail, bad := c.failed("docker"); bad || c.f.Docker.Version == "" {
+	if fail, bad := c.failureOf("docker"); bad || c.f.Docker.Version == "" {
 		c.add("docker", Stop, "is the docker service running?", "the docker engine did not answer: %s", fail.Detail)
 		return
 	}
@@ -137,12 +137,12 @@ func (c *checker) docker() {
 		c.add("docker", Stop, "install Docker's engine from packages, and move the stack to it: snap and package do not share containers",
 			"docker is a snap (its data is in %s): it sees neither the compose folder outside of a home nor files in memory", c.f.Docker.Root)
 	case c.f.Compose == "":
-		fail, _ := c.failed("compose")
+		fail, _ := c.failureOf("compose")
 		c.add("docker", Stop, "install the docker compose plugin, version 2.20 or later", "docker %s has no compose plugin: %s", c.f.Docker.Version, fail.Detail)
 	case !atLeast(c.f.Compose, 2, 20):
 		c.add("docker", Stop, "install compose 2.20 or later", "compose %s is too old", c.f.Compose)
 	default:
-		if fail, bad := c.failed("compose-engine"); bad {
+		if fail, bad := c.failureOf("compose-engine"); bad {
 			c.add("docker", Stop, "bring the compose plugin and the engine to releases that know each other, then look whether \"docker compose ls\" answers: nothing can be started there with this one",
 				"compose %s cannot speak to engine %s (API %s): %s", c.f.Compose, c.f.Docker.Version, c.f.Docker.API, fail.Detail)
 			return
@@ -164,7 +164,7 @@ func atLeast(version string, major, minor int) bool {
 func (c *checker) project() bool {
 	p := c.f.Project
 	if p.Name != "" {
-		c.add("project", Pass, "", "project %q in %s (%s)", p.Name, p.WorkingDir, strings.Join(bases(p.Files), ", "))
+		c.add("project", Pass, "", "project %q in %s (%s)", p.Name, p.WorkingDir, strings.Join(baseNames(p.Files), ", "))
 		return true
 	}
 	switch len(c.f.Others) {
@@ -183,7 +183,7 @@ func (c *checker) project() bool {
 	return false
 }
 
-func bases(paths []string) []string {
+func baseNames(paths []string) []string {
 	var out []string
 	for _, p := range paths {
 		out = append(out, p[strings.LastIndexByte(p, '/')+1:])
@@ -194,11 +194,11 @@ func bases(paths []string) []string {
 func (c *checker) model() {
 	for _, file := range c.f.Files {
 		if file.Missing && slices.Contains(c.f.Project.Files, file.Path) {
-			c.gone(file.Path)
+			c.missingFile(file.Path)
 			return
 		}
 	}
-	if fail, bad := c.failed("model"); bad || c.f.Model == nil {
+	if fail, bad := c.failureOf("model"); bad || c.f.Model == nil {
 		c.add("compose files", Stop, "try \"docker compose config\" in the folder", "compose does not read the project's files: %s", fail.Detail)
 		return
 	}
@@ -293,7 +293,7 @@ func (c *checker) health() {
 	case h.OK():
 		c.add("health", Pass, "", "ok, it calls itself %s", h.Version)
 	case !h.Asked:
-		fail, _ := c.failed("health")
+		fail, _ := c.failureOf("health")
 		c.add("health", level, hint, "the server did not answer inside its container: %s", fail.Detail)
 	default:
 		c.add("health", level, hint, "HTTP %d, status %q, database healthy: %v", h.Code, h.Status, h.DBHealthy)

@@ -23,7 +23,7 @@ func (c *checker) database() {
 		c.add("database", Stop, "the vendor does not say how the updater escapes such a password in its URL; give the database role one of letters and digits first",
 			"the database password holds characters that mean something in a URL")
 	case d.Version == 0:
-		fail, _ := c.failed("dbfacts")
+		fail, _ := c.failureOf("dbfacts")
 		c.add("database", Stop, "", "database %s in %s did not answer: %s", d.Name, d.Container, fail.Detail)
 	default:
 		c.add("database", Pass, "", "%s in container %s, PostgreSQL %d, %s", d.Name, d.Container, d.Version/10000, Bytes(d.Bytes))
@@ -44,7 +44,7 @@ func (c *checker) migrations() {
 		return
 	}
 	if len(d.Migrated) == 0 {
-		fail, _ := c.failed("migrations")
+		fail, _ := c.failureOf("migrations")
 		c.add("migrations", Stop, "is this really a chatalot database?", "no migration is known: %s", fail.Detail)
 		return
 	}
@@ -57,14 +57,14 @@ func (c *checker) migrations() {
 	top := d.Latest()
 	if top < contiguousMigration && !c.s.Allows(AllowOldMigrations) {
 		c.add("migrations", Stop, fmt.Sprintf("rehearse on a copy, then accept it by name: allow: [%s]", AllowOldMigrations),
-			"migration %d (%s) is older than what the runbook supports in one step (%d)", top, generation(top), contiguousMigration)
+			"migration %d (%s) is older than what the runbook supports in one step (%d)", top, releasesOf(top), contiguousMigration)
 		return
 	}
 	level := Pass
 	if top < contiguousMigration {
 		level = Warn
 	}
-	c.add("migrations", level, "", "at %d (%s)", top, generation(top))
+	c.add("migrations", level, "", "at %d (%s)", top, releasesOf(top))
 }
 
 // generations maps the highest migration to the releases that end there; from
@@ -78,8 +78,8 @@ var generations = []struct {
 	{46, "0.18.46"}, {47, "0.18.50"}, {48, "0.18.69"}, {49, "0.19.0 to 0.22.6"}, {51, "0.23.0"},
 }
 
-// generation names the releases whose newest migration this is.
-func generation(top int64) string {
+// releasesOf names the releases whose newest migration this is.
+func releasesOf(top int64) string {
 	for _, g := range generations {
 		if top <= g.top {
 			return g.name
@@ -96,7 +96,7 @@ func RunningVersion(f *Facts) (version, source string) {
 		if v := f.Health.WebVersion; v != "" {
 			return v, "web build"
 		}
-		return generation(top), "migrations"
+		return releasesOf(top), "migrations"
 	}
 	if f.Health.Version != "" {
 		return f.Health.Version, "health"
@@ -105,7 +105,7 @@ func RunningVersion(f *Facts) (version, source string) {
 		return f.Health.WebVersion, "web build"
 	}
 	if top := f.Database.Latest(); top > 0 {
-		return generation(top), "migrations"
+		return releasesOf(top), "migrations"
 	}
 	return "unknown", "nothing"
 }
@@ -148,7 +148,7 @@ func (c *checker) links() {
 		switch {
 		case s.Broken:
 			c.add("linked secrets", Stop, "mend the link or remove it: whatever it stood for would be in no backup", "%s is a link that leads nowhere", s.Path)
-		case s.Dir && s.Path != secretsDir(c.f) && !(hasSecretsDir(c.f) && inside(s.Path, secretsDir(c.f))):
+		case s.Dir && s.Path != secretsDir(c.f) && !(hasSecretsDir(c.f) && isInside(s.Path, secretsDir(c.f))):
 			c.add("linked secrets", Warn, "back it up yourself", "%s is a folder outside of %s: no backup takes it", s.Path, secretsDir(c.f))
 		}
 	}
@@ -200,8 +200,8 @@ func (c *checker) exposed() {
 	}
 }
 
-// inside reports whether a path lies in a folder.
-func inside(file, folder string) bool { return strings.HasPrefix(file, folder+"/") }
+// isInside reports whether a path lies in a folder.
+func isInside(file, folder string) bool { return strings.HasPrefix(file, folder+"/") }
 
 // Room the images need, unpacked, beyond the database's own copy.
 const imageRoom = 1 << 30
@@ -230,7 +230,7 @@ func (c *checker) space() {
 		return
 	}
 	if len(unknown) > 0 {
-		fail, _ := c.failed("disks")
+		fail, _ := c.failureOf("disks")
 		c.add("disk space", Warn, "look at it yourself: df -h", "not known for %s: %s", strings.Join(unknown, ", "), fail.Detail)
 		return
 	}

@@ -12,7 +12,7 @@ const dumpRate = 15_000_000
 // downtime warns of the final dump of a swap. Where the release runs and is managed
 // there is nothing to swap.
 func (c *checker) downtime() {
-	if c.rel != nil && VariantOf(c.f, c.rel) == Managed && current(c.f, c.rel, c.s.Pin) {
+	if c.rel != nil && VariantOf(c.f, c.rel) == Managed && runsRelease(c.f, c.rel, c.s.Pin) {
 		return
 	}
 	c.out = append(c.out, downtime(c.f, c.s)...)

@@ -22,7 +22,7 @@ func (c *checker) drift() {
 	}
 	before := len(c.out)
 	if len(c.f.Hashes) == 0 {
-		fail, _ := c.failed("hashes")
+		fail, _ := c.failureOf("hashes")
 		c.add("drift", Warn, "", "compose did not say what it would recreate: %s", fail.Detail)
 	}
 	for _, k := range c.f.Services {
@@ -56,14 +56,14 @@ func (c *checker) driftOf(k Container) {
 	}
 	recreated := c.recreates(k)
 	if len(news) > 0 && recreated {
-		c.add("drift", Stop, c.driftRemedies(k.Service, names), "service %s is not what compose would make of the files now, and the upgrade would carry that out: %s", k.Service, sentences(news))
+		c.add("drift", Stop, c.driftRemedies(k.Service, names), "service %s is not what compose would make of the files now, and the upgrade would carry that out: %s", k.Service, joinSentences(news))
 	}
 	if left := slices.Concat(news, accepted); len(left) > 0 && !recreated {
 		c.add("drift", Warn, "\"docker compose up\" would recreate it; this tool leaves it alone",
-			"service %s is not what compose would make of the files now: %s", k.Service, sentences(left))
+			"service %s is not what compose would make of the files now: %s", k.Service, joinSentences(left))
 	}
 	if len(accepted) > 0 && recreated {
-		c.add("drift", Warn, "accepted by name in the inventory", "the upgrade carries out what has changed in service %s: %s", k.Service, sentences(accepted))
+		c.add("drift", Warn, "accepted by name in the inventory", "the upgrade carries out what has changed in service %s: %s", k.Service, joinSentences(accepted))
 	}
 	if len(unknown) > 0 {
 		c.add("drift", Warn, "look at it yourself", "service %s: whether it is what compose would make of the files is not known altogether: %s", k.Service, strings.Join(unknown, "; "))
@@ -84,8 +84,8 @@ func nameable(field string) string {
 	return key
 }
 
-// sentences joins differences, no more than people read.
-func sentences(all []string) string {
+// joinSentences joins differences, no more than people read.
+func joinSentences(all []string) string {
 	const most = 25
 	if rest := len(all) - most; rest > 0 {
 		all = append(slices.Clone(all[:most]), fmt.Sprintf("and %d more", rest))
@@ -126,7 +126,7 @@ func (c *checker) driftOfImage(k Container) {
 // that only runs beside it, or does not run, loses nothing; nor does a server that is
 // replaced by nothing.
 func (c *checker) recreates(k Container) bool {
-	if c.rel != nil && VariantOf(c.f, c.rel) == Managed && current(c.f, c.rel, c.s.Pin) && !c.edits {
+	if c.rel != nil && VariantOf(c.f, c.rel) == Managed && runsRelease(c.f, c.rel, c.s.Pin) && !c.edits {
 		return false
 	}
 	switch k.Service {
@@ -222,10 +222,10 @@ func (f *Facts) secretValues() []string {
 			out = append(out, compose.Secrets([]byte(strings.Join(doc.Config.Env, "\n")))...)
 		}
 	}
-	return slices.Sorted(maps.Keys(asSet(out)))
+	return slices.Sorted(maps.Keys(toSet(out)))
 }
 
-func asSet(all []string) map[string]bool {
+func toSet(all []string) map[string]bool {
 	out := map[string]bool{}
 	for _, v := range all {
 		out[v] = true

@@ -39,15 +39,15 @@ func (p panel) runs(image string) bool {
 	return slices.ContainsFunc(p.images, func(part string) bool { return strings.Contains(strings.ToLower(image), part) })
 }
 
-// A keeper is who keeps a file, if not the client himself.
-type keeper struct {
+// A fileOwner is a tool that writes a file in the client's place, such as a panel.
+type fileOwner struct {
 	panel     panel
 	container string // "" where it does not run as one, or does not run
 	within    bool   // the file is inside the container, not on the host
 }
 
 // name is the panel, with its container.
-func (k keeper) name() string {
+func (k fileOwner) name() string {
 	if k.container == "" {
 		return k.panel.name
 	}
@@ -57,10 +57,10 @@ func (k keeper) name() string {
 	return fmt.Sprintf("%s (container %s)", k.panel.name, k.container)
 }
 
-// keeperOf finds who keeps a compose file: a panel into whose folders its path leads, or
+// findFileOwner finds who keeps a compose file: a panel into whose folders its path leads, or
 // a running one that mounts the file's folder. One that has a folder of that name inside
 // counts for a file that is not on the host.
-func keeperOf(f *Facts, file string, missing bool) (keeper, bool) {
+func findFileOwner(f *Facts, file string, missing bool) (fileOwner, bool) {
 	dir := path.Dir(file)
 	for _, p := range panels {
 		ours := slices.ContainsFunc(p.folders, func(folder string) bool { return strings.HasPrefix(file, folder) })
@@ -68,30 +68,30 @@ func keeperOf(f *Facts, file string, missing bool) (keeper, bool) {
 			if !k.Up() || !p.runs(k.Image) || k.Project == f.Project.Name && k.Service == f.Project.Service {
 				continue
 			}
-			if within := missing && k.has(file); ours || within || k.sees(f, dir) {
-				return keeper{p, k.Name, within}, true
+			if within := missing && k.has(file); ours || within || k.mounts(f, dir) {
+				return fileOwner{p, k.Name, within}, true
 			}
 		}
 		if ours && p.sure {
-			return keeper{panel: p}, true
+			return fileOwner{panel: p}, true
 		}
 	}
 	// One that nobody here knows: it has the engine's socket, and a folder of that name
 	// inside.
 	for _, k := range f.Everyone {
 		if missing && k.Up() && k.has(file) && slices.ContainsFunc(k.Mounts, func(m HostMount) bool { return strings.HasSuffix(m.Source, "/docker.sock") }) {
-			return keeper{panel{}, k.Name, true}, true
+			return fileOwner{panel{}, k.Name, true}, true
 		}
 	}
-	return keeper{}, false
+	return fileOwner{}, false
 }
 
-// sees reports whether a folder of the host is mounted into the container, by itself or
+// mounts reports whether a folder of the host is mounted into the container, by itself or
 // inside another one, other than the whole host.
-func (c HostContainer) sees(f *Facts, dir string) bool {
+func (c HostContainer) mounts(f *Facts, dir string) bool {
 	return slices.ContainsFunc(c.Mounts, func(m HostMount) bool {
-		at := f.real(m.Source)
-		return m.Type == "bind" && at != "/" && (f.real(dir) == at || inside(f.real(dir), at))
+		at := f.realPath(m.Source)
+		return m.Type == "bind" && at != "/" && (f.realPath(dir) == at || isInside(f.realPath(dir), at))
 	})
 }
 
@@ -102,22 +102,22 @@ func (c HostContainer) has(file string) bool {
 	return ok && m.Destination != "/" && m.Source != m.Destination
 }
 
-// piped are the names under which a file is known that was no file: standard input, or
+// isPiped reports whether a name stands for something that was no file: standard input, or
 // what a shell puts in the place of <(…).
-func piped(file string) bool {
+func isPiped(file string) bool {
 	return path.Base(file) == "-" || strings.HasPrefix(file, "/dev/") || strings.HasPrefix(file, "/proc/")
 }
 
-// gone says of a compose file that is not there why, and what to do.
-func (c *checker) gone(file string) {
+// missingFile says why a compose file is not there, and what to do.
+func (c *checker) missingFile(file string) {
 	start := fmt.Sprintf("start it once from there: docker compose -p %s up -d", c.f.Project.Name)
-	if piped(file) {
+	if isPiped(file) {
 		c.add("compose files", Stop,
 			fmt.Sprintf("write what it was started from into %s/docker-compose.yml, %s; then check again", c.f.Project.WorkingDir, start),
 			"the project was started from standard input (%s): there is no file that could be edited", file)
 		return
 	}
-	k, ok := keeperOf(c.f, file, true)
+	k, ok := findFileOwner(c.f, file, true)
 	if !ok {
 		c.add("compose files", Stop, "the project was started from a file that is gone: put it back first", "%s is missing", file)
 		return
@@ -140,7 +140,7 @@ func (c *checker) panels() {
 		if slices.ContainsFunc(c.f.Files, func(x File) bool { return x.Path == file && x.Missing }) {
 			continue
 		}
-		if k, ok := keeperOf(c.f, file, false); ok {
+		if k, ok := findFileOwner(c.f, file, false); ok {
 			how := "make the same change there"
 			if k.panel.edit != "" {
 				how = fmt.Sprintf("after the upgrade make the same change there (%s)", k.panel.edit)

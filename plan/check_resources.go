@@ -23,7 +23,7 @@ func Occupied(f *Facts, m *compose.Model) []Check {
 }
 
 func (c *checker) occupied(m *compose.Model) {
-	if fail, bad := c.failed("everyone"); bad {
+	if fail, bad := c.failureOf("everyone"); bad {
 		c.add("names", Warn, "look at it yourself: docker ps -a", "not known who else is on this host: %s", fail.Detail)
 	}
 	c.names(m)
@@ -31,9 +31,9 @@ func (c *checker) occupied(m *compose.Model) {
 	c.networksAndVolumes(m)
 }
 
-// ownName is the name of the container that compose will make of a service of the
+// containerName returns the name of the container that compose will make of a service of the
 // vendor's.
-func ownName(f *Facts, m *compose.Model, service string) string {
+func containerName(f *Facts, m *compose.Model, service string) string {
 	if !m.HasService(service) {
 		return service
 	}
@@ -49,7 +49,7 @@ func ownName(f *Facts, m *compose.Model, service string) string {
 // names looks for containers that would be in the way of ours.
 func (c *checker) names(m *compose.Model) {
 	for _, service := range []string{UpdaterService, ProxyService} {
-		name := ownName(c.f, m, service)
+		name := containerName(c.f, m, service)
 		for _, k := range c.f.Everyone {
 			if k.Name != name || k.Project == c.f.Project.Name && k.Service == service {
 				continue
@@ -74,7 +74,7 @@ func (c *checker) ports(m *compose.Model) {
 			if err != nil || number == 0 {
 				continue // the engine picks one, or one of a range
 			}
-			if who := holder(c.f, service, orTCP(p.Protocol), p.HostIP, number); who != "" {
+			if who := portHolder(c.f, service, orTCP(p.Protocol), p.HostIP, number); who != "" {
 				c.add("ports", Stop, fmt.Sprintf("give service %s another port, or stop what has this one", service),
 					"service %s publishes port %s/%s of the host, and %s has it", service, address(p.HostIP, number), orTCP(p.Protocol), who)
 			}
@@ -96,8 +96,8 @@ func address(ip string, port int) string {
 	return ip + ":" + strconv.Itoa(port)
 }
 
-// holder says who has a port of the host, "" for nobody but the service's own container.
-func holder(f *Facts, service, protocol, ip string, port int) string {
+// portHolder says who has a port of the host, "" for nobody but the service's own container.
+func portHolder(f *Facts, service, protocol, ip string, port int) string {
 	own := false
 	for _, k := range f.Everyone {
 		if !k.Up() || !k.publishes(protocol, ip, port) {
@@ -113,7 +113,7 @@ func holder(f *Facts, service, protocol, ip string, port int) string {
 		return ""
 	}
 	for _, s := range f.Resources.Listening {
-		if s.Protocol == protocol && s.Port == port && meet(s.IP, ip) {
+		if s.Protocol == protocol && s.Port == port && overlap(s.IP, ip) {
 			return fmt.Sprintf("a process of the host (ss -lnp \"sport = :%d\" names it)", port)
 		}
 	}
@@ -124,7 +124,7 @@ func (c HostContainer) publishes(protocol, ip string, port int) bool {
 	for target, places := range c.Ports {
 		_, proto, _ := strings.Cut(target, "/")
 		for _, at := range places {
-			if orTCP(proto) == protocol && at.HostPort == strconv.Itoa(port) && meet(at.HostIP, ip) {
+			if orTCP(proto) == protocol && at.HostPort == strconv.Itoa(port) && overlap(at.HostIP, ip) {
 				return true
 			}
 		}
@@ -132,9 +132,9 @@ func (c HostContainer) publishes(protocol, ip string, port int) bool {
 	return false
 }
 
-// meet reports whether two addresses of a host cannot both have the same port: they are
+// overlap reports whether two addresses of a host cannot both have the same port: they are
 // the same, or one of them is every address.
-func meet(a, b string) bool {
+func overlap(a, b string) bool {
 	x, xerr := netip.ParseAddr(a)
 	y, yerr := netip.ParseAddr(b)
 	if xerr != nil || yerr != nil || x.IsUnspecified() || y.IsUnspecified() {
@@ -147,28 +147,28 @@ func meet(a, b string) bool {
 // are there already, made for something else: compose stops at such a network, and takes
 // such a volume for its own.
 func (c *checker) networksAndVolumes(m *compose.Model) {
-	if network := nameOf(c.f, m.HasNetwork(updaterNetwork), m.NetworkExternal(updaterNetwork), m.NetworkID(updaterNetwork), updaterNetwork); network != "" {
+	if network := dockerName(c.f, m.HasNetwork(updaterNetwork), m.NetworkExternal(updaterNetwork), m.NetworkID(updaterNetwork), updaterNetwork); network != "" {
 		for _, n := range c.f.Networks {
 			if n.Name == network && (n.Project != c.f.Project.Name || n.Key != updaterNetwork) {
 				c.add("networks", Stop, fmt.Sprintf("if nobody needs it: docker network rm %s; or give ours another name in the compose file: networks: {%s: {name: …, internal: true}}", n.Name, updaterNetwork),
-					"the upgrade makes a network %q, and there is one of that name, %s", n.Name, madeFor(n.Project, n.Key))
+					"the upgrade makes a network %q, and there is one of that name, %s", n.Name, ownedBy(n.Project, n.Key))
 			}
 		}
 	}
 	for _, v := range updaterVolumes {
-		name := nameOf(c.f, m.HasVolume(v.key), m.VolumeExternal(v.key), m.VolumeID(v.key), v.key)
+		name := dockerName(c.f, m.HasVolume(v.key), m.VolumeExternal(v.key), m.VolumeID(v.key), v.key)
 		for _, other := range c.f.Resources.Volumes {
 			if name != "" && other.Name == name && (other.Project != c.f.Project.Name || other.Key != v.key) {
 				c.add("volumes", Stop, fmt.Sprintf("remove it if nobody needs what is in it, or give ours another name in the compose file: volumes: {%s: {name: …}}", v.key),
-					"the upgrade makes a volume %q, and there is one of that name, %s: the updater would write into it", other.Name, madeFor(other.Project, other.Key))
+					"the upgrade makes a volume %q, and there is one of that name, %s: the updater would write into it", other.Name, ownedBy(other.Project, other.Key))
 			}
 		}
 	}
 }
 
-// nameOf is the name under which docker will know what has this key in the compose file,
+// dockerName returns the name that docker gives to what has this key in the compose file,
 // "" for what the upgrade does not make.
-func nameOf(f *Facts, defined, external bool, name, key string) string {
+func dockerName(f *Facts, defined, external bool, name, key string) string {
 	switch {
 	case external:
 		return ""
@@ -195,7 +195,7 @@ func declares(f *Facts, key string) bool {
 	return false
 }
 
-func madeFor(project, key string) string {
+func ownedBy(project, key string) string {
 	switch {
 	case project == "":
 		return "which compose did not make"

@@ -8,35 +8,35 @@ import (
 	"strings"
 )
 
-// losesSecrets looks for who would lose the secrets' folder when the upgrade closes it: whoever
+// secretsAccess looks for who would lose the secrets' folder when the upgrade closes it: whoever
 // mounts the folder itself, or one above it, and is neither its owner nor root. A file of
 // it that is mounted by itself is not touched by what the folder's mode is, nor is a
 // folder inside it.
-func (c *checker) losesSecrets() {
+func (c *checker) secretsAccess() {
 	b := builder{in: BuildInput{Facts: c.f, Settings: c.s}}
 	i := slices.IndexFunc(c.f.Secrets, func(s Secret) bool { return s.Dir && s.Path == secretsDir(c.f) })
 	steps := b.closeFolder()
 	if len(steps) == 0 || i < 0 {
 		return
 	}
-	folder := closing{Secret: c.f.Secrets[i], to: steps[0].Op.(Mode).To, real: c.f.real(secretsDir(c.f))}
+	folder := modeChange{Secret: c.f.Secrets[i], to: steps[0].Op.(Mode).To, real: c.f.realPath(secretsDir(c.f))}
 	for _, k := range c.f.Everyone {
 		if m, ok := folder.mountedBy(c.f, k); ok {
-			c.loses(folder, k, m)
+			c.checkAccess(folder, k, m)
 		}
 	}
-	c.wouldLose(folder)
+	c.futureAccess(folder)
 }
 
-// A closing is a folder whose mode changes.
-type closing struct {
+// A modeChange is a folder whose mode changes.
+type modeChange struct {
 	Secret
 	to   fs.FileMode
 	real string
 }
 
 // mountedBy is the mount through which a container sees the folder.
-func (d closing) mountedBy(f *Facts, k HostContainer) (HostMount, bool) {
+func (d modeChange) mountedBy(f *Facts, k HostContainer) (HostMount, bool) {
 	for _, m := range k.Mounts {
 		source := ""
 		switch m.Type {
@@ -45,16 +45,16 @@ func (d closing) mountedBy(f *Facts, k HostContainer) (HostMount, bool) {
 		case "volume":
 			source = f.Model.VolumeDevice(m.Name)
 		}
-		if source != "" && d.within(f.real(source)) {
+		if source != "" && d.contains(f.realPath(source)) {
 			return m, true
 		}
 	}
 	return HostMount{}, false
 }
 
-// within reports whether the folder is this one or inside it.
-func (d closing) within(source string) bool {
-	return source == d.real || source == "/" || inside(d.real, source)
+// contains reports whether the folder is this one or inside it.
+func (d modeChange) contains(source string) bool {
+	return source == d.real || source == "/" || isInside(d.real, source)
 }
 
 // A reader is as whom something in a container reads.
@@ -70,9 +70,9 @@ func (r reader) String() string {
 	return fmt.Sprintf("uid %d", r.UID)
 }
 
-// enters reports whether the reader may enter the folder with a mode. Of one that is not
+// canEnter reports whether the reader may enter the folder with a mode. Of one that is not
 // known nobody can say whether it is in the folder's group.
-func (d closing) enters(r reader, mode fs.FileMode) bool {
+func (d modeChange) canEnter(r reader, mode fs.FileMode) bool {
 	switch {
 	case r.unknown != "":
 		return mode&0o011 != 0
@@ -86,7 +86,7 @@ func (d closing) enters(r reader, mode fs.FileMode) bool {
 	return mode&0o001 != 0
 }
 
-func (d closing) shutsOut(r reader) bool { return d.enters(r, d.Mode) && !d.enters(r, d.to) }
+func (d modeChange) locksOut(r reader) bool { return d.canEnter(r, d.Mode) && !d.canEnter(r, d.to) }
 
 // userOf reads a user as docker has it: nothing, a name or a number, and perhaps a group.
 func userOf(user string) reader {
@@ -115,28 +115,28 @@ func (c *checker) readersOf(k HostContainer) []reader {
 	own := k.Project == c.f.Project.Name
 	switch {
 	case own && k.Service == c.f.Project.Service:
-		return []reader{now, c.next(k.Service, serverUID)}
+		return []reader{now, c.readerAfter(k.Service, serverUID)}
 	case own && k.Service == UpdaterService:
-		return []reader{c.next(k.Service, updaterUID)}
+		return []reader{c.readerAfter(k.Service, updaterUID)}
 	}
 	return []reader{now}
 }
 
-// next is as whom a service runs that gets the vendor's image.
-func (c *checker) next(service string, uid int) reader {
+// readerAfter returns the user of a service that gets the vendor's image.
+func (c *checker) readerAfter(service string, uid int) reader {
 	if user := c.f.Model.ServiceUser(service); user != "" {
 		return userOf(user)
 	}
 	return reader{HostUser: HostUser{UID: uid, Groups: []int{uid}}}
 }
 
-// loses says what becomes of a container when the folder is closed.
-func (c *checker) loses(d closing, k HostContainer, m HostMount) {
+// checkAccess says whether a container can still read its secrets once the folder is closed.
+func (c *checker) checkAccess(d modeChange, k HostContainer, m HostMount) {
 	all, from := c.readersOf(k), m.Source
 	if m.Type == "volume" {
 		from = "volume " + m.Name
 	}
-	if i := slices.IndexFunc(all, d.shutsOut); i >= 0 {
+	if i := slices.IndexFunc(all, d.locksOut); i >= 0 {
 		level := Stop
 		// What looks at a whole host, such as its metrics, wants no secret.
 		if m.Source == "/" || c.s.Allows(AllowClosedSecrets+k.Name) {
@@ -148,22 +148,22 @@ func (c *checker) loses(d closing, k HostContainer, m HostMount) {
 			k.of(), from, m.Destination, all[i], d.Path, d.to)
 		return
 	}
-	if all[0].Override && c.f.real(m.Source) == d.real && d.Mode&0o011 != 0 {
+	if all[0].Override && c.f.realPath(m.Source) == d.real && d.Mode&0o011 != 0 {
 		c.add("shared secrets", Warn, "look whether something in it reads the folder as another user",
 			"%s mounts %s and runs as root: what gives root up in there could not enter the folder any more once the upgrade has closed it to %04o", k.of(), from, d.to)
 	}
 }
 
-// wouldLose names the project's services that have no container now and could not read
+// futureAccess names the project's services that have no container now and could not read
 // the folder when somebody starts them.
-func (c *checker) wouldLose(d closing) {
+func (c *checker) futureAccess(d modeChange) {
 	for _, name := range c.f.Model.ServiceNames() {
 		if _, runs := c.f.Container(name); runs || name == UpdaterService || name == ProxyService {
 			continue
 		}
 		user := c.f.Model.ServiceUser(name)
 		for _, v := range c.f.Model.Service(name).Volumes {
-			if v.Type == "bind" && user != "" && d.within(c.f.real(v.Source)) && d.shutsOut(userOf(user)) {
+			if v.Type == "bind" && user != "" && d.contains(c.f.realPath(v.Source)) && d.locksOut(userOf(user)) {
 				c.add("shared secrets", Warn, "let it mount the single files that it reads",
 					"service %s, which does not run now, mounts %s as %s: started again it could not enter %s", name, v.Source, userOf(user), d.Path)
 				break

@@ -58,8 +58,8 @@ func (c HostContainer) of() string {
 	return "container " + c.Name + " of project " + c.Project
 }
 
-// real is a path behind its links, as far as the look followed them.
-func (f *Facts) real(path string) string {
+// realPath returns a path with its links resolved, as far as the probe followed them.
+func (f *Facts) realPath(path string) string {
 	if to := f.Resources.Real[path]; to != "" {
 		return to
 	}
@@ -73,7 +73,7 @@ func (c HostContainer) mountOf(path string) (HostMount, bool) {
 	ok := false
 	for _, m := range c.Mounts {
 		at := strings.TrimSuffix(m.Destination, "/")
-		if (path == at || inside(path, at)) && (!ok || len(at) > len(strings.TrimSuffix(found.Destination, "/"))) {
+		if (path == at || isInside(path, at)) && (!ok || len(at) > len(strings.TrimSuffix(found.Destination, "/"))) {
 			found, ok = m, true
 		}
 	}

@@ -111,7 +111,7 @@ func (a deployment) updaterService() string {
 	}
 	b.WriteString("environment:\n")
 	for _, v := range a.environment() {
-		fmt.Fprintf(&b, "  %s: %s\n", v.key, quoted(v.value))
+		fmt.Fprintf(&b, "  %s: %s\n", v.key, quoteYAML(v.value))
 	}
 	b.WriteString("volumes:\n")
 	for _, v := range updaterVolumes {
@@ -138,9 +138,9 @@ func (a deployment) updaterService() string {
 	return b.String() + profile
 }
 
-// quoted writes a value plain where every YAML reader takes it for a string,
+// quoteYAML writes a value plain where every YAML reader takes it for a string,
 // and in double quotes where one might not.
-func quoted(v string) string {
+func quoteYAML(v string) string {
 	for _, r := range v {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("_/.:@=+-", r):

@@ -98,7 +98,7 @@ func (s Step) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads a step. It refuses what it does not know.
 func (s *Step) UnmarshalJSON(data []byte) (err error) {
 	var f stepFile[json.RawMessage]
-	if err := strict(data, &f); err != nil {
+	if err := decodeStrict(data, &f); err != nil {
 		return err
 	}
 	*s = Step{ID: f.ID, Title: f.Title, Reason: f.Reason, NoUndo: f.NoUndo}
@@ -112,15 +112,15 @@ func readOp(step string, members map[string]json.RawMessage) (Op, error) {
 	for _, op := range Operations() {
 		if data, ok := members[op.Describe().Kind]; ok && len(members) == 1 && string(data) != "null" {
 			v := reflect.New(reflect.TypeOf(op))
-			err := strict(data, v.Interface())
+			err := decodeStrict(data, v.Interface())
 			return v.Elem().Interface().(Op), err
 		}
 	}
 	return nil, fmt.Errorf("step %q does not do exactly one thing that is known, but %q", step, slices.Sorted(maps.Keys(members)))
 }
 
-// strict reads JSON and refuses a field that it does not know.
-func strict(data []byte, v any) error {
+// decodeStrict reads JSON and refuses a field that it does not know.
+func decodeStrict(data []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	return dec.Decode(v)

@@ -126,7 +126,7 @@ func (w *walker) follow(v visit, ref compose.FileRef) {
 // locate makes a path whole: against the folder it is meant from, with the variables that
 // the project's own files set.
 func (w *walker) locate(folder, name string) string {
-	name = w.filled(name)
+	name = w.expand(name)
 	if path.IsAbs(name) || strings.HasPrefix(name, "~") || strings.HasPrefix(name, "$") {
 		return path.Clean(name)
 	}
@@ -145,14 +145,14 @@ func (w *walker) add(kind, name string) bool {
 		w.outside(name, fmt.Sprintf("the project names more than %d files", maxProjectFiles))
 		return false
 	}
-	if !w.certain(name) {
+	if !w.alwaysSaved(name) {
 		w.found.Files = append(w.found.Files, name)
 	}
 	return true
 }
 
-// certain reports a file that is in every backup anyway.
-func (w *walker) certain(name string) bool { return slices.Contains(mustFiles(w.facts), name) }
+// alwaysSaved reports a file that is in every backup anyway.
+func (w *walker) alwaysSaved(name string) bool { return slices.Contains(mustFiles(w.facts), name) }
 
 // optional asks for a file that Compose reads where it is there; whether it is, is known
 // once somebody has looked.
@@ -177,7 +177,7 @@ func (w *walker) model() {
 		return
 	}
 	for _, file := range w.facts.Model.SourceFiles() {
-		if !hasSecretsDir(w.facts) || !inside(file, secretsDir(w.facts)) {
+		if !hasSecretsDir(w.facts) || !isInside(file, secretsDir(w.facts)) {
 			w.add("file", file)
 		}
 	}
@@ -225,8 +225,8 @@ func variables(f *Facts) map[string]string {
 // variablePattern is $NAME, ${NAME}, ${NAME:-default} or ${NAME-default}.
 var variablePattern = regexp.MustCompile(`\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?-)([^{}$]*))?\})`)
 
-// filled puts variables into a path; one that is not known stays as it is written.
-func (w *walker) filled(name string) string {
+// expand puts variables into a path; one that is not known stays as it is written.
+func (w *walker) expand(name string) string {
 	return variablePattern.ReplaceAllStringFunc(name, func(text string) string {
 		m := variablePattern.FindStringSubmatch(text)
 		value, set := w.vars[m[1]+m[2]]

@@ -41,16 +41,16 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 	server, ok := f.Server()
 	switch {
 	case !ok || d.Container == "":
-		return nil, refused(f.Host, "database", "the server or its database is in no container of this project", "restore it by hand: docs/backups.md")
+		return nil, refuse(f.Host, "database", "the server or its database is in no container of this project", "restore it by hand: docs/backups.md")
 	case b.Migration > d.Latest():
-		return nil, refused(f.Host, "migrations", fmt.Sprintf("the backup is at migration %d and the server that runs knows %d: it would refuse to start on it", b.Migration, d.Latest()),
+		return nil, refuse(f.Host, "migrations", fmt.Sprintf("the backup is at migration %d and the server that runs knows %d: it would refuse to start on it", b.Migration, d.Latest()),
 			"upgrade first: liftalot apply "+f.Host)
 	case d.LacksCreateDB:
-		return nil, confined(f)
+		return nil, checkCreateDB(f)
 	}
-	warnings, err := roomFor(f, []spaceNeed{
+	warnings, err := checkSpace(f, []spaceNeed{
 		{BackupRoot, "the dump", b.Size}, {BackupRoot, "a last dump of the present database", max(b.Size, d.Bytes/usualPacking)},
-		{databasePlace(f), "a fresh database beside the present one", roomToFill(f, b.Size)},
+		{databasePlace(f), "a fresh database beside the present one", fillSpace(f, b.Size)},
 	})
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("the server that runs migrates the restored database from %d to %d when it starts; to go back to the server of that time as well: liftalot rollback %s --with-database",
 			b.Migration, d.Latest(), f.Host))
 	}
-	keep := besides(d.Name, "_before_restore_", in.ID)
+	keep := databaseBeside(d.Name, "_before_restore_", in.ID)
 	dump := path.Join(dir, "db.dump")
 	watched := WatchedServer{
 		Container: server.Name, Image: server.ImageID, Project: f.Project.Name, Service: f.Project.Service,
@@ -86,14 +86,14 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 		},
 		{
 			ID: "fill", Title: "fill a fresh database from the backup of " + b.Taken.UTC().Format("2006-01-02 15:04 UTC"),
-			Op:     Fill{Dump: dump, Fallback: dump, Container: d.Container, User: d.User, Database: d.Name, Fresh: fresh(keep)},
+			Op:     Fill{Dump: dump, Fallback: dump, Container: d.Container, User: d.User, Database: d.Name, Fresh: freshName(keep)},
 			Reason: "in one transaction, beside the present one, while the server goes on", NoUndo: "the present database is not touched",
 		},
 		{
 			ID: "restore", Title: "put the fresh database in the place of the present one",
-			Op: Restore{Container: d.Container, User: d.User, Database: d.Name, Keep: keep, Fresh: fresh(keep), Server: watched, Final: path.Join(dir, "final.dump")},
-			Undo: UndoRestore{Container: d.Container, User: d.User, Database: d.Name, Keep: keep, Fresh: fresh(keep),
-				Aside: besides(d.Name, "_restored_", in.ID), Server: watched, Port: listenPort(server)},
+			Op: Restore{Container: d.Container, User: d.User, Database: d.Name, Keep: keep, Fresh: freshName(keep), Server: watched, Final: path.Join(dir, "final.dump")},
+			Undo: UndoRestore{Container: d.Container, User: d.User, Database: d.Name, Keep: keep, Fresh: freshName(keep),
+				Aside: databaseBeside(d.Name, "_restored_", in.ID), Server: watched, Port: listenPort(server)},
 			Reason: "with the server stopped: a last dump, then both names in one transaction; then the server starts",
 		},
 		{
@@ -114,9 +114,9 @@ func orphans(host string) string {
 	return fmt.Sprintf("files uploaded after the dump have no row in it: the server removes such files two hours after its start; \"liftalot backup %s --with-files\" keeps them first", host)
 }
 
-// confined is the stop of what would put a database back with a login that may not.
-func confined(f *Facts) error {
-	return refused(f.Host, "database login", f.Database.User+" may not make a database and rename the one there is, as putting one back does; nothing was changed",
+// checkCreateDB refuses to restore a database with a login that may not create one.
+func checkCreateDB(f *Facts) error {
+	return refuse(f.Host, "database login", f.Database.User+" may not make a database and rename the one there is, as putting one back does; nothing was changed",
 		f.Database.unconfine())
 }
 
@@ -131,13 +131,13 @@ func RolesThere(f *Facts, missing []string) error {
 		quoted := `"` + strings.ReplaceAll(role, `"`, `""`) + `"`
 		names, make = append(names, quoted), append(make, "create role "+quoted)
 	}
-	return refused(f.Host, "database roles",
+	return refuse(f.Host, "database roles",
 		fmt.Sprintf("the dump gives objects or rights to roles that the database server there does not have: %s; nothing was sent and nothing was changed", strings.Join(names, ", ")),
 		fmt.Sprintf("make them on the host, as a superuser of the database: docker exec %s psql -U %s -d template1 -c '%s'",
 			f.Database.Container, f.Database.User, strings.ReplaceAll(strings.Join(make, "; "), "'", `'\''`)))
 }
 
-// refused is a stop with one reason.
-func refused(host, name, detail, hint string) error {
+// refuse returns a stop with one reason.
+func refuse(host, name, detail, hint string) error {
 	return &RefusedError{Host: host, Checks: []Check{{Name: name, Level: Stop, Detail: detail, Hint: hint}}}
 }

@@ -66,7 +66,7 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 	p.From, p.Source = RunningAfter(was, in.Facts)
 	swapped := slices.ContainsFunc(was.Steps, func(s Step) bool { return Is[Swap](s.Undo) && in.Begun(s.ID) })
 	if swapped && databaseSilent(in) {
-		return nil, refused(was.Host, "database", "its database does not answer, so nobody can say whether it was migrated since the upgrade; nothing was changed",
+		return nil, refuse(was.Host, "database", "its database does not answer, so nobody can say whether it was migrated since the upgrade; nothing was changed",
 			fmt.Sprintf("start the database on the host, then: liftalot rollback %s", was.Host))
 	}
 	// Before the swap the server is the one that was there, whatever became of the
@@ -83,7 +83,7 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		return nil, &DatabaseMovedError{Host: was.Host, From: was.Baseline.Migration, To: in.Facts.Database.Latest(), Since: was.Created}
 	}
 	if moved && in.Facts.Database.LacksCreateDB {
-		return nil, confined(in.Facts)
+		return nil, checkCreateDB(in.Facts)
 	}
 	if later {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("the server runs %s, which was installed after this upgrade to %s, as from its admin panel: it goes back to %s", p.From, was.To, was.From))
@@ -95,14 +95,14 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		op := s.Undo
 		back, swap := op.(Swap)
 		if swap && moved {
-			warnings, err := roomFor(in.Facts, []spaceNeed{{databasePlace(in.Facts), "a fresh database beside the present one", roomToFill(in.Facts, 0)}})
+			warnings, err := checkSpace(in.Facts, []spaceNeed{{databasePlace(in.Facts), "a fresh database beside the present one", fillSpace(in.Facts, 0)}})
 			if err != nil {
 				return nil, err
 			}
 			p.Warnings = append(p.Warnings, warnings...)
 			fill := fillStep(in)
 			p.Steps = append(p.Steps, fill)
-			back.Keep, back.Fresh = kept(in), fill.Op.(Fill).Fresh
+			back.Keep, back.Fresh = keptName(in), fill.Op.(Fill).Fresh
 			back.Database = Login{Container: in.Facts.Database.Container, User: in.Facts.Database.User, Database: in.Facts.Database.Name}
 			p.Warnings = append(p.Warnings, fmt.Sprintf("the database goes back to the dump of %s; what was written since stays only in the database kept aside", was.Created), orphans(was.Host))
 		}
@@ -173,15 +173,15 @@ func UndoOrder(steps []Step) []Step {
 	return out
 }
 
-// kept is what the present database is called after a rollback that takes it along.
-func kept(in RollbackInput) string {
-	return besides(in.Facts.Database.Name, "_before_rollback_", in.ID)
+// keptName returns what the present database is called after a rollback that takes it along.
+func keptName(in RollbackInput) string {
+	return databaseBeside(in.Facts.Database.Name, "_before_rollback_", in.ID)
 }
 
 // fillStep has the database of before ready when the old server is.
 func fillStep(in RollbackInput) Step {
 	d := in.Facts.Database
-	op := Fill{Container: d.Container, User: d.User, Database: d.Name, Fresh: fresh(kept(in))}
+	op := Fill{Container: d.Container, User: d.User, Database: d.Name, Fresh: freshName(keptName(in))}
 	swap, _ := Find[Swap](in.Plan.Steps)
 	op.Dump = swap.Dump
 	if b, ok := Find[Backup](in.Plan.Steps); ok {
@@ -198,12 +198,12 @@ func fillStep(in RollbackInput) Step {
 // the one that will be kept, and "_new".
 const longestName = 63 - len("_new")
 
-// fresh names the database that takes the place of one that will be kept under a name.
-func fresh(keep string) string { return keep + "_new" }
+// freshName returns the name of the database that takes the place of the one kept as keep.
+func freshName(keep string) string { return keep + "_new" }
 
-// besides names a database beside another one. A long name is cut, the id never, so
+// databaseBeside returns the name for a database beside another one. A long name is cut, the id never, so
 // that no two are the same.
-func besides(name, what, id string) string {
+func databaseBeside(name, what, id string) string {
 	tail := what + databaseSafe(id)
 	if room := max(0, longestName-len(tail)); len(name) > room {
 		name = strings.ToValidUTF8(name[:room], "")

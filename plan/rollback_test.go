@@ -154,7 +154,7 @@ func TestTheDatabaseKeptAsideHasANameOfItsOwn(t *testing.T) {
 	for _, name := range []string{"chatalot", "chatalot_production_acme", strings.Repeat("ä", 31), strings.Repeat("n", 63)} {
 		for _, what := range []string{"_before_rollback_", "_before_restore_", "_restored_"} {
 			for _, id := range []string{"20261123T210405Z-0a1b2c", "20261123T210405Z-0a1b2d"} {
-				got := besides(name, what, id)
+				got := databaseBeside(name, what, id)
 				if len(got+"_new") > 63 || !utf8.ValidString(got) || seen[got] || !strings.HasSuffix(got, databaseSafe(id)) {
 					t.Errorf("%s beside %s: %q, %d bytes", what, name, got, len(got))
 				}
@@ -162,7 +162,7 @@ func TestTheDatabaseKeptAsideHasANameOfItsOwn(t *testing.T) {
 			}
 		}
 	}
-	if got := besides("chatalot", "_restored_", "X1"); got != "chatalot_restored_x1" {
+	if got := databaseBeside("chatalot", "_restored_", "X1"); got != "chatalot_restored_x1" {
 		t.Error(got)
 	}
 }

@@ -53,7 +53,7 @@ type LaterRunsError struct {
 
 func (e *LaterRunsError) Error() string {
 	runs := "runs " + e.Running
-	if !ordered(e.Running) {
+	if !isComparable(e.Running) {
 		runs = fmt.Sprintf("runs another image, which calls itself %s", e.Running)
 	}
 	also := ""
@@ -75,8 +75,8 @@ func updatedSince(was *Plan, f *Facts) bool {
 	return !known || order > 0
 }
 
-// ordered reports whether a version can be compared with others.
-func ordered(version string) bool {
+// isComparable reports whether a version can be compared with others.
+func isComparable(version string) bool {
 	_, ok := compareVersions(version, version)
 	return ok
 }

@@ -105,7 +105,7 @@ func (r Release) Unsigned(s Settings) []string {
 		out = append(out, "the manifest")
 	}
 	for _, image := range r.images() {
-		if !r.vouches(image.ref) && !(image.proxy && s.acceptsProxy(image.ref)) {
+		if !r.isSigned(image.ref) && !(image.proxy && s.acceptsProxy(image.ref)) {
 			out = append(out, "the "+image.name)
 		}
 	}
@@ -119,7 +119,7 @@ func (r Release) DescribeVerification() string {
 		word := image.name + " " + image.ref.Signature
 		switch {
 		case image.ref.Signature == verified:
-		case r.vouches(image.ref):
+		case r.isSigned(image.ref):
 			word += " (the manifest names it)"
 		case image.ref.KnownDigest:
 			word += " (its digest is known)"
@@ -140,8 +140,8 @@ func (r Release) images() []releaseImage {
 	return []releaseImage{{name: "server image", ref: r.Server}, {name: "updater image", ref: r.Updater}, {name: "socket proxy image", ref: r.Proxy, proxy: true}}
 }
 
-// vouches reports whether something signed names an image.
-func (r Release) vouches(ref Ref) bool {
+// isSigned reports whether something signed names an image.
+func (r Release) isSigned(ref Ref) bool {
 	return ref.Signature == verified || ref.Declared && r.Signature == verified
 }
 

@@ -23,9 +23,9 @@ const (
 	spareRoom = 128 << 20
 )
 
-// roomToFill is what a database that is filled from a dump takes. The present one
+// fillSpace returns how many bytes a database takes that is filled from a dump. The present one
 // may have been emptied, which is why it is put back: the dump counts too.
-func roomToFill(f *Facts, dump int64) int64 {
+func fillSpace(f *Facts, dump int64) int64 {
 	n := max(f.Database.Bytes, dump)
 	return n + min(n, longestLog)
 }
@@ -63,12 +63,12 @@ func databasePlace(f *Facts) string {
 // the host too.
 func placeByModel(f *Facts, c Container) string {
 	service := f.Model.Service(f.Database.Service)
-	if data := service.Environment["PGDATA"]; data != "" && !inside(data, databaseHome) {
+	if data := service.Environment["PGDATA"]; data != "" && !isInside(data, databaseHome) {
 		return ""
 	}
 	place := ""
 	for _, v := range service.Volumes {
-		if v.Target != databaseHome && !inside(v.Target, databaseHome) {
+		if v.Target != databaseHome && !isInside(v.Target, databaseHome) {
 			continue
 		}
 		if v.Type != "volume" || f.Model.VolumeElsewhere(v.Source) {
@@ -84,13 +84,13 @@ func placeByModel(f *Facts, c Container) string {
 // RoomForDrill holds what the throw-away database of a drill needs against what is
 // free. Its data is in a volume of its own.
 func RoomForDrill(f *Facts, dump int64) (warnings []string, err error) {
-	return roomFor(f, []spaceNeed{{BackupRoot, "the dump", dump}, {f.Docker.Root, "a throw-away database", roomToFill(f, dump)}})
+	return checkSpace(f, []spaceNeed{{BackupRoot, "the dump", dump}, {f.Docker.Root, "a throw-away database", fillSpace(f, dump)}})
 }
 
-// roomFor refuses what does not fit: a disk that is filled up takes the live
+// checkSpace refuses what does not fit: a disk that is filled up takes the live
 // database down. Needs on one file system are added up. What is not known keeps
 // nobody from a rollback: it is a warning.
-func roomFor(f *Facts, all []spaceNeed) (warnings []string, err error) {
+func checkSpace(f *Facts, all []spaceNeed) (warnings []string, err error) {
 	type mount struct {
 		free, bytes   int64
 		places, whats []string
@@ -122,7 +122,7 @@ func roomFor(f *Facts, all []spaceNeed) (warnings []string, err error) {
 		}
 	}
 	if len(bad) > 0 {
-		return nil, refused(f.Host, "disk space", strings.Join(bad, "; ")+"; nothing was changed", "make room on the host first, and say the same again")
+		return nil, refuse(f.Host, "disk space", strings.Join(bad, "; ")+"; nothing was changed", "make room on the host first, and say the same again")
 	}
 	if len(unknown) > 0 {
 		warnings = append(warnings, "disk space: it is not known whether there is room for "+strings.Join(unknown, ", ")+": look at it yourself: df -h")

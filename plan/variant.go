@@ -54,17 +54,17 @@ func VariantOf(f *Facts, rel *Release) Variant {
 	}
 	u, hasUpdater := f.Container(UpdaterService)
 	p, hasProxy := f.Container(ProxyService)
-	if !hasUpdater && !hasProxy && !ours(f, rel) {
+	if !hasUpdater && !hasProxy && !isVendorImage(f, rel) {
 		return Staged
 	}
-	if hasUpdater && hasProxy && u.Running() && p.Running() && u.Health != "unhealthy" && ours(f, rel) {
+	if hasUpdater && hasProxy && u.Running() && p.Running() && u.Health != "unhealthy" && isVendorImage(f, rel) {
 		return Managed
 	}
 	return Incomplete
 }
 
-// ours reports whether the server already runs an image of the vendor's registry.
-func ours(f *Facts, rel *Release) bool {
+// isVendorImage reports whether the server already runs an image of the vendor's registry.
+func isVendorImage(f *Facts, rel *Release) bool {
 	c, ok := f.Server()
 	return ok && rel != nil && (strings.HasPrefix(c.Image, rel.Server.Repo+":") || strings.HasPrefix(c.Image, rel.Server.Repo+"@"))
 }

@@ -39,14 +39,14 @@ type authenticator struct {
 	why    error
 }
 
-// heard takes the end of a question to the agent.
-func (a *authenticator) heard(err error) error {
+// noteSilence passes an error on, and notes whether the connection was cut while the agent was asked.
+func (a *authenticator) noteSilence(err error) error {
 	a.silent = a.silent || err != nil && a.link.isCut()
 	return err
 }
 
-// late says who was waited for when the time was over.
-func (a *authenticator) late() error {
+// timeoutError says who was waited for when the time was over.
+func (a *authenticator) timeoutError() error {
 	if a.silent {
 		return fmt.Errorf("the agent did not answer: %w", os.ErrDeadlineExceeded)
 	}
@@ -80,7 +80,7 @@ func (a *authenticator) signers() ([]ssh.Signer, error) {
 	signers := make([]ssh.Signer, 0, len(found))
 	for _, c := range found {
 		a.tried = append(a.tried, c.from+" "+ssh.FingerprintSHA256(plainKey(c.signer.PublicKey())))
-		signers = append(signers, a.noticed(c.signer))
+		signers = append(signers, a.noteUse(c.signer))
 	}
 	return signers, nil
 }
@@ -104,7 +104,7 @@ func (a *authenticator) agentKeys() ([]candidate, error) {
 	}
 	a.link.talkTo(conn)
 	signers, err := agent.NewClient(conn).Signers()
-	if a.heard(err) != nil {
+	if a.noteSilence(err) != nil {
 		return nil, fmt.Errorf("ask the agent: %w", err)
 	}
 	var found []candidate
@@ -230,7 +230,7 @@ func (a *authenticator) withCertificates(keys []candidate) ([]candidate, error) 
 		read(file)
 	}
 	for _, key := range a.cfg.Identities { // beside a key, as Vault and step write it
-		if file := strings.TrimSuffix(key, ".pub") + "-cert.pub"; isThere(file) {
+		if file := strings.TrimSuffix(key, ".pub") + "-cert.pub"; exists(file) {
 			read(file)
 		}
 	}
@@ -249,7 +249,7 @@ func (a *authenticator) withCertificates(keys []candidate) ([]candidate, error) 
 	return all, errors.Join(problems...)
 }
 
-func isThere(file string) bool {
+func exists(file string) bool {
 	_, err := os.Stat(file)
 	return err == nil
 }
@@ -294,12 +294,12 @@ type agentSigner struct {
 
 func (s *agentSigner) Sign(random io.Reader, data []byte) (*ssh.Signature, error) {
 	sig, err := s.AlgorithmSigner.Sign(random, data)
-	return sig, s.auth.heard(err)
+	return sig, s.auth.noteSilence(err)
 }
 
 func (s *agentSigner) SignWithAlgorithm(random io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
 	sig, err := s.AlgorithmSigner.SignWithAlgorithm(random, data, algorithm)
-	return sig, s.auth.heard(err)
+	return sig, s.auth.noteSilence(err)
 }
 
 // A lateSigner knows its public key and fetches the private one when the host

@@ -129,10 +129,10 @@ func (c *Client) errClosed() error {
 
 // slot waits for one of the few channels.
 func (c *Client) slot(ctx context.Context) (release func(), err error) {
-	return c.hold(ctx, c.slots)
+	return c.acquire(ctx, c.slots)
 }
 
-func (c *Client) hold(ctx context.Context, places chan struct{}) (release func(), err error) {
+func (c *Client) acquire(ctx context.Context, places chan struct{}) (release func(), err error) {
 	if _, err := c.current(); err != nil { // a closed client has no places left
 		return nil, err
 	}

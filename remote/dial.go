@@ -184,7 +184,7 @@ func explainHandshake(hop Config, check *hostKeyCheck, auth *authenticator, watc
 	case algorithmError(hop, err) != nil:
 		return algorithmError(hop, err)
 	case watch.fired.Load(), auth.silent:
-		return &UnreachableError{Host: hop.Name, Op: op, Timeout: watch.limit(), Err: auth.late()}
+		return &UnreachableError{Host: hop.Name, Op: op, Timeout: watch.limit(), Err: auth.timeoutError()}
 	case auth.err != nil:
 		return &AuthError{Host: hop.Name, User: hop.User, Err: auth.err}
 	case auth.wants != "":

@@ -93,7 +93,7 @@ func newExecution(cfg Config, conn *conn, cmd Command, inv invocation, start tim
 func (x *execution) supervise(ctx context.Context) error {
 	timer := time.NewTimer(x.start)
 	defer timer.Stop()
-	defer x.leave()
+	defer x.release()
 	x.conn.tasks.Go(x.open)
 	for {
 		select {
@@ -144,7 +144,7 @@ func (x *execution) handle(ctx context.Context, ev event, timer *time.Timer) (do
 	if !x.chanEnded {
 		return false, nil
 	}
-	return true, x.settle(out, errs)
+	return true, x.checkTruncated(out, errs)
 }
 
 func (x *execution) timeout() time.Duration {
@@ -162,8 +162,8 @@ func (x *execution) verdict(status int) error {
 	return &ExitError{Name: x.cmd.Name, Code: status}
 }
 
-// settle judges a channel that ended without both closing marks.
-func (x *execution) settle(out, errs streamState) error {
+// checkTruncated judges a channel that ended without both closing marks.
+func (x *execution) checkTruncated(out, errs streamState) error {
 	switch {
 	case out.begun || errs.begun:
 		return x.cut(errors.New("the output ended before the script did"))
@@ -199,9 +199,9 @@ func (x *execution) giveUp(cause error) error {
 	return err
 }
 
-// leave lets go of everything that still waits for the host. A command that
+// release lets go of everything that still waits for the host. A command that
 // was given up is asked to stop; many hosts cannot pass that on, none must.
-func (x *execution) leave() {
+func (x *execution) release() {
 	x.mu.Lock()
 	x.abandoned = true
 	ch := x.channel

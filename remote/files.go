@@ -42,7 +42,7 @@ func (c *Client) ReadFile(ctx context.Context, name string, limit int64) (File, 
 }
 
 func (c *Client) readFile(ctx context.Context, name string, limit int64) (File, error) {
-	release, err := c.hold(ctx, c.files)
+	release, err := c.acquire(ctx, c.files)
 	if err != nil {
 		return File{}, err
 	}
@@ -111,7 +111,7 @@ func (c *Client) Lstat(ctx context.Context, name string) (FileInfo, error) {
 // Remove removes a file or a symbolic link, never a folder. A missing file is
 // [fs.ErrNotExist].
 func (c *Client) Remove(ctx context.Context, name string) error {
-	if _, err := c.ask(ctx, "remove file", presence+`exec rm -f -- "$p"`, name); err != nil {
+	if _, err := c.runScript(ctx, "remove file", presence+`exec rm -f -- "$p"`, name); err != nil {
 		return fmt.Errorf("%s: remove %q: %w", c.cfg.Name, name, err)
 	}
 	return nil
@@ -158,7 +158,7 @@ func (c *Client) look(ctx context.Context, name string, follow bool) (FileInfo, 
 	if follow {
 		flag = "-L"
 	}
-	res, err := c.ask(ctx, "look at file", lookScript, name, flag)
+	res, err := c.runScript(ctx, "look at file", lookScript, name, flag)
 	if err != nil {
 		return FileInfo{}, err
 	}
@@ -169,8 +169,8 @@ func (c *Client) look(ctx context.Context, name string, follow bool) (FileInfo, 
 	return info, nil
 }
 
-// ask runs a script of ours on a path and gives its statuses their meaning.
-func (c *Client) ask(ctx context.Context, what, script, name string, args ...string) (Result, error) {
+// runScript runs a script of ours on a path and gives its statuses their meaning.
+func (c *Client) runScript(ctx context.Context, what, script, name string, args ...string) (Result, error) {
 	if !path.IsAbs(name) || path.Clean(name) != name {
 		return Result{}, fmt.Errorf("%w: the path is not absolute and clean", ErrNotStarted)
 	}

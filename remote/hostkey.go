@@ -140,7 +140,7 @@ func (h *hostKeyCheck) check(key ssh.PublicKey) error {
 	err := h.lookup(key)
 	if cert, ok := key.(*ssh.Certificate); ok && err != nil {
 		// Of a certificate that nothing here vouches for the key still counts, as to ssh.
-		if plain := h.lookup(cert.Key); plain == nil || len(h.wanted(plain)) > 0 {
+		if plain := h.lookup(cert.Key); plain == nil || len(h.fingerprints(plain)) > 0 {
 			err = plain
 		}
 	}
@@ -149,7 +149,7 @@ func (h *hostKeyCheck) check(key ssh.PublicKey) error {
 		return nil
 	}
 	h.refused = h.refuse(HostKeyUnknown, key, err)
-	if want := h.wanted(err); len(want) > 0 {
+	if want := h.fingerprints(err); len(want) > 0 {
 		h.refused.Kind, h.refused.Want = HostKeyChanged, want
 	}
 	return h.refused
@@ -206,9 +206,9 @@ func (h *hostKeyCheck) onlyAuthority(key ssh.PublicKey) bool {
 	return authority
 }
 
-// wanted returns the host's own keys on file, of which the error says that none is
+// fingerprints returns the host's own keys on file, of which the error says that none is
 // that of the host.
-func (h *hostKeyCheck) wanted(err error) (want []KnownKey) {
+func (h *hostKeyCheck) fingerprints(err error) (want []KnownKey) {
 	mismatch, ok := errors.AsType[*xknownhosts.KeyError](err)
 	if !ok {
 		return nil

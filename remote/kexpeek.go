@@ -52,7 +52,7 @@ func (k *kexPeek) Read(p []byte) (int, error) {
 	if whole = whole || len(k.head) > maxKexHead; whole {
 		k.head = nil
 	}
-	if whole && weak(lists, k.ciphers) {
+	if whole && isWeak(lists, k.ciphers) {
 		k.refused = errNotStrict
 		return 0, k.refused
 	}
@@ -64,11 +64,11 @@ func (k *kexPeek) said() string {
 	return strings.TrimSpace(string(k.head[:min(len(k.head), maxReason)]))
 }
 
-// weak reports whether the first cipher of ours that a host offers is one that needs strict
+// isWeak reports whether the first cipher of ours that a host offers is one that needs strict
 // key exchange, and the host does not have it. A host that begins with something else says
 // nothing about that: the library leaves out a packet to be ignored that somebody on the way
 // has put before the list, which is how the attack begins.
-func weak(lists [][]string, ours []string) bool {
+func isWeak(lists [][]string, ours []string) bool {
 	if len(lists) < 4 {
 		return slices.Contains(ours, ssh.CipherChaCha20Poly1305)
 	}

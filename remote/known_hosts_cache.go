@@ -93,11 +93,11 @@ func fingerprint(names []string) string {
 // many programs, and not ours to mend. A file that is not there holds no keys.
 func readKnown(names keyFileNames) (*knownKeys, error) {
 	k := &knownKeys{names: map[string]string{}}
-	files, err := there(names.own)
+	files, err := existingFiles(names.own)
 	if err != nil {
 		return nil, err
 	}
-	others, err := there(names.others)
+	others, err := existingFiles(names.others)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func readKnown(names keyFileNames) (*knownKeys, error) {
 	return k, nil
 }
 
-func there(names []string) ([]string, error) {
+func existingFiles(names []string) ([]string, error) {
 	var files []string
 	for _, name := range names {
 		if _, err := os.Stat(name); err == nil {

@@ -35,7 +35,7 @@ func (a *authenticator) methods() []ssh.AuthMethod {
 			for i, question := range questions {
 				answer, err := a.answer(question, echos[i], once)
 				if err != nil {
-					return nil, a.missed("keyboard-interactive", err)
+					return nil, a.noteMissing("keyboard-interactive", err)
 				}
 				answers[i], a.given = string(answer), "keyboard-interactive"
 			}
@@ -43,14 +43,14 @@ func (a *authenticator) methods() []ssh.AuthMethod {
 		}),
 		ssh.PasswordCallback(func() (string, error) {
 			if a.cfg.Password == nil {
-				return "", a.missed("password", errNotAsked)
+				return "", a.noteMissing("password", errNotAsked)
 			}
 			if err := once("password"); err != nil {
-				return "", a.missed("password", err)
+				return "", a.noteMissing("password", err)
 			}
 			password, err := a.person(a.cfg.Password)
 			if err != nil {
-				return "", a.missed("password", err)
+				return "", a.noteMissing("password", err)
 			}
 			a.given = "password"
 			return string(password), nil
@@ -92,8 +92,8 @@ func (a *authenticator) person(ask func(context.Context) ([]byte, error)) ([]byt
 	return ask(a.ctx)
 }
 
-// missed notes what the host asked for and did not get.
-func (a *authenticator) missed(wants string, err error) error {
+// noteMissing notes what the host asked for and did not get.
+func (a *authenticator) noteMissing(wants string, err error) error {
 	a.wants, a.why = wants, err
 	return err
 }
@@ -110,8 +110,8 @@ func (a *authenticator) refused(err error) *AuthError {
 	return e
 }
 
-// noticed is a key of which we learn that the host has accepted it.
-func (a *authenticator) noticed(s ssh.Signer) ssh.Signer {
+// noteUse wraps a key so that we learn whether the host has accepted it.
+func (a *authenticator) noteUse(s ssh.Signer) ssh.Signer {
 	if multi, ok := s.(ssh.MultiAlgorithmSigner); ok {
 		return &multiNoticed{noticedSigner{multi, a}, multi}
 	}

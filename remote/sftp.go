@@ -130,9 +130,9 @@ func (s *sftpSession) close() {
 	s.out.CloseWithError(io.ErrClosedPipe)
 }
 
-// within bounds an operation: the library knows no deadlines, so the session
+// withTimeout bounds an operation: the library knows no deadlines, so the session
 // ends with the operation's time.
-func (s *sftpSession) within(ctx context.Context, op func() error) error {
+func (s *sftpSession) withTimeout(ctx context.Context, op func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	stop := context.AfterFunc(ctx, s.close)
@@ -148,7 +148,7 @@ func (s *sftpSession) within(ctx context.Context, op func() error) error {
 // path; that a server may answer a read with less than was asked for is why
 // the library's own copying is not used (pkg/sftp issue 658).
 func (s *sftpSession) read(ctx context.Context, name string, limit int64) (data []byte, err error) {
-	err = s.within(ctx, func() error {
+	err = s.withTimeout(ctx, func() error {
 		f, err := s.client.Open(name)
 		if err != nil {
 			return err
@@ -179,9 +179,9 @@ func (s *sftpSession) read(ctx context.Context, name string, limit int64) (data 
 	return nil, fmt.Errorf("%w: %w", ErrNotStarted, err) // reading changes nothing
 }
 
-// answered reports whether an error is the server's answer. Any other may hide
+// isAnswer reports whether an error is the server's answer. Any other may hide
 // a request that was carried out.
-func answered(err error) bool {
+func isAnswer(err error) bool {
 	var status *sftp.StatusError
 	return errors.As(err, &status) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) || errors.Is(err, os.ErrExist)
 }

@@ -72,7 +72,7 @@ func (c *Client) WriteFile(ctx context.Context, name string, data []byte, opt Wr
 }
 
 func (c *Client) writeFile(ctx context.Context, name string, data []byte, opt WriteOptions) error {
-	release, err := c.hold(ctx, c.files)
+	release, err := c.acquire(ctx, c.files)
 	if err != nil {
 		return err
 	}

@@ -21,9 +21,9 @@ func (s *sftpSession) canReplace() bool {
 // happened to the file, whatever went wrong.
 func (s *sftpSession) replace(ctx context.Context, c *Client, r replacement) error {
 	created := false
-	err := s.within(ctx, func() error { return s.writeTemp(r, &created) })
+	err := s.withTimeout(ctx, func() error { return s.writeTemp(r, &created) })
 	if err == nil {
-		err = s.settle(ctx, c, r)
+		err = s.flushAndVerify(ctx, c, r)
 	}
 	if err == nil {
 		err = s.compare(ctx, r)
@@ -34,11 +34,11 @@ func (s *sftpSession) replace(ctx context.Context, c *Client, r replacement) err
 		}
 		return asNotStarted(err)
 	}
-	err = s.within(ctx, func() error { return s.rename(r) })
+	err = s.withTimeout(ctx, func() error { return s.rename(r) })
 	switch {
 	case err == nil:
 		return nil
-	case answered(err):
+	case isAnswer(err):
 		s.discard(ctx, c, r)
 		return s.renameRefused(ctx, r, err)
 	}
@@ -64,7 +64,7 @@ func (s *sftpSession) writeTemp(r replacement, created *bool) (err error) {
 	if !ok {
 		return errors.New("the host does not say who owns the temporary file")
 	}
-	uid, gid := keep(r.uid, st.UID), keep(r.gid, st.GID)
+	uid, gid := keepBits(r.uid, st.UID), keepBits(r.gid, st.GID)
 	if uid != int(st.UID) || gid != int(st.GID) {
 		if err := f.Chown(uid, gid); err != nil {
 			return fmt.Errorf("give the file its owner: %w", err)
@@ -81,15 +81,15 @@ func (s *sftpSession) writeTemp(r replacement, created *bool) (err error) {
 	return nil
 }
 
-func keep(want int, have uint32) int {
+func keepBits(want int, have uint32) int {
 	if want < 0 {
 		return int(have)
 	}
 	return want
 }
 
-// settle flushes the file where the server cannot, and reads it back.
-func (s *sftpSession) settle(ctx context.Context, c *Client, r replacement) error {
+// flushAndVerify flushes the file where the server cannot, and reads it back.
+func (s *sftpSession) flushAndVerify(ctx context.Context, c *Client, r replacement) error {
 	if _, ok := s.client.HasExtension("fsync@openssh.com"); !ok {
 		_, err := c.Run(ctx, Command{
 			Name: "flush file", Script: `sync -- "$1" 2>/dev/null || sync`, Args: []string{r.temp}, Root: true,
@@ -138,7 +138,7 @@ func (s *sftpSession) rename(r replacement) error {
 // renameRefused gives the answer to a rename its meaning.
 func (s *sftpSession) renameRefused(ctx context.Context, r replacement, err error) error {
 	if r.expect == "" {
-		there := s.within(ctx, func() error { _, err := s.client.Lstat(r.dest); return err })
+		there := s.withTimeout(ctx, func() error { _, err := s.client.Lstat(r.dest); return err })
 		if there == nil {
 			err = fs.ErrExist
 		}
@@ -151,7 +151,7 @@ func (s *sftpSession) renameRefused(ctx context.Context, r replacement, err erro
 func (s *sftpSession) discard(ctx context.Context, c *Client, r replacement) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
 	defer cancel()
-	if s.alive() && s.within(ctx, func() error { return s.client.Remove(r.temp) }) == nil {
+	if s.alive() && s.withTimeout(ctx, func() error { return s.client.Remove(r.temp) }) == nil {
 		return
 	}
 	_, _ = c.Run(ctx, Command{Name: "remove temporary file", Script: `rm -f -- "$1"`, Args: []string{r.temp}, Root: true})

@@ -17,10 +17,10 @@ func (e *Engine) removeBackup(ctx context.Context) error {
 	dir := plan.BackupDir(e.Plan.ID)
 	for _, s := range e.Plan.Steps {
 		b, ok := s.Op.(plan.Backup)
-		if !ok || b.Dir != dir || !e.touched(s.ID) {
+		if !ok || b.Dir != dir || !e.everBegun(s.ID) {
 			continue
 		}
-		err := e.overBreaks(ctx, s.ID, func() error {
+		err := e.retryBreaks(ctx, s.ID, func() error {
 			_, err := e.Host.Run(ctx, remote.Command{Name: "remove the backup of the run", Script: `rm -rf -- "$1"`, Args: []string{dir}, Root: true})
 			return err
 		})

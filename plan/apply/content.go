@@ -11,9 +11,9 @@ import (
 	"liftalot/remote"
 )
 
-// content fetches what a secret file will hold, at the moment it is written and
+// secretContent fetches what a secret file will hold, at the moment it is written and
 // not before: no plan and no journal ever has it.
-func (e *Engine) content(ctx context.Context, op plan.WriteSecret) ([]byte, error) {
+func (e *Engine) secretContent(ctx context.Context, op plan.WriteSecret) ([]byte, error) {
 	switch op.Source {
 	case plan.FromKey:
 		return op.Body, nil

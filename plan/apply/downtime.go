@@ -109,11 +109,11 @@ func (o *outages) answers(f *plan.Facts, now time.Time) {
 	case since.Before(last.From.Add(-seam)):
 		o.gaps = o.gaps[:len(o.gaps)-1]
 	default:
-		last.Until, last.AtLeast, o.clock = later(since, last.From), true, true
+		last.Until, last.AtLeast, o.clock = laterOf(since, last.From), true, true
 	}
 }
 
-func later(a, b time.Time) time.Time {
+func laterOf(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
@@ -184,7 +184,7 @@ func (o *outages) took(l *swapLog, begun, now time.Time) {
 	case l.probes > 0 && l.serves():
 		// It answered all the time: what was open before has ended before this job.
 		if last := o.last(); last != nil && last.open() {
-			last.Until, o.clock = later(l.at(l.from, begun, now, o.skew), last.From), true
+			last.Until, o.clock = laterOf(l.at(l.from, begun, now, o.skew), last.From), true
 		}
 	}
 }
@@ -286,10 +286,10 @@ func (e *Engine) swapSeen(ctx context.Context, id string, st job.Status, l *swap
 	}
 }
 
-// stopped adds the time without a server that began in a step which has stopped it, and
+// addDowntime adds the time without a server that began in a step which has stopped it, and
 // which is over when the server says that it is well: the engine knows when the container
 // ended. One that was stopped before the step and runs was not stopped by it.
-func (e *Engine) stopped(ctx context.Context, container string, begun time.Time) {
+func (e *Engine) addDowntime(ctx context.Context, container string, begun time.Time) {
 	res, err := e.Watch.Run(ctx, remote.Command{Name: "look when the server was stopped", Root: true, Args: []string{container}, Timeout: time.Minute,
 		Script: `docker inspect -f '{{.State.Running}} {{.State.FinishedAt}}' "$1" </dev/null`})
 	if err != nil {
@@ -316,10 +316,10 @@ func (e *Engine) stopped(ctx context.Context, container string, begun time.Time)
 	e.away.add(Gap{From: since})
 }
 
-// started ends the time without a server: it has just said that it is well.
-func (e *Engine) started() {
+// endDowntime ends the time without a server: it has just said that it is well.
+func (e *Engine) endDowntime() {
 	if last := e.away.last(); last != nil && last.open() {
-		last.Until = later(e.Workstation.Now().UTC(), last.From)
+		last.Until = laterOf(e.Workstation.Now().UTC(), last.From)
 	}
 }
 
@@ -332,7 +332,7 @@ func (e *Engine) downtime(ctx context.Context, outcome journal.Outcome) *Downtim
 			e.away.answers(f, now)
 		}
 		if last := e.away.last(); last != nil && last.open() && outcome == journal.Completed {
-			last.Until, e.away.clock = later(now, last.From), true // it was verified just now
+			last.Until, e.away.clock = laterOf(now, last.From), true // it was verified just now
 		}
 	}
 	return e.away.total(now)

@@ -65,17 +65,17 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 	if !resumed {
 		e.state = journal.RunState{}
 	}
-	e.result = Result{Outcome: journal.Aborted, Changed: e.changed(), Swapped: e.begun("swap") || e.begun("restore")}
+	e.result = Result{Outcome: journal.Aborted, Changed: e.anyChange(), Swapped: e.begun("swap") || e.begun("restore")}
 	facts, err := e.Workstation.Look(ctx)
 	if err != nil {
-		return e.ended(err)
+		return e.notStarted(err)
 	}
 	e.away.begin(e.Before, resumed, facts, e.Workstation.Now().UTC())
 	// A rollback that was begun goes on whatever has moved meanwhile: no other command
 	// would, and each of its operations looks before it acts.
 	rollback := resumed && e.Plan.Kind != plan.Upgrade
 	failed, back := e.rollingBack()
-	moved := plan.Drift(e.Plan, facts, e.touched)
+	moved := plan.Drift(e.Plan, facts, e.everBegun)
 	if gone := plan.RevertedEdits(e.Plan, facts, e.inEffect); !back && len(gone) > 0 {
 		// A swap that fails puts the files back itself.
 		switch do := e.state.Step("swap").Do; do {
@@ -88,7 +88,7 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 		}
 	}
 	if len(moved) > 0 && !rollback {
-		return e.ended(&StaleError{Host: e.Plan.Host, Drift: moved})
+		return e.notStarted(&StaleError{Host: e.Plan.Host, Drift: moved})
 	}
 	if !resumed {
 		if err := e.write(journal.Record{Kind: journal.RunBegun, Action: e.Action(), Undoes: e.Plan.Undoes, Plan: e.Hash}); err != nil {
@@ -101,38 +101,38 @@ func (e *Engine) run(ctx context.Context) (Result, error) {
 	}
 	for _, s := range e.Plan.Steps {
 		if err := e.step(ctx, s); err != nil {
-			return e.failed(ctx, s, err)
+			return e.endFailed(ctx, s, err)
 		}
 		if plan.Is[plan.Swap](s.Op) && len(e.revertedEdits) > 0 {
 			// It ended well, and somebody else has put the files back since.
-			return e.ended(&StaleError{Host: e.Plan.Host, Drift: e.revertedEdits})
+			return e.notStarted(&StaleError{Host: e.Plan.Host, Drift: e.revertedEdits})
 		}
 	}
-	if err := e.tidy(ctx); err != nil {
+	if err := e.removeLeftovers(ctx); err != nil {
 		e.result.Outcome = journal.Interrupted
 		return e.result, err
 	}
-	return e.endAs(ctx, journal.Completed, nil)
+	return e.endWith(ctx, journal.Completed, nil)
 }
 
-// endAs ends a run that has come to its end. One whose end is not in the journal
+// endWith ends a run that has come to its end. One whose end is not in the journal
 // has not: the next start finds it interrupted, and this one says the same.
-func (e *Engine) endAs(ctx context.Context, outcome journal.Outcome, err error) (Result, error) {
+func (e *Engine) endWith(ctx context.Context, outcome journal.Outcome, err error) (Result, error) {
 	e.result.Outcome = outcome
-	werr := e.end(ctx, outcome, nil)
+	werr := e.recordEnd(ctx, outcome, nil)
 	if werr != nil {
 		e.result.Outcome = journal.Interrupted
 	}
 	return e.result, errors.Join(err, werr)
 }
 
-// end writes down how the run ended, here and then on the host. Another machine
+// recordEnd writes down how the run ended, here and then on the host. Another machine
 // that does not hear of it finds it out by looking.
-func (e *Engine) end(ctx context.Context, outcome journal.Outcome, data json.RawMessage) error {
+func (e *Engine) recordEnd(ctx context.Context, outcome journal.Outcome, data json.RawMessage) error {
 	if err := e.write(journal.Record{Kind: journal.RunEnded, Outcome: outcome, Data: data}); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(e.Plan.Steps, func(s plan.Step) bool { return !s.Op.Describe().ReadOnly && e.touched(s.ID) }) {
+	if slices.ContainsFunc(e.Plan.Steps, func(s plan.Step) bool { return !s.Op.Describe().ReadOnly && e.everBegun(s.ID) }) {
 		if err := e.handOver(ctx); err != nil {
 			e.tell(Event{Kind: Output, Text: fmt.Sprintf("the end of the run is not written down on the host: %v", err)})
 		}
@@ -143,21 +143,21 @@ func (e *Engine) end(ctx context.Context, outcome journal.Outcome, data json.Raw
 // endMigrated ends a run between two releases, with what a person has to know to choose.
 func (e *Engine) endMigrated(ctx context.Context, moved *MigratedError) error {
 	data, err := json.Marshal(moved)
-	return errors.Join(err, e.end(ctx, journal.NeedsPerson, data))
+	return errors.Join(err, e.recordEnd(ctx, journal.NeedsPerson, data))
 }
 
 // Abandon ends a run that was interrupted before it changed anything: what its
 // jobs left on the host goes, and nothing waits for it any more.
 func (e *Engine) Abandon(ctx context.Context) error {
-	if err := errors.Join(e.tidy(ctx), e.removeBackup(ctx)); err != nil {
+	if err := errors.Join(e.removeLeftovers(ctx), e.removeBackup(ctx)); err != nil {
 		return err
 	}
 	return e.write(journal.Record{Kind: journal.RunEnded, Outcome: journal.Aborted})
 }
 
-// ended is an end before this start has done anything: with nothing begun the
+// notStarted ends a run before this start has done anything: with nothing begun the
 // host is untouched, else the run stays where it was.
-func (e *Engine) ended(err error) (Result, error) {
+func (e *Engine) notStarted(err error) (Result, error) {
 	if e.result.Changed {
 		e.result.Outcome = journal.Interrupted
 	}
@@ -181,9 +181,9 @@ func (e *Engine) begun(id string) bool {
 	return s.Do != "" && s.Undo != journal.UndoDone
 }
 
-// touched reports whether a step was ever begun by this run. One that was taken
-// back may have left other containers than there were.
-func (e *Engine) touched(id string) bool { return e.state.Step(id).Do != "" }
+// everBegun reports whether a step was ever begun by this run. One that was
+// reverted may have left other containers than there were.
+func (e *Engine) everBegun(id string) bool { return e.state.Step(id).Do != "" }
 
 // inEffect reports whether a step was done by this run and not rolled back.
 func (e *Engine) inEffect(id string) bool { return e.state.Step(id).InEffect() }
@@ -193,8 +193,8 @@ func (e *Engine) swapStep() plan.Step {
 	return e.Plan.Steps[slices.IndexFunc(e.Plan.Steps, func(s plan.Step) bool { return plan.Is[plan.Swap](s.Op) })]
 }
 
-// changed reports whether a step that changes the host was begun.
-func (e *Engine) changed() bool {
+// anyChange reports whether a step that changes the host was begun.
+func (e *Engine) anyChange() bool {
 	for _, s := range e.Plan.Steps {
 		changing := s.Undo != nil || e.Plan.Kind == plan.Rollback && !s.Op.Describe().ReadOnly
 		if changing && e.begun(s.ID) {
@@ -236,7 +236,7 @@ func (e *Engine) step(ctx context.Context, s plan.Step) error {
 			kind = journal.Unknown
 		}
 		e.tell(Event{Step: s.ID, Title: s.Title, Kind: StepFailed, Err: err, Took: e.Workstation.Now().Sub(began)})
-		e.result.Failure = e.failure(ctx, s.Op, err)
+		e.result.Failure = e.describeFailure(ctx, s.Op, err)
 		return errors.Join(&StepError{Host: e.Plan.Host, Step: s, Err: err}, e.write(journal.Record{Kind: kind, Step: s.ID, Data: failureData(e.result.Failure)}))
 	}
 	if err := e.write(journal.Record{Kind: journal.Done, Step: s.ID, Data: data}); err != nil {
@@ -253,12 +253,12 @@ func (e *Engine) recheckDrift(ctx context.Context, s plan.Step) error {
 	if e.Plan.Kind != plan.Upgrade || !e.firstOfKind(s) {
 		return nil
 	}
-	return e.overBreaks(ctx, s.ID, func() error {
+	return e.retryBreaks(ctx, s.ID, func() error {
 		facts, err := e.Workstation.Look(ctx)
 		if err != nil {
 			return err
 		}
-		if moved := plan.Drift(e.Plan, facts, e.touched); len(moved) > 0 {
+		if moved := plan.Drift(e.Plan, facts, e.everBegun); len(moved) > 0 {
 			return &StepError{Host: e.Plan.Host, Step: s, Err: &StaleError{Host: e.Plan.Host, Drift: moved}}
 		}
 		return nil
@@ -270,7 +270,7 @@ func (e *Engine) recheckDrift(ctx context.Context, s plan.Step) error {
 func (e *Engine) firstOfKind(s plan.Step) bool {
 	part := s.Op.Describe().Part
 	return part != "" && !slices.ContainsFunc(e.Plan.Steps, func(other plan.Step) bool {
-		return other.Op.Describe().Part == part && e.touched(other.ID)
+		return other.Op.Describe().Part == part && e.everBegun(other.ID)
 	})
 }
 
@@ -300,7 +300,7 @@ const (
 // on.
 func (e *Engine) withHandover(ctx context.Context, id string, op plan.Op, forward bool) (data json.RawMessage, err error) {
 	e.lastWords = nil
-	err = e.overBreaks(ctx, id, func() (err error) {
+	err = e.retryBreaks(ctx, id, func() (err error) {
 		if !op.Describe().ReadOnly {
 			switch err := e.handOver(ctx); {
 			case err == nil:
@@ -316,9 +316,9 @@ func (e *Engine) withHandover(ctx context.Context, id string, op plan.Op, forwar
 	return data, err
 }
 
-// overBreaks asks again after a break in the line. What an earlier try may have
+// retryBreaks asks again after a break in the line. What an earlier try may have
 // begun is not unbegun because a later one never started.
-func (e *Engine) overBreaks(ctx context.Context, id string, ask func() error) error {
+func (e *Engine) retryBreaks(ctx context.Context, id string, ask func() error) error {
 	retry := remote.Retry{Breaks: maxBreaks, Pause: cmp.Or(e.Pause, breakPause), Tell: func(err error) {
 		e.tell(Event{Step: id, Kind: Output, Text: fmt.Sprintf("the line broke, looking again: %v", err)})
 	}}
@@ -346,17 +346,17 @@ func cutShort(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// tidy removes the folders of the run's jobs and the temporary files of its
+// removeLeftovers removes the folders of the run's jobs and the temporary files of its
 // writes, and those of a run that it rolled back: nothing of ours stays on a host
 // but the backup. What cannot be removed now does no harm and is named. It
 // returns an error only when nobody is left to try.
-func (e *Engine) tidy(ctx context.Context) error {
+func (e *Engine) removeLeftovers(ctx context.Context) error {
 	runs := []string{e.Plan.ID}
 	if e.Plan.Undoes != "" {
 		runs = append(runs, e.Plan.Undoes)
 	}
 	for _, c := range []remote.Command{
-		remote.RemoveTemps(runs, written(e.Plan.Steps)),
+		remote.RemoveTemps(runs, writtenFiles(e.Plan.Steps)),
 		{
 			Name: "remove the run's folder", Root: true, Args: append([]string{plan.RunRoot}, runs...),
 			Script: `root=$1
@@ -368,7 +368,7 @@ done
 rmdir -- "$root" 2>/dev/null || true`,
 		},
 	} {
-		err := e.overBreaks(ctx, "", func() error {
+		err := e.retryBreaks(ctx, "", func() error {
 			_, err := e.Host.Run(ctx, c)
 			return err
 		})
@@ -385,8 +385,8 @@ rmdir -- "$root" 2>/dev/null || true`,
 	return nil
 }
 
-// written are the files that steps write, and those that their undoing writes.
-func written(steps []plan.Step) (files []string) {
+// writtenFiles returns the files that steps write, and those that their undoing writes.
+func writtenFiles(steps []plan.Step) (files []string) {
 	for _, s := range steps {
 		for _, op := range []plan.Op{s.Op, s.Undo} {
 			if op != nil && op.Describe().Path != "" {

@@ -59,17 +59,17 @@ func (l *lastWords) read(text string) {
 	}
 }
 
-// failure is what the journal keeps of why a step failed.
-func (e *Engine) failure(ctx context.Context, op plan.Op, err error) *journal.Failure {
+// describeFailure returns what the journal keeps of why a step failed.
+func (e *Engine) describeFailure(ctx context.Context, op plan.Op, err error) *journal.Failure {
 	if cutShort(err) || errors.Is(err, ErrStopped) {
 		return nil // by the operator
 	}
-	f := &journal.Failure{Reason: e.words(err.Error(), maxReason)}
+	f := &journal.Failure{Reason: e.clipText(err.Error(), maxReason)}
 	var found interface{ Findings() []string }
 	if errors.As(err, &found) {
 		for _, one := range found.Findings() {
 			if len(f.Findings) < maxFindings {
-				f.Findings = append(f.Findings, e.words(one, maxLogLine))
+				f.Findings = append(f.Findings, e.clipText(one, maxLogLine))
 			}
 		}
 	}
@@ -120,7 +120,7 @@ var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 func (e *Engine) logLines(raw []string) (lines []string) {
 	for _, line := range raw {
 		long := len(line) >= cutLine
-		line = e.words(colours.ReplaceAllString(line, ""), cutLine)
+		line = e.clipText(colours.ReplaceAllString(line, ""), cutLine)
 		if long {
 			line = cut(line, max(0, len(line)-cutGuard))
 		}
@@ -129,8 +129,8 @@ func (e *Engine) logLines(raw []string) (lines []string) {
 	return lines
 }
 
-// words are what is kept of a text that a host may have written.
-func (e *Engine) words(text string, most int) string {
+// clipText returns what is kept of a text that a host may have written.
+func (e *Engine) clipText(text string, most int) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if e.Workstation.Redact != nil {
 		text = e.Workstation.Redact(text)

@@ -18,7 +18,7 @@ import (
 // Client's files and secrets are small; anything larger is not what it seems.
 const maxFile = 10 << 20
 
-func sum(data []byte) string {
+func sha256Hex(data []byte) string {
 	h := sha256.Sum256(data)
 	return hex.EncodeToString(h[:])
 }
@@ -55,7 +55,7 @@ func (e *Engine) edit(ctx context.Context, op plan.Edit) error {
 	if err != nil {
 		return err
 	}
-	if sum(after) != op.After {
+	if sha256Hex(after) != op.After {
 		return fmt.Errorf("%s: the edit does not give the file that was planned", op.Path)
 	}
 	return e.replace(ctx, now, after)
@@ -88,7 +88,7 @@ func (e *Engine) revertEdit(ctx context.Context, op plan.RevertEdit) error {
 	if err != nil {
 		return fmt.Errorf("%s as it was before: %w", op.Path, err)
 	}
-	if sum(before) != op.Before {
+	if sha256Hex(before) != op.Before {
 		return fmt.Errorf("%s in the backup is not the file the plan was made on", op.Path)
 	}
 	ours, err := compose.Replay(before, op.Splices)
@@ -106,8 +106,8 @@ func (e *Engine) revertEdit(ctx context.Context, op plan.RevertEdit) error {
 	return e.replace(ctx, now, undone.Content)
 }
 
-// temp begins the name of a temporary file beside another, for tidy to find.
-func (e *Engine) temp(beside string) string {
+// tempPrefix begins the name of a temporary file beside another, for removeLeftovers to find.
+func (e *Engine) tempPrefix(beside string) string {
 	return path.Join(path.Dir(beside), remote.TempPrefix(e.Plan.ID))
 }
 
@@ -153,7 +153,7 @@ chmod "$2" "$1"`
 func (e *Engine) secret(ctx context.Context, op plan.WriteSecret) error {
 	switch op.Source {
 	case plan.FromRandom:
-		_, err := e.runRoot(ctx, remote.Command{Name: "make " + op.Path, Script: tokenScript, Args: []string{op.Path, octal(op.Mode), e.temp(op.Path)}})
+		_, err := e.runRoot(ctx, remote.Command{Name: "make " + op.Path, Script: tokenScript, Args: []string{op.Path, octal(op.Mode), e.tempPrefix(op.Path)}})
 		return err
 	case plan.FromItself:
 		_, err := e.runRoot(ctx, remote.Command{Name: "open " + op.Path, Script: openScript, Args: []string{op.Path, octal(op.Mode)}})
@@ -164,10 +164,10 @@ func (e *Engine) secret(ctx context.Context, op plan.WriteSecret) error {
 	if err != nil && !missing {
 		return err
 	}
-	if !missing && !blank(now.Data) {
+	if !missing && !isBlank(now.Data) {
 		return nil
 	}
-	body, err := e.content(ctx, op)
+	body, err := e.secretContent(ctx, op)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (e *Engine) secret(ctx context.Context, op plan.WriteSecret) error {
 	return e.Host.WriteFile(ctx, op.Path, body, opt)
 }
 
-func blank(data []byte) bool {
+func isBlank(data []byte) bool {
 	for _, b := range data {
 		if b != ' ' && b != '\t' && b != '\r' && b != '\n' {
 			return false
@@ -206,7 +206,7 @@ func (e *Engine) removeSecret(ctx context.Context, op plan.RemoveSecret) error {
 	// owner and mode; without a copy it was a placeholder of no bytes.
 	_, err := e.runRoot(ctx, remote.Command{
 		Name: "empty " + op.Path, Script: blankScript,
-		Args: []string{op.Path, op.Copy, octal(op.Prior.Mode), fmt.Sprintf("%d:%d", op.Prior.UID, op.Prior.GID), e.temp(op.Path)},
+		Args: []string{op.Path, op.Copy, octal(op.Prior.Mode), fmt.Sprintf("%d:%d", op.Prior.UID, op.Prior.GID), e.tempPrefix(op.Path)},
 	})
 	return err
 }

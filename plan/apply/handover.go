@@ -102,9 +102,9 @@ func LastOwner(records []journal.Record, run string) (by Operator, at time.Time)
 		case journal.RunBegun:
 			at = r.Time
 		case journal.Adopted:
-			by, at = named(r), r.Time
+			by, at = operatorOf(r), r.Time
 		case journal.Note: // by whoever starts the run, or resumes it
-			if who := named(r); who != (Operator{}) {
+			if who := operatorOf(r); who != (Operator{}) {
 				by = who
 			}
 		}
@@ -112,8 +112,8 @@ func LastOwner(records []journal.Record, run string) (by Operator, at time.Time)
 	return by, at
 }
 
-// named is the operator that a record names, if it names one.
-func named(r journal.Record) (by Operator) {
+// operatorOf returns the operator that a record names, if it names one.
+func operatorOf(r journal.Record) (by Operator) {
 	if json.Unmarshal(r.Data, &by) != nil {
 		return Operator{}
 	}
@@ -217,7 +217,7 @@ done`,
 	if err != nil {
 		return nil, err
 	}
-	file := newest(string(res.Stdout))
+	file := newestFile(string(res.Stdout))
 	if file == "" {
 		return nil, nil
 	}
@@ -231,8 +231,8 @@ done`,
 	return c, nil
 }
 
-// newest picks the newest file out of lines of time and path.
-func newest(listing string) (file string) {
+// newestFile picks the newest file out of lines of time and path.
+func newestFile(listing string) (file string) {
 	var latest int64 = -1
 	for line := range strings.Lines(listing) {
 		at, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
@@ -308,7 +308,7 @@ func (c *Handover) Adopt(ctx context.Context, r Runner, j *journal.Journal, by O
 	if err := writeOnHost(ctx, r, c.Folder, copyName, data); err != nil {
 		return err
 	}
-	for _, rec := range missing(j.Records(), records) {
+	for _, rec := range missingRecords(j.Records(), records) {
 		if err := j.Append(rec); err != nil {
 			return err
 		}
@@ -316,8 +316,8 @@ func (c *Handover) Adopt(ctx context.Context, r Runner, j *journal.Journal, by O
 	return nil
 }
 
-// missing are the records that a journal does not have yet, in their order.
-func missing(own, wanted []journal.Record) (out []journal.Record) {
+// missingRecords returns the records that a journal does not have yet, in their order.
+func missingRecords(own, wanted []journal.Record) (out []journal.Record) {
 	have := map[string]bool{}
 	key := func(r journal.Record) string {
 		r.Time = r.Time.UTC()

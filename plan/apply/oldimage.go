@@ -41,7 +41,7 @@ func (e *Engine) oldImage(ctx context.Context) error {
 		if !ok || !e.begun(s.ID) {
 			continue
 		}
-		err := e.overBreaks(ctx, s.ID, func() error { return OldImage(ctx, e.Watch, back) })
+		err := e.retryBreaks(ctx, s.ID, func() error { return OldImage(ctx, e.Watch, back) })
 		var gone *plan.ImageGoneError
 		if errors.As(err, &gone) {
 			gone.Begun = true

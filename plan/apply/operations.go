@@ -69,7 +69,7 @@ func (e *Engine) runRoot(ctx context.Context, cmd remote.Command) (remote.Result
 	res, err := e.Host.Run(ctx, cmd)
 	var exit *remote.ExitError
 	if errors.As(err, &exit) {
-		return res, &HostError{What: cmd.Name, Said: complaint(res.Stderr), Err: err}
+		return res, &HostError{What: cmd.Name, Said: lastMessage(res.Stderr), Err: err}
 	}
 	return res, err
 }
@@ -90,8 +90,8 @@ func (e *HostError) Error() string {
 
 func (e *HostError) Unwrap() error { return e.Err }
 
-// complaint is what a command said last, without the log lines behind it.
-func complaint(stderr []byte) string {
+// lastMessage returns what a command printed last, without the log lines behind it.
+func lastMessage(stderr []byte) string {
 	var last string
 	for l := range strings.SplitSeq(string(stderr), "\n") {
 		l = strings.TrimSpace(l)
@@ -152,13 +152,13 @@ func (e *Engine) up(ctx context.Context, id string, op plan.Up, rollback bool) e
 	}
 	_, err = e.runRoot(ctx, remote.Command{
 		Name: "start " + strings.Join(op.Services, " and "), Script: `docker compose "$@"`, Args: append(args, op.Services...),
-		Timeout: upTimeout, OnLine: e.output(id),
+		Timeout: upTimeout, OnLine: e.showOutput(id),
 	})
 	return err
 }
 
-// output passes live output on to the screen.
-func (e *Engine) output(id string) func(int, string) {
+// showOutput passes live output on to the screen.
+func (e *Engine) showOutput(id string) func(int, string) {
 	return func(_ int, line string) { e.tell(Event{Step: id, Kind: Output, Text: line}) }
 }
 

@@ -75,7 +75,7 @@ func TestABadEndIsTold(t *testing.T) {
 		"without a word, twice":    {State: job.Lost},
 		"no space left":            {State: job.Ended, ExitCode: 1},
 	} {
-		if err := badEnd("start the server", time.Minute, st, "no space left"); !strings.Contains(err.Error(), want) {
+		if err := jobError("start the server", time.Minute, st, "no space left"); !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
@@ -116,7 +116,7 @@ func TestDatabasePasswordIsReadAndNeverQuoted(t *testing.T) {
 		"postgres://u:canary@h:port/d\n": "",
 	} {
 		e := &Engine{Host: answering(said)}
-		got, err := e.content(t.Context(), plan.WriteSecret{Path: "/s/db_password", Source: plan.FromDatabaseURL, Server: "talk"})
+		got, err := e.secretContent(t.Context(), plan.WriteSecret{Path: "/s/db_password", Source: plan.FromDatabaseURL, Server: "talk"})
 		if string(got) != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v", said, got, err)
 		}
@@ -151,12 +151,12 @@ func TestContentOfSecrets(t *testing.T) {
 		{plan.WriteSecret{Source: plan.FromNothing}, ""},
 		{plan.WriteSecret{Source: plan.FromCredentials}, `{"username":"client","password":"p\"q","serveraddress":"registry.example.com"}`},
 	} {
-		got, err := e.content(t.Context(), tt.op)
+		got, err := e.secretContent(t.Context(), tt.op)
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%s: %s, %v; want %s", tt.op.Source, got, err, tt.want)
 		}
 	}
-	if _, err := e.content(t.Context(), plan.WriteSecret{Path: "/s/x", Source: "elsewhere"}); err == nil || !strings.Contains(err.Error(), "elsewhere") {
+	if _, err := e.secretContent(t.Context(), plan.WriteSecret{Path: "/s/x", Source: "elsewhere"}); err == nil || !strings.Contains(err.Error(), "elsewhere") {
 		t.Errorf("%v", err)
 	}
 	e.Workstation.Credentials = func(context.Context) (string, []byte, error) { return "", nil, errors.New("no terminal") }
@@ -219,7 +219,7 @@ func TestComplaintIsTheLastWordBeforeTheLog(t *testing.T) {
 		"the updater is sick\nlog a\nlog b": "the updater is sick",
 		long:                                long[:400],
 	} {
-		if got := complaint([]byte(in)); got != want {
+		if got := lastMessage([]byte(in)); got != want {
 			t.Errorf("%.40q: %.40q", in, got)
 		}
 	}

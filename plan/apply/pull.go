@@ -48,21 +48,21 @@ func (e *Engine) pull(ctx context.Context, id string, op plan.Pull) error {
 
 // pullFailed tells from a job's end and its last words why it fetched nothing.
 func pullFailed(registry string, st job.Status, last string) error {
-	err := badEnd("pull images", pullTimeout, st, last)
+	err := jobError("pull images", pullTimeout, st, last)
 	if st.State == job.Ended && !st.Overdue && refusedLogin(err.Said) {
 		return &RegistryError{Registry: registry, Err: err}
 	}
 	return err
 }
 
-// words passes lines on and keeps the last one.
-type words struct {
+// lastLineWriter passes lines on and keeps the last one.
+type lastLineWriter struct {
 	lines
 	tell func(string)
 	kept string
 }
 
-func (w *words) add(chunk []byte) {
+func (w *lastLineWriter) add(chunk []byte) {
 	for _, line := range w.cut(chunk) {
 		w.tell(line)
 		if strings.TrimSpace(line) != "" {
@@ -71,7 +71,7 @@ func (w *words) add(chunk []byte) {
 	}
 }
 
-func (w *words) last() string { return cmp.Or(w.flush(), w.kept) }
+func (w *lastLineWriter) last() string { return cmp.Or(w.flush(), w.kept) }
 
 // dockerConfig is a docker client's configuration that holds one login, so that
 // "docker login" with its trace in root's home is not needed at all.

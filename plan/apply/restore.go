@@ -29,7 +29,7 @@ func (e *Engine) restore(ctx context.Context, id string, op plan.Restore) error 
 		Args: append([]string{op.Container, op.User, op.Database, op.Keep, op.Fresh, op.Final}, e.watchedArgs(id, op.Server)...),
 	})
 	if err == nil {
-		e.stopped(ctx, op.Server.Container, e.stepBegun(id))
+		e.addDowntime(ctx, op.Server.Container, e.stepBegun(id))
 	}
 	return err
 }
@@ -60,7 +60,7 @@ func (e *Engine) start(ctx context.Context, id string, op plan.Start) error {
 		Args: []string{op.Container, strconv.Itoa(op.Port), strconv.Itoa(op.MaxSeconds)},
 	})
 	if err == nil {
-		e.started()
+		e.endDowntime()
 	}
 	return err
 }
@@ -70,13 +70,13 @@ func (e *Engine) start(ctx context.Context, id string, op plan.Start) error {
 // is run again.
 func (e *Engine) runJob(ctx context.Context, id, what string, spec job.Spec) error {
 	return e.retryJob(ctx, id, spec, false, func(st job.Status, last string) error {
-		return badEnd(what, spec.Timeout, st, last)
+		return jobError(what, spec.Timeout, st, last)
 	})
 }
 
-// badEnd tells what became of a job that did not do its work.
-func badEnd(what string, limit time.Duration, st job.Status, last string) *HostError {
-	err := &HostError{What: what, Said: complaint([]byte(last)), Err: &remote.ExitError{Name: what, Code: st.ExitCode}}
+// jobError tells what became of a job that did not do its work.
+func jobError(what string, limit time.Duration, st job.Status, last string) *HostError {
+	err := &HostError{What: what, Said: lastMessage([]byte(last)), Err: &remote.ExitError{Name: what, Code: st.ExitCode}}
 	switch {
 	case st.State != job.Ended:
 		err.Said = "the job on the host ended without a word, twice"
@@ -91,7 +91,7 @@ func badEnd(what string, limit time.Duration, st job.Status, last string) *HostE
 func (e *Engine) retryJob(ctx context.Context, id string, spec job.Spec, twice bool, failed func(st job.Status, last string) error) error {
 	spec.Dir = e.jobFolder(id)
 	for tries := 1; ; tries++ {
-		said := words{tell: func(line string) { e.tell(Event{Step: id, Kind: Output, Text: line}) }}
+		said := lastLineWriter{tell: func(line string) { e.tell(Event{Step: id, Kind: Output, Text: line}) }}
 		st, err := e.detached(ctx, spec, said.add)
 		switch {
 		case err != nil:

@@ -57,7 +57,7 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 	}
 	dir := e.jobFolder(id)
 	if len(e.revertedEdits) > 0 && !op.IsRollback {
-		if err := e.found(ctx, dir); err != nil {
+		if err := e.requireStarted(ctx, dir); err != nil {
 			return nil, err
 		}
 	}
@@ -95,9 +95,9 @@ func (e *Engine) swap(ctx context.Context, id string, op plan.Swap) (json.RawMes
 	return nil, &SwapError{Result: log.end, Notes: log.notes}
 }
 
-// found makes sure that a swap is found and not begun where the files are back as they
+// requireStarted refuses to begin a swap, rather than to find one, where the files are back as they
 // were: it would start the server from those.
-func (e *Engine) found(ctx context.Context, dir string) error {
+func (e *Engine) requireStarted(ctx context.Context, dir string) error {
 	st, err := job.Look(ctx, e.Watch, dir, 0)
 	if err == nil && st.State == job.Absent {
 		err = &StaleError{Host: e.Plan.Host, Drift: e.revertedEdits}
@@ -198,7 +198,7 @@ func (l *swapLog) line(line string) string {
 		return stages[rest]
 	case "note":
 		if len(l.notes) < maxNotes {
-			l.notes = append(l.notes, complaint([]byte(rest)))
+			l.notes = append(l.notes, lastMessage([]byte(rest)))
 		}
 		return rest
 	case "state":

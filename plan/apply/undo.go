@@ -10,10 +10,10 @@ import (
 	"liftalot/remote"
 )
 
-// failed ends a run whose step did not succeed: an interruption stays where it
+// endFailed ends a run whose step did not succeed: an interruption stays where it
 // is, and so does a run whose host lets nobody in any more; everything else is
 // rolled back.
-func (e *Engine) failed(ctx context.Context, s plan.Step, err error) (Result, error) {
+func (e *Engine) endFailed(ctx context.Context, s plan.Step, err error) (Result, error) {
 	e.result.Failed = s.ID
 	var write *journal.WriteError
 	if errors.As(err, &write) {
@@ -92,11 +92,11 @@ func (e *Engine) rollBack(ctx context.Context, err error) (Result, error) {
 		}
 		return e.result, errors.Join(err, uerr)
 	}
-	if terr := e.tidy(ctx); terr != nil {
+	if terr := e.removeLeftovers(ctx); terr != nil {
 		e.result.Outcome = journal.Interrupted
 		return e.result, errors.Join(err, terr)
 	}
-	return e.endAs(ctx, journal.RolledBack, err)
+	return e.endWith(ctx, journal.RolledBack, err)
 }
 
 // undoAll reverts every step that was begun. It goes on past a step that
@@ -137,7 +137,7 @@ func (e *Engine) undo(ctx context.Context, s plan.Step) error {
 		if e.outcomeUnknown(err) {
 			kind = journal.UndoUnknown
 		}
-		data := failureData(e.failure(ctx, s.Undo, err))
+		data := failureData(e.describeFailure(ctx, s.Undo, err))
 		return errors.Join(fmt.Errorf("revert %q: %w", s.Title, err), e.write(journal.Record{Kind: kind, Step: s.ID, Data: data}))
 	}
 	e.tell(Event{Step: s.ID, Title: s.Title, Kind: UndoDone, Took: e.Workstation.Now().Sub(began)})

@@ -169,7 +169,7 @@ func (t *Creator) Create(ctx context.Context, req Request, dir string) (*Manifes
 	}
 	defer root.Close()
 	m := &Manifest{
-		Format: formatVersion, ID: req.ID, Host: t.Name, Taken: takenAt(timeOfID(req.ID), t.now(), said.at, said.now), HostClock: said.at, Run: req.Run, OnHost: req.Dir,
+		Format: formatVersion, ID: req.ID, Host: t.Name, Taken: dumpTime(timeOfID(req.ID), t.now(), said.at, said.now), HostClock: said.at, Run: req.Run, OnHost: req.Dir,
 		Version: req.Version, ImageID: req.ImageID, Database: req.Database, Recipients: names,
 	}
 	m.Left = said.without(req)
@@ -186,7 +186,7 @@ func (t *Creator) Create(ctx context.Context, req Request, dir string) (*Manifes
 			return nil, err
 		}
 	}
-	if err := m.proven(root, t.Keys, req.Backup); err != nil {
+	if err := m.proveAll(root, t.Keys, req.Backup); err != nil {
 		return nil, err
 	}
 	if err := m.save(dir); err != nil {
@@ -381,7 +381,7 @@ func (a *hostListing) holds(host string, req Request) error {
 	for i := range a.files {
 		f := &a.files[i]
 		dump = dump || f.Name == Dump && f.Size > 0 && !a.at.IsZero()
-		k, ok := f.place()
+		k, ok := f.index()
 		if !ok {
 			continue
 		}
@@ -402,9 +402,9 @@ func (a *hostListing) holds(host string, req Request) error {
 	return nil
 }
 
-// place is where the name of a file or a folder stands in the request; false for a file
+// index returns where the name of a file or a folder stands in the request; false for a file
 // of our own.
-func (f File) place() (int, bool) {
+func (f File) index() (int, bool) {
 	n, file := strings.CutPrefix(f.Name, "file.")
 	if !file {
 		var tree bool

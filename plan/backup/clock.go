@@ -5,9 +5,9 @@ import "time"
 // Times that decide what is pruned, or are shown as an age, are this machine's. Of a
 // host's clock only differences are believed, and only between two bounds that are ours.
 
-// takenAt is when a dump was begun, by this machine's clock: at and hostNow are the host's,
+// dumpTime is when a dump was begun, by this machine's clock: at and hostNow are the host's,
 // begun and now ours, before the host was first asked and after it answered.
-func takenAt(begun, now, at, hostNow time.Time) time.Time {
+func dumpTime(begun, now, at, hostNow time.Time) time.Time {
 	taken := now.Add(-max(0, hostNow.Sub(at)))
 	if taken.Before(begun) {
 		taken = begun

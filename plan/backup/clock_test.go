@@ -24,7 +24,7 @@ func TestTakenIsThisMachinesTime(t *testing.T) {
 		"set forward between": {begun.AddDate(-10, 0, 0), now, 0},
 		"set back between":    {begun.AddDate(10, 0, 0), now, 10 * time.Minute},
 	} {
-		if got := takenAt(begun, now, tt.at, tt.hostNow); !got.Equal(begun.Add(tt.want)) {
+		if got := dumpTime(begun, now, tt.at, tt.hostNow); !got.Equal(begun.Add(tt.want)) {
 			t.Errorf("%s: %v, want %v later than %v", name, got, tt.want, begun)
 		}
 	}

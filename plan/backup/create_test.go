@@ -471,11 +471,11 @@ func TestAFullDiskIsNoBrokenLine(t *testing.T) {
 		return fmt.Errorf("%s: %w: take output: %w", cmd.Name, remote.ErrUnknownOutcome, err)
 	}))
 	var unproven *UnprovenError
-	err := k.pulled(Dump, k.dump(t.Context(), Request{}, writer(func([]byte) error { return full })))
+	err := k.pullError(Dump, k.dump(t.Context(), Request{}, writer(func([]byte) error { return full })))
 	if !errors.As(err, &unproven) || remote.Transient(err) || !errors.Is(err, full) {
 		t.Errorf("%v", err)
 	}
-	err = k.pulled(Dump, k.dump(t.Context(), Request{}, io.Discard))
+	err = k.pullError(Dump, k.dump(t.Context(), Request{}, io.Discard))
 	if errors.As(err, &unproven) || !remote.Transient(err) {
 		t.Errorf("the line: %v", err)
 	}

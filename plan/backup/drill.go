@@ -55,7 +55,7 @@ func (d *Drill) Run(ctx context.Context) (tables int, rows int64, err error) {
 		d.Tell(Event{Done: done, Total: total})
 	}}
 	if err := s.Send(ctx, f, dump, path.Join(d.Manifest.OnHost, Dump)); err != nil {
-		return 0, 0, errors.Join(err, d.tidy(ctx, path.Dir(dump)))
+		return 0, 0, errors.Join(err, d.removeDump(ctx, path.Dir(dump)))
 	}
 	dir := path.Join(plan.RunRoot, d.ID, "drill")
 	spec := job.Spec{
@@ -64,7 +64,7 @@ func (d *Drill) Run(ctx context.Context) (tables int, rows int64, err error) {
 	}
 	if err := job.Start(ctx, d.Host, spec); err != nil {
 		if errors.Is(err, remote.ErrNotStarted) { // else it may run, and removes the dump itself
-			err = errors.Join(err, d.tidy(ctx, path.Dir(dump)))
+			err = errors.Join(err, d.removeDump(ctx, path.Dir(dump)))
 		}
 		return 0, 0, err
 	}
@@ -97,8 +97,8 @@ func (d *Drill) Run(ctx context.Context) (tables int, rows int64, err error) {
 // tidyTime is for the removal of a dump that nothing will restore.
 const tidyTime = 30 * time.Second
 
-// tidy removes a dump from the host that no job will: it lies there decrypted.
-func (d *Drill) tidy(ctx context.Context, folder string) error {
+// removeDump removes a dump from the host that no job will: it lies there decrypted.
+func (d *Drill) removeDump(ctx context.Context, folder string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
 	defer cancel()
 	_, err := d.Host.Run(ctx, remote.Command{Name: "remove the dump of the drill", Script: `rm -rf -- "$1"`, Args: []string{folder}, Root: true})

@@ -39,7 +39,7 @@ func (s *sum) hex() string { return hex.EncodeToString(s.Sum(nil)) }
 func encrypt(root *os.Root, name string, to []age.Recipient, fill func(io.Writer) error) (f File, err error) {
 	final, part := name+suffix, name+suffix+".partial"
 	// A leftover of an earlier try is ours and worth nothing.
-	if err := root.Remove(part); err != nil && !missing(err) {
+	if err := root.Remove(part); err != nil && !isMissing(err) {
 		return File{}, fmt.Errorf("remove an earlier %s: %w", part, err)
 	}
 	file, err := root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -74,7 +74,7 @@ func encrypt(root *os.Root, name string, to []age.Recipient, fill func(io.Writer
 }
 
 func ignoreMissing(err error) error {
-	if missing(err) {
+	if isMissing(err) {
 		return nil
 	}
 	return err
@@ -161,9 +161,9 @@ func migration(t pgarchive.Table, row []byte) int64 {
 	return n
 }
 
-// tally says what an archive holds of the schema public. A table that is only the whole
-// of its partitions has no rows of its own.
-func tally(c *pgarchive.Contents) (tables int, rows map[string]int64) {
+// countRows counts the tables of the schema public in an archive, and their rows. A partitioned
+// table has no rows of its own.
+func countRows(c *pgarchive.Contents) (tables int, rows map[string]int64) {
 	rows = map[string]int64{}
 	for _, t := range c.Tables {
 		if t.Schema == "public" {

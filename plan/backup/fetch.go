@@ -141,7 +141,7 @@ func (l *stripe) command(ctx context.Context) error {
 	}
 	l.cur = l.cur[:0]
 	cmd := remote.Command{
-		Name: "pull " + path.Base(l.path), Script: rangeScript, Root: true, Stdout: writer(func(p []byte) error { return l.take(ctx, p) }),
+		Name: "pull " + path.Base(l.path), Script: rangeScript, Root: true, Stdout: writer(func(p []byte) error { return l.split(ctx, p) }),
 		Args:    []string{l.path, strconv.Itoa(piece), strconv.Itoa(l.next), strconv.Itoa(l.step), strconv.Itoa(l.pieces)},
 		Timeout: transferTime(l.size),
 	}
@@ -162,8 +162,8 @@ func (w writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// take cuts what arrives into pieces and hands on those that are whole.
-func (l *stripe) take(ctx context.Context, p []byte) error {
+// split cuts what arrives into pieces and hands on those that are whole.
+func (l *stripe) split(ctx context.Context, p []byte) error {
 	for len(p) > 0 {
 		if l.next >= l.pieces {
 			return errors.New("more arrived than the host announced")

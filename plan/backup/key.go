@@ -49,7 +49,7 @@ func WriteIdentity(path string, id *age.X25519Identity, passphrase []byte) (err 
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# public key: %s\n%s\n", id.Recipient(), id)
 	if len(passphrase) > 0 {
-		if b, err = locked(b.Bytes(), passphrase); err != nil {
+		if b, err = encryptKey(b.Bytes(), passphrase); err != nil {
 			return fmt.Errorf("lock the key: %w", err)
 		}
 	}
@@ -64,7 +64,7 @@ func WriteIdentity(path string, id *age.X25519Identity, passphrase []byte) (err 
 	return nil
 }
 
-func locked(plain, passphrase []byte) (b bytes.Buffer, err error) {
+func encryptKey(plain, passphrase []byte) (b bytes.Buffer, err error) {
 	r, err := age.NewScryptRecipient(string(passphrase))
 	if err != nil {
 		return b, err
@@ -82,7 +82,7 @@ func locked(plain, passphrase []byte) (b bytes.Buffer, err error) {
 // backup that lies in plain text until somebody thinks of a key is worse.
 func OwnIdentity(path string, passphrase func() ([]byte, error)) (id *age.X25519Identity, made bool, err error) {
 	id, err = ReadIdentity(path, passphrase)
-	if !missing(err) {
+	if !isMissing(err) {
 		return id, false, err
 	}
 	if id, err = NewIdentity(); err != nil {
@@ -136,7 +136,7 @@ func readIdentity(path string, passphrase func() ([]byte, error)) (*age.X25519Id
 		return nil, err
 	}
 	if strings.HasPrefix(string(data), armor.Header) {
-		if data, err = unlocked(data, passphrase); err != nil {
+		if data, err = decryptKey(data, passphrase); err != nil {
 			return nil, err
 		}
 	}
@@ -151,7 +151,7 @@ func readIdentity(path string, passphrase func() ([]byte, error)) (*age.X25519Id
 	return id, nil
 }
 
-func unlocked(data []byte, passphrase func() ([]byte, error)) ([]byte, error) {
+func decryptKey(data []byte, passphrase func() ([]byte, error)) ([]byte, error) {
 	typed, err := passphrase()
 	if err != nil {
 		return nil, err

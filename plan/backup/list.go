@@ -24,7 +24,7 @@ type Entry struct {
 // is no backup and is not among them.
 func List(folder string) ([]Entry, error) {
 	all, err := os.ReadDir(folder)
-	if missing(err) {
+	if isMissing(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -38,7 +38,7 @@ func List(folder string) ([]Entry, error) {
 		dir := filepath.Join(folder, e.Name())
 		m, err := Load(dir)
 		switch {
-		case missing(err):
+		case isMissing(err):
 			continue
 		case err != nil:
 			list = append(list, Entry{Manifest: &Manifest{ID: e.Name()}, Dir: dir, Err: err})

@@ -197,8 +197,8 @@ func decode(data []byte) (*Manifest, error) {
 	return &m, nil
 }
 
-// missing reports a folder that is no backup, or none any more.
-func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+// isMissing reports a folder that is no backup, or none any more.
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // encodeJSON and decodeJSON write and read the small files beside a manifest.
 func encodeJSON(v any) ([]byte, error) {

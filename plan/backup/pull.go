@@ -23,7 +23,7 @@ func (t *Creator) pull(ctx context.Context, req Request, said *hostListing, dir 
 	for _, f := range said.files {
 		total += f.Size
 	}
-	if err := t.room(dir, total); err != nil {
+	if err := t.requireSpace(dir, total); err != nil {
 		return err
 	}
 	hosts, hangUp, err := t.connections(ctx, total)
@@ -38,7 +38,7 @@ func (t *Creator) pull(ctx context.Context, req Request, said *hostListing, dir 
 				t.tell(Event{Done: done + n, Total: total})
 			}}.copy(ctx, w)
 		})
-		if err := t.pulled(f.Name, err); err != nil {
+		if err := t.pullError(f.Name, err); err != nil {
 			return err
 		}
 		if got.Size != f.Size || got.SHA256 != f.SHA256 {
@@ -51,30 +51,30 @@ func (t *Creator) pull(ctx context.Context, req Request, said *hostListing, dir 
 	return nil
 }
 
-// pulled says what an error of a pull means: what the line did can be tried
+// pullError says what an error of a pull means: what the line did can be tried
 // again, anything else leaves no proof.
-func (t *Creator) pulled(name string, err error) error {
+func (t *Creator) pullError(name string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case tryAgain(err):
+	case isTransient(err):
 		return fmt.Errorf("pull %s: %w", name, err)
 	}
 	return t.unproven("pull "+name, err)
 }
 
-// tryAgain reports whether an error says nothing about what was to be pulled.
-func tryAgain(err error) bool {
+// isTransient reports whether an error says nothing about what was to be pulled.
+func isTransient(err error) bool {
 	return remote.Unanswered(err) || remote.Denied(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // slack is what a backup takes beside its data.
 const slack = 16 << 20
 
-// room makes sure that what is coming has a place here.
-func (t *Creator) room(dir string, need int64) error { return room(t.Name, dir, need) }
+// requireSpace makes sure that what is coming has a place here.
+func (t *Creator) requireSpace(dir string, need int64) error { return requireSpace(t.Name, dir, need) }
 
-func room(host, dir string, need int64) error {
+func requireSpace(host, dir string, need int64) error {
 	free, err := freeSpace(dir)
 	if err != nil {
 		return &UnprovenError{Host: host, What: "ask for the free space of " + dir, Err: err}
@@ -136,9 +136,9 @@ func (t *Creator) roundTrip(ctx context.Context) (time.Duration, error) {
 	return best, nil
 }
 
-// proven reads every file back from the disk and holds the dump against the
+// proveAll reads every file back from the disk and holds the dump against the
 // live database.
-func (m *Manifest) proven(root *os.Root, keys Keys, op plan.Backup) error {
+func (m *Manifest) proveAll(root *os.Root, keys Keys, op plan.Backup) error {
 	if err := (journal.OS{}).SyncDir(root.Name()); err != nil {
 		return &UnprovenError{Host: m.Host, What: "flush its folder", Err: err}
 	}
@@ -151,7 +151,7 @@ func (m *Manifest) proven(root *os.Root, keys Keys, op plan.Backup) error {
 			continue
 		}
 		m.Postgres, m.Migration, m.Roles = c.Server, newest, c.Roles
-		m.Tables, m.Rows = tally(c)
+		m.Tables, m.Rows = countRows(c)
 	}
 	if m.Tables != op.Tables {
 		return &UnprovenError{Host: m.Host, What: fmt.Sprintf("the archive holds %d tables, the database has %d", m.Tables, op.Tables)}
@@ -187,7 +187,7 @@ func (m *Manifest) verify(prove func(File) (*pgarchive.Contents, int64, error)) 
 		if m.Format == formatHostClock {
 			m.RolesFound = c.Roles
 		}
-		if tables, _ := tally(c); tables != m.Tables || newest != m.Migration {
+		if tables, _ := countRows(c); tables != m.Tables || newest != m.Migration {
 			return &UnprovenError{Host: m.Host, What: "the dump is not the one its manifest tells of"}
 		}
 	}

@@ -25,7 +25,7 @@ func (c *RemoteStore) Pull(ctx context.Context, id, dir string, trust bool) erro
 	if !isID(id) {
 		return c.unproven(fmt.Sprintf("%q is no backup", id), nil)
 	}
-	m, err := c.look(ctx, id)
+	m, err := c.findBackup(ctx, id)
 	switch {
 	case err != nil:
 		return err
@@ -37,7 +37,7 @@ func (c *RemoteStore) Pull(ctx context.Context, id, dir string, trust bool) erro
 		return c.unproven("backup "+id+" in the bucket was not sent with this machine's key, so that anybody who may write there can have made it; --trust-bucket takes it", nil)
 	}
 	for _, ours := range []string{manifestFile, requestFile} {
-		if _, err := os.Lstat(filepath.Join(dir, ours)); !missing(err) {
+		if _, err := os.Lstat(filepath.Join(dir, ours)); !isMissing(err) {
 			return c.unproven("backup "+id+" is on this machine already, or was begun here", err)
 		}
 	}
@@ -49,10 +49,10 @@ func (c *RemoteStore) Pull(ctx context.Context, id, dir string, trust bool) erro
 		return c.unproven("open its folder", err)
 	}
 	defer root.Close()
-	if err := room(c.Host, dir, m.Size()); err != nil {
+	if err := requireSpace(c.Host, dir, m.Size()); err != nil {
 		return err
 	}
-	count := &tallying{copies: c, total: m.Size()}
+	count := &byteCounter{copies: c, total: m.Size()}
 	for _, f := range m.Files {
 		if err := c.pullFile(ctx, root, id, f, count); err != nil {
 			return err
@@ -72,7 +72,7 @@ func (c *RemoteStore) Pull(ctx context.Context, id, dir string, trust bool) erro
 	return m.save(dir)
 }
 
-func (c *RemoteStore) pullFile(ctx context.Context, root *os.Root, id string, f File, count *tallying) error {
+func (c *RemoteStore) pullFile(ctx context.Context, root *os.Root, id string, f File, count *byteCounter) error {
 	sum := newSum()
 	if file, err := root.Open(f.Name + suffix); err == nil {
 		_, err = io.Copy(sum, io.LimitReader(file, f.Sealed+1))
@@ -95,7 +95,7 @@ func (c *RemoteStore) pullFile(ctx context.Context, root *os.Root, id string, f 
 
 // receive writes an object to a file, which has its name only when it is on the disk
 // and was looked at.
-func (c *RemoteStore) receive(ctx context.Context, root *os.Root, name, key string, size int64, count *tallying, check func(*os.File) error) (err error) {
+func (c *RemoteStore) receive(ctx context.Context, root *os.Root, name, key string, size int64, count *byteCounter, check func(*os.File) error) (err error) {
 	part := name + suffix + ".partial"
 	if err := ignoreMissing(root.Remove(part)); err != nil {
 		return fmt.Errorf("remove an earlier %s: %w", part, err)
@@ -164,28 +164,28 @@ func (c *RemoteStore) pullContents(ctx context.Context, m *RemoteBackup, dir str
 	if err != nil {
 		return c.unproven("the list of its files", err)
 	}
-	if err := room(c.Host, dir, total); err != nil {
+	if err := requireSpace(c.Host, dir, total); err != nil {
 		return err
 	}
-	count := &tallying{copies: c, total: total}
+	count := &byteCounter{copies: c, total: total}
 	for _, u := range list {
 		if err := st.folder(u.Object); err != nil {
 			return err
 		}
 	}
-	err = someAtOnce(ctx, list, func(ctx context.Context, _ int, u *Upload) error { return c.pullContent(ctx, st, u, count) })
+	err = forEachParallel(ctx, list, func(ctx context.Context, _ int, u *Upload) error { return c.pullContent(ctx, st, u, count) })
 	if err != nil {
 		return err
 	}
 	return st.sync()
 }
 
-func (c *RemoteStore) pullContent(ctx context.Context, st *store, u *Upload, count *tallying) error {
+func (c *RemoteStore) pullContent(ctx context.Context, st *store, u *Upload, count *byteCounter) error {
 	key := c.objectKey(u.Object)
 	return c.receive(ctx, st.root, u.Object.file(), key, u.Sealed, count, func(file *os.File) error {
 		r, err := unseal(file, u.Object.file(), c.Keys.Identity, io.Discard)
 		if err == nil {
-			err = u.fits(r)
+			err = u.verify(r)
 		}
 		if err != nil {
 			return c.unproven(fmt.Sprintf("%s in the bucket, the content of %q", key, u.Path), err)
@@ -210,7 +210,7 @@ func (c *RemoteStore) Verify(ctx context.Context, m RemoteBackup, proven map[[32
 		return dump, newest, err
 	})
 	if err == nil && m.Uploads != nil {
-		list, err = c.named(ctx, m.ID, m.sizes, proven)
+		list, err = c.listedContents(ctx, m.ID, m.sizes, proven)
 	}
 	if err == nil {
 		err = c.verifyContents(ctx, list)
@@ -228,7 +228,7 @@ func (c *RemoteStore) Verify(ctx context.Context, m RemoteBackup, proven map[[32
 }
 
 func (c *RemoteStore) verifyContents(ctx context.Context, list []*Upload) error {
-	return someAtOnce(ctx, list, func(ctx context.Context, _ int, u *Upload) error {
+	return forEachParallel(ctx, list, func(ctx context.Context, _ int, u *Upload) error {
 		err := c.stream(ctx, c.objectKey(u.Object), u.Sealed, func(r io.Reader) error { return decryptsWith(r, u, c.Keys.Identity) })
 		if err != nil {
 			return fmt.Errorf("%s, the content of %q: %w", c.objectKey(u.Object), u.Path, err)
@@ -242,12 +242,12 @@ func decryptsWith(r io.Reader, u *Upload, id age.Identity) error {
 	if err != nil {
 		return err
 	}
-	return u.fits(plain)
+	return u.verify(plain)
 }
 
-// named are the contents that a listing in the bucket names, each once, but for those
+// listedContents returns the contents that a listing in the bucket names, each once, but for those
 // that are known.
-func (c *RemoteStore) named(ctx context.Context, id string, sizes map[string]int64, known map[[32]byte]bool) (list []*Upload, err error) {
+func (c *RemoteStore) listedContents(ctx context.Context, id string, sizes map[string]int64, known map[[32]byte]bool) (list []*Upload, err error) {
 	asked := map[objectName]bool{}
 	err = c.stream(ctx, c.key(id, listing+suffix), sizes[listing+suffix], func(r io.Reader) error {
 		plain, err := unseal(r, listing, c.Keys.Identity, io.Discard)

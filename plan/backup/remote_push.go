@@ -23,7 +23,7 @@ func (c *RemoteStore) Push(ctx context.Context, e Entry) (sent int64, err error)
 	if err != nil {
 		return 0, err
 	}
-	was, err := c.look(ctx, e.ID)
+	was, err := c.findBackup(ctx, e.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -40,11 +40,11 @@ func (c *RemoteStore) Push(ctx context.Context, e Entry) (sent int64, err error)
 	if err != nil {
 		return 0, err
 	}
-	contents, size, err := c.lacking(ctx, e)
+	contents, size, err := c.missingContents(ctx, e)
 	if err != nil {
 		return 0, err
 	}
-	count := &tallying{copies: c, total: size}
+	count := &byteCounter{copies: c, total: size}
 	var files []File
 	for _, f := range e.Files {
 		if sizes[f.Name+suffix] != f.Sealed {
@@ -62,13 +62,13 @@ func (c *RemoteStore) Push(ctx context.Context, e Entry) (sent int64, err error)
 	if sizes, _, err = c.parts(ctx, e.ID); err != nil {
 		return count.done, err
 	}
-	if err := e.there(e.ID, sizes); err != nil {
+	if err := e.checkSizes(e.ID, sizes); err != nil {
 		return count.done, c.unproven("what was just sent to the bucket", err)
 	}
 	for _, last := range []struct {
 		name string
 		data []byte
-	}{{vouchFile, c.vouch(e.ID, manifest)}, {manifestFile, manifest}} {
+	}{{vouchFile, c.manifestMAC(e.ID, manifest)}, {manifestFile, manifest}} {
 		if err := c.Objects.Put(ctx, c.key(e.ID, last.name), bytes.NewReader(last.data), int64(len(last.data)), func(int64) {}); err != nil {
 			return count.done, err
 		}
@@ -76,7 +76,7 @@ func (c *RemoteStore) Push(ctx context.Context, e Entry) (sent int64, err error)
 	return count.done, nil
 }
 
-func (c *RemoteStore) pushFile(ctx context.Context, e Entry, f File, count *tallying) error {
+func (c *RemoteStore) pushFile(ctx context.Context, e Entry, f File, count *byteCounter) error {
 	root, err := os.OpenRoot(e.Dir)
 	if err != nil {
 		return c.unproven("open its folder", err)
@@ -97,9 +97,9 @@ func (c *RemoteStore) pushFile(ctx context.Context, e Entry, f File, count *tall
 	return c.Objects.Put(ctx, c.key(e.ID, f.Name+suffix), file, f.Sealed, count.add)
 }
 
-// lacking are the contents of uploaded files that the bucket does not have, each
+// missingContents are the contents of uploaded files that the bucket does not have, each
 // once, and how much that is.
-func (c *RemoteStore) lacking(ctx context.Context, e Entry) (list []*Upload, total int64, err error) {
+func (c *RemoteStore) missingContents(ctx context.Context, e Entry) (list []*Upload, total int64, err error) {
 	if e.Uploads == nil {
 		return nil, 0, nil
 	}
@@ -125,7 +125,7 @@ func (c *RemoteStore) lacking(ctx context.Context, e Entry) (list []*Upload, tot
 	return list, total, nil
 }
 
-func (c *RemoteStore) pushContents(ctx context.Context, e Entry, list []*Upload, count *tallying) error {
+func (c *RemoteStore) pushContents(ctx context.Context, e Entry, list []*Upload, count *byteCounter) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -134,7 +134,7 @@ func (c *RemoteStore) pushContents(ctx context.Context, e Entry, list []*Upload,
 		return c.unproven("open the store of files", err)
 	}
 	defer root.Close()
-	return someAtOnce(ctx, list, func(ctx context.Context, _ int, u *Upload) error {
+	return forEachParallel(ctx, list, func(ctx context.Context, _ int, u *Upload) error {
 		if err := proveObject(root, u, c.Keys.Identity); err != nil {
 			return c.unproven("the files", err)
 		}

@@ -73,7 +73,7 @@ func (c *RemoteStore) names(ctx context.Context, id string, sizes map[string]int
 	}
 	_, whole := sizes[manifestFile]
 	if whole {
-		m, err := c.look(ctx, id)
+		m, err := c.findBackup(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (c *RemoteStore) names(ctx context.Context, id string, sizes map[string]int
 	if _, ok := sizes[listing+suffix]; !ok && !whole {
 		return nil // its contents are sent after its listing
 	}
-	list, err := c.named(ctx, id, sizes, nil)
+	list, err := c.listedContents(ctx, id, sizes, nil)
 	for _, u := range list {
 		named[u.Object] = true
 	}
@@ -105,7 +105,7 @@ func (c *RemoteStore) sweep(ctx context.Context, named map[objectName]bool, now 
 	if err != nil {
 		return 0, 0, err
 	}
-	err = someAtOnce(ctx, old, func(ctx context.Context, _ int, n objectName) error { return c.Objects.Remove(ctx, c.objectKey(n)) })
+	err = forEachParallel(ctx, old, func(ctx context.Context, _ int, n objectName) error { return c.Objects.Remove(ctx, c.objectKey(n)) })
 	if err != nil {
 		return 0, 0, fmt.Errorf("remove contents from the bucket that no backup names: %w", err)
 	}

@@ -104,8 +104,8 @@ func (c *RemoteStore) List(ctx context.Context) ([]RemoteBackup, error) {
 		return nil, err
 	}
 	found := make([]*RemoteBackup, len(ids))
-	err = someAtOnce(ctx, ids, func(ctx context.Context, i int, id string) (err error) {
-		found[i], err = c.look(ctx, id)
+	err = forEachParallel(ctx, ids, func(ctx context.Context, i int, id string) (err error) {
+		found[i], err = c.findBackup(ctx, id)
 		return err
 	})
 	if err != nil {
@@ -136,8 +136,8 @@ func (c *RemoteStore) folders(ctx context.Context) (ids []string, contents bool,
 	return names, contents, nil
 }
 
-// look reads what the bucket has of a backup, nil where there is no manifest.
-func (c *RemoteStore) look(ctx context.Context, id string) (*RemoteBackup, error) {
+// findBackup reads what the bucket has of a backup, nil where there is no manifest.
+func (c *RemoteStore) findBackup(ctx context.Context, id string) (*RemoteBackup, error) {
 	sizes, _, err := c.parts(ctx, id)
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (c *RemoteStore) look(ctx context.Context, id string) (*RemoteBackup, error
 		found.Err = fmt.Errorf("its manifest has %d bytes, that is too many", size)
 		return found, nil
 	}
-	if found.data, err = c.small(ctx, id, manifestFile, size); err != nil {
+	if found.data, err = c.readSmall(ctx, id, manifestFile, size); err != nil {
 		return nil, err
 	}
 	m, err := decode(found.data)
@@ -159,15 +159,15 @@ func (c *RemoteStore) look(ctx context.Context, id string) (*RemoteBackup, error
 		found.Err = fmt.Errorf("read the manifest of a backup: %w", err)
 		return found, nil
 	}
-	if found.Err = m.there(id, sizes); m.ID == id {
+	if found.Err = m.checkSizes(id, sizes); m.ID == id {
 		found.Manifest = m
 	}
 	if sizes[vouchFile] == vouchSize {
-		mac, err := c.small(ctx, id, vouchFile, vouchSize)
+		mac, err := c.readSmall(ctx, id, vouchFile, vouchSize)
 		if err != nil {
 			return nil, err
 		}
-		found.Authenticated = c.Keys.Identity != nil && hmac.Equal(mac, c.vouch(id, found.data))
+		found.Authenticated = c.Keys.Identity != nil && hmac.Equal(mac, c.manifestMAC(id, found.data))
 	}
 	return found, nil
 }
@@ -187,14 +187,14 @@ func (c *RemoteStore) parts(ctx context.Context, id string) (sizes map[string]in
 	return sizes, last, err
 }
 
-func (c *RemoteStore) small(ctx context.Context, id, name string, size int64) ([]byte, error) {
+func (c *RemoteStore) readSmall(ctx context.Context, id, name string, size int64) ([]byte, error) {
 	var b bytes.Buffer
 	err := c.Objects.Get(ctx, c.key(id, name), size, &b)
 	return b.Bytes(), err
 }
 
-// there reports files that the bucket lacks, or has with another length.
-func (m *Manifest) there(id string, sizes map[string]int64) error {
+// checkSizes reports files that the bucket lacks, or has with another length.
+func (m *Manifest) checkSizes(id string, sizes map[string]int64) error {
 	if m.ID != id {
 		return fmt.Errorf("its manifest is that of backup %s", m.ID)
 	}
@@ -213,9 +213,9 @@ func (m *Manifest) there(id string, sizes map[string]int64) error {
 // vouchSize is the length of what vouch gives.
 const vouchSize = 2*sha256.Size + 1
 
-// vouch is the hash of a manifest that only this machine's key makes. It covers host
+// manifestMAC returns the hash of a manifest that only this machine's key makes. It covers host
 // and id, so that a backup cannot be passed off as that of another host.
-func (c *RemoteStore) vouch(id string, manifest []byte) []byte {
+func (c *RemoteStore) manifestMAC(id string, manifest []byte) []byte {
 	key := hmac.New(sha256.New, []byte(c.Keys.Identity.String()))
 	io.WriteString(key, "manifests in a bucket")
 	mac := hmac.New(sha256.New, key.Sum(nil))
@@ -245,9 +245,9 @@ func (c *RemoteStore) contents(ctx context.Context, each func(n objectName, size
 // objectKey is what a content is called in the bucket.
 func (c *RemoteStore) objectKey(n objectName) string { return c.key(storeFolder, n.file()+suffix) }
 
-// someAtOnce does something for all of a list, a few at a time, until one fails. It
+// forEachParallel does something for all of a list, a few at a time, until one fails. It
 // returns nil only where all of it was done.
-func someAtOnce[T any](ctx context.Context, list []T, do func(ctx context.Context, i int, of T) error) error {
+func forEachParallel[T any](ctx context.Context, list []T, do func(ctx context.Context, i int, of T) error) error {
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for i, of := range list {
@@ -292,14 +292,14 @@ func (c *RemoteStore) stream(ctx context.Context, key string, size int64, read f
 
 var errUnwanted = errors.New("no longer wanted")
 
-// A tallying counts bytes that travel, for the screen.
-type tallying struct {
+// A byteCounter counts bytes that travel, for the screen.
+type byteCounter struct {
 	copies      *RemoteStore
 	mu          sync.Mutex
 	done, total int64
 }
 
-func (t *tallying) add(n int64) {
+func (t *byteCounter) add(n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.done += n

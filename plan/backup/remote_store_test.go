@@ -344,12 +344,12 @@ func TestWhatABucketHoldsIsNotBelieved(t *testing.T) {
 		{"somebody else vouches", func(s *shelf) {
 			c := copies(s)
 			c.Keys.Identity = stranger
-			s.objects["web1/b1/manifest.mac"] = c.vouch("b1", s.objects["web1/b1/manifest.json"])
+			s.objects["web1/b1/manifest.mac"] = c.manifestMAC("b1", s.objects["web1/b1/manifest.json"])
 		}, "b1 false <nil>", "was not sent with this machine's key", "good"},
 		{"the backup of another host", func(s *shelf) {
 			c := copies(s)
 			c.Host = "web2"
-			s.objects["web1/b1/manifest.mac"] = c.vouch("b1", s.objects["web1/b1/manifest.json"])
+			s.objects["web1/b1/manifest.mac"] = c.manifestMAC("b1", s.objects["web1/b1/manifest.json"])
 		}, "b1 false <nil>", "was not sent with this machine's key", "good"},
 		{"names that climb out", func(s *shelf) {
 			s.hostile = []string{"..", ".", "", "../web2", "a/b", "/etc", "\x1b[31m", strings.Repeat("x", 5000), "files", "-rf", "b1\n"}
@@ -553,14 +553,14 @@ func TestARealStoreThatIsCutAndSpoilt(t *testing.T) {
 func TestSomeAtOnceIsNotDoneWhenItWasGivenUp(t *testing.T) {
 	gone := errors.New("gone")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	err := someAtOnce(ctx, make([]int, 3*atOnce), func(context.Context, int, int) error {
+	err := forEachParallel(ctx, make([]int, 3*atOnce), func(context.Context, int, int) error {
 		cancel(gone)
 		return nil
 	})
 	if !errors.Is(err, gone) {
 		t.Errorf("given up: %v", err)
 	}
-	if err := someAtOnce(t.Context(), []int(nil), nil); err != nil {
+	if err := forEachParallel(t.Context(), []int(nil), nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -83,8 +83,8 @@ type DumpUploader struct {
 // bit for bit the same. After a break in the line the rest is sent. A part stays on the host
 // only where the upload can be resumed.
 func (s *DumpUploader) Send(ctx context.Context, f File, to, copied string) error {
-	err := s.whole(ctx, f, to, copied)
-	if err == nil || ctx.Err() != nil || tryAgain(err) {
+	err := s.sendWhole(ctx, f, to, copied)
+	if err == nil || ctx.Err() != nil || isTransient(err) {
 		return err
 	}
 	tidy, cancel := context.WithTimeout(ctx, tidyTime)
@@ -96,8 +96,8 @@ func (s *DumpUploader) Send(ctx context.Context, f File, to, copied string) erro
 	return errors.Join(err, uerr)
 }
 
-// whole sends until the host has all of it, over breaks of the line.
-func (s *DumpUploader) whole(ctx context.Context, f File, to, copied string) error {
+// sendWhole sends until the host has all of it, over breaks of the line.
+func (s *DumpUploader) sendWhole(ctx context.Context, f File, to, copied string) error {
 	most := int64(0)
 	return overBreaks(0).Do(ctx, func() (further bool, err error) {
 		have, err := s.send(ctx, f, to, copied)
@@ -121,7 +121,7 @@ func (s *DumpUploader) send(ctx context.Context, f File, to, copied string) (hav
 	if have, err = strconv.ParseInt(answer, 10, 64); err != nil || have < 0 || have > f.Size {
 		return 0, fmt.Errorf("send %s: the host has something else there", f.Name)
 	}
-	if err := s.rest(ctx, f, to, have); err != nil {
+	if err := s.sendRest(ctx, f, to, have); err != nil {
 		return have, err
 	}
 	_, err = s.run(ctx, remote.Command{
@@ -130,7 +130,7 @@ func (s *DumpUploader) send(ctx context.Context, f File, to, copied string) (hav
 	return have, err
 }
 
-func (s *DumpUploader) rest(ctx context.Context, f File, to string, have int64) error {
+func (s *DumpUploader) sendRest(ctx context.Context, f File, to string, have int64) error {
 	r, err := s.Manifest.Open(s.Dir, f, s.Identity)
 	if err != nil {
 		return err

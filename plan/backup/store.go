@@ -142,22 +142,22 @@ func (s *store) sync() error {
 // proveObject reads an object as it lies on the disk to its end.
 func proveObject(root *os.Root, u *Upload, id age.Identity) error {
 	r, file, err := open(root, u.Object.file(), id, io.Discard)
-	if missing(err) {
+	if isMissing(err) {
 		return fmt.Errorf("%s/%s%s is not there, the content of %q", storeFolder, u.Object.file(), suffix, u.Path)
 	}
 	if err != nil {
 		return fmt.Errorf("the content of %q: %w", u.Path, err)
 	}
 	defer file.Close()
-	if err := u.fits(r); err != nil {
+	if err := u.verify(r); err != nil {
 		return fmt.Errorf("%s/%s%s, the content of %q: %w; remove that file, and the next backup with files brings it again",
 			storeFolder, u.Object.file(), suffix, u.Path, err)
 	}
 	return nil
 }
 
-// fits reads a content to its end and holds it against its hash.
-func (u *Upload) fits(r io.Reader) error {
+// verify reads a content to its end and holds it against its hash.
+func (u *Upload) verify(r io.Reader) error {
 	sum := newSum()
 	if _, err := io.Copy(sum, r); err != nil {
 		return err
@@ -182,7 +182,7 @@ func HasStore(folder string) bool {
 // The caller holds the lock of the host's folder: nobody else writes there.
 func CollectGarbage(folder string, id age.Identity) (gone int, freed int64, err error) {
 	root, err := os.OpenRoot(filepath.Join(folder, storeFolder))
-	if missing(err) {
+	if isMissing(err) {
 		return 0, 0, nil
 	}
 	if err != nil {
@@ -239,7 +239,7 @@ func objectsNamed(folder string, id age.Identity) (map[objectName]bool, error) {
 		switch {
 		case err == nil && m.Uploads == nil:
 			continue
-		case err != nil && !missing(err):
+		case err != nil && !isMissing(err):
 			return nil, fmt.Errorf("%s: %w", d.Name(), err)
 		}
 		lacks := ignoreMissing(readUploads(filepath.Join(folder, d.Name()), id, func(u *Upload) error {

@@ -38,11 +38,11 @@ var streamed = regexp.MustCompile(`^([0-9]{1,12}) ([0-9a-f]{64}) ([0-9]{1,12})\n
 func (t *Creator) stream(ctx context.Context, req Request, root *os.Root, to []age.Recipient, m *Manifest) error {
 	t.tell(Event{Stage: "stream the dump: the host lacks the room for it"})
 	f, err := encrypt(root, Dump, to, func(w io.Writer) error { return t.dump(ctx, req, w) })
-	if err := t.pulled(Dump, err); err != nil {
+	if err := t.pullError(Dump, err); err != nil {
 		return err
 	}
 	res, err := t.Host.Run(ctx, remote.Command{Name: "read what was streamed", Script: streamedScript, Root: true, Args: []string{req.Dir}})
-	if err := t.pulled(Dump, err); err != nil {
+	if err := t.pullError(Dump, err); err != nil {
 		return err
 	}
 	said := streamed.FindStringSubmatch(string(res.Stdout))
@@ -54,7 +54,7 @@ func (t *Creator) stream(ctx context.Context, req Request, root *os.Root, to []a
 	if !known || !also {
 		return t.unproven(errClock.Error(), nil)
 	}
-	m.Taken, m.HostClock = takenAt(timeOfID(req.ID), t.now(), at, now), at
+	m.Taken, m.HostClock = dumpTime(timeOfID(req.ID), t.now(), at, now), at
 	m.Files = append(m.Files, f)
 	return nil
 }

@@ -98,7 +98,7 @@ func (p *UploadRestore) Compare(ctx context.Context) (*Difference, error) {
 	if err != nil {
 		return nil, p.unproven("the list of its files", err)
 	}
-	return d, p.settle(ctx, in, d, doubtful, there)
+	return d, p.hashDoubtful(ctx, in, d, doubtful, there)
 }
 
 // compare decides what needs no reading. Doubtful are files that only their
@@ -136,8 +136,8 @@ func (p *UploadRestore) differs(d *Difference, was, is *Upload) {
 	d.Kept = append(d.Kept, was)
 }
 
-// settle has the doubtful hashed.
-func (p *UploadRestore) settle(ctx context.Context, in helperContainer, d *Difference, doubtful []*Upload, there map[string]*Upload) error {
+// hashDoubtful has the doubtful hashed.
+func (p *UploadRestore) hashDoubtful(ctx context.Context, in helperContainer, d *Difference, doubtful []*Upload, there map[string]*Upload) error {
 	files := make([]*Upload, len(doubtful))
 	for k, was := range doubtful {
 		files[k] = there[was.Path]
@@ -173,8 +173,8 @@ func (p *UploadRestore) Do(ctx context.Context, d *Difference) error {
 	slices.SortFunc(d.Folders, func(a, b *Upload) int { return cmp.Compare(a.Path, b.Path) })
 	total, done := d.Bytes(), int64(0)
 	for _, mount := range p.Manifest.Uploads.Folders {
-		folders := p.of(mount, d.Folders)
-		mine := p.of(mount, files)
+		folders := p.filesOn(mount, d.Folders)
+		mine := p.filesOn(mount, files)
 		for len(mine) > 0 || len(folders) > 0 {
 			n, bytes := 0, int64(0)
 			for ; n < len(mine) && n < batchFiles && (n == 0 || bytes+mine[n].Size <= batchBytes); n++ {
@@ -192,8 +192,8 @@ func (p *UploadRestore) Do(ctx context.Context, d *Difference) error {
 	return nil
 }
 
-// of are those of the files that lie on a mount, and on none below it.
-func (p *UploadRestore) of(mount string, files []*Upload) (mine []*Upload) {
+// filesOn returns the files that lie on a mount, and on none below it.
+func (p *UploadRestore) filesOn(mount string, files []*Upload) (mine []*Upload) {
 	for _, f := range files {
 		best := ""
 		for _, m := range p.Manifest.Uploads.Folders {
@@ -252,7 +252,7 @@ func (p *UploadRestore) batch(ctx context.Context, mount string, folders, files 
 	if err != nil {
 		return err
 	}
-	if err := p.staged(ctx, in, staging, files); err != nil {
+	if err := p.checkStaged(ctx, in, staging, files); err != nil {
 		return err
 	}
 	return run(ctx, remote.Command{
@@ -297,8 +297,8 @@ func (p *UploadRestore) content(w io.Writer, root *os.Root, f *Upload) error {
 	return nil
 }
 
-// staged holds what has arrived against the backup.
-func (p *UploadRestore) staged(ctx context.Context, in helperContainer, staging string, files []*Upload) error {
+// checkStaged holds what has arrived against the backup.
+func (p *UploadRestore) checkStaged(ctx context.Context, in helperContainer, staging string, files []*Upload) error {
 	arrived := make([]*Upload, len(files))
 	for k, f := range files {
 		arrived[k] = &Upload{Kind: isFile, Path: path.Join(staging, strconv.Itoa(k)), Size: f.Size}

@@ -53,19 +53,19 @@ func (t *Creator) uploads(ctx context.Context, req Request, dir string, root *os
 	}
 	defer st.Close()
 	u := &uploading{Creator: t, store: st, in: helperContainer{host: t.watch(), database: req.Container, server: req.Server}, root: root}
-	u.before = t.before(dir)
-	if err := u.look(ctx, m); err != nil {
-		return t.pulled("the list of files", err)
+	u.before = t.formerUploads(dir)
+	if err := u.listFiles(ctx, m); err != nil {
+		return t.pullError("the list of files", err)
 	}
-	if err := u.recognise(ctx); err != nil {
-		return t.pulled("the hashes of files", err)
+	if err := u.matchFormer(ctx); err != nil {
+		return t.pullError("the hashes of files", err)
 	}
 	// Written down already here: a new start need not hash the same files again.
 	if _, err := u.write(to); err != nil {
 		return t.unproven("write the list of files", err)
 	}
 	if err := u.fetch(ctx, dir, m); err != nil {
-		return t.pulled("the files", err)
+		return t.pullError("the files", err)
 	}
 	if err := st.sync(); err != nil {
 		return t.unproven("flush the store of files", err)
@@ -75,7 +75,7 @@ func (t *Creator) uploads(ctx context.Context, req Request, dir string, root *os
 			return t.unproven("the files", err)
 		}
 	}
-	if err := u.settle(m.Uploads); err != nil {
+	if err := u.checkStored(m.Uploads); err != nil {
 		return t.unproven("the files", err)
 	}
 	f, err := u.write(to)
@@ -97,10 +97,10 @@ type uploading struct {
 	fresh  []*Upload // whose content came now
 }
 
-// before is what is known of the files from the newest sound backup, and from an
+// formerUploads is what is known of the files from the newest sound backup, and from an
 // earlier start of this one. That neither can be read is no error: then all of it
 // is hashed again.
-func (t *Creator) before(dir string) map[string]Upload {
+func (t *Creator) formerUploads(dir string) map[string]Upload {
 	known := map[string]Upload{}
 	note := func(dir string) {
 		_ = readUploads(dir, t.Keys.Identity, func(u *Upload) error {
@@ -124,8 +124,8 @@ func (t *Creator) before(dir string) map[string]Upload {
 	return known
 }
 
-// look lists the files on the host.
-func (u *uploading) look(ctx context.Context, m *Manifest) error {
+// listFiles lists the files on the host.
+func (u *uploading) listFiles(ctx context.Context, m *Manifest) error {
 	u.tell(Event{Stage: "list the uploaded files"})
 	folders, err := u.in.folders(ctx)
 	if err != nil {
@@ -142,9 +142,9 @@ func (u *uploading) look(ctx context.Context, m *Manifest) error {
 	})
 }
 
-// recognise finds out which content each file has: from the last backup where it
+// matchFormer finds out which content each file has: from the last backup where it
 // has not been touched since, else by hashing it on the host.
-func (u *uploading) recognise(ctx context.Context) error {
+func (u *uploading) matchFormer(ctx context.Context) error {
 	var todo []*Upload
 	var total int64
 	for k := range u.list {
@@ -192,8 +192,8 @@ func (u *uploading) write(to []age.Recipient) (File, error) {
 	return encrypt(u.root, listing, to, func(w io.Writer) error { return writeListing(w, u.list) })
 }
 
-// missing are the contents that are not here, each once.
-func (u *uploading) missing() []*Upload {
+// missingContents are the contents that are not here, each once.
+func (u *uploading) missingContents() []*Upload {
 	var want []*Upload
 	asked := map[objectName]bool{}
 	for k := range u.list {
@@ -217,13 +217,13 @@ func (u *uploading) missing() []*Upload {
 
 // fetch pulls the contents that are not here.
 func (u *uploading) fetch(ctx context.Context, dir string, m *Manifest) error {
-	want := u.missing()
+	want := u.missingContents()
 	var total int64
 	for _, f := range want {
 		total += f.Size
 	}
 	const perObject = 4 << 10 // a header, and the rest of a block
-	if err := u.room(dir, total+int64(len(want))*perObject); err != nil {
+	if err := u.requireSpace(dir, total+int64(len(want))*perObject); err != nil {
 		return err
 	}
 	if len(want) > 0 {
@@ -231,14 +231,14 @@ func (u *uploading) fetch(ctx context.Context, dir string, m *Manifest) error {
 	}
 	p := &fetching{uploading: u, total: total}
 	small, big := split(want)
-	if err := p.small(ctx, small); err != nil {
+	if err := p.pullSmall(ctx, small); err != nil {
 		return err
 	}
-	if err := p.big(ctx, big); err != nil {
+	if err := p.pullBig(ctx, big); err != nil {
 		return err
 	}
 	m.Uploads.Pulled = p.done
-	return u.doubt(ctx, p.other)
+	return u.rehash(ctx, p.other)
 }
 
 func split(want []*Upload) (small, big []*Upload) {
@@ -259,8 +259,8 @@ type fetching struct {
 	other       []*Upload // arrived as something else than was hashed
 }
 
-// take puts one content into the store; one that is something else is noted.
-func (p *fetching) take(f *Upload, r io.Reader) error {
+// storeContent puts one content into the store; one that is something else is noted.
+func (p *fetching) storeContent(f *Upload, r io.Reader) error {
 	err := p.store.put(f, r)
 	switch {
 	case errors.Is(err, errOther):
@@ -274,9 +274,9 @@ func (p *fetching) take(f *Upload, r io.Reader) error {
 	return nil
 }
 
-// small pulls many files by one command. After a break it resumes the first
+// pullSmall pulls many files by one command. After a break it resumes the first
 // that did not arrive whole.
-func (p *fetching) small(ctx context.Context, want []*Upload) error {
+func (p *fetching) pullSmall(ctx context.Context, want []*Upload) error {
 	next := 0
 	return overBreaks(p.pause).Do(ctx, func() (bool, error) {
 		begun := next
@@ -299,7 +299,7 @@ func (p *fetching) small(ctx context.Context, want []*Upload) error {
 			for ; next < len(want); next++ {
 				// A content that is not what was hashed has been read to its
 				// announced length too: the next one begins behind it.
-				if err := p.take(want[next], r); err != nil {
+				if err := p.storeContent(want[next], r); err != nil {
 					return err
 				}
 				p.tell(Event{Done: p.done, Total: p.total})
@@ -310,8 +310,8 @@ func (p *fetching) small(ctx context.Context, want []*Upload) error {
 	})
 }
 
-// big pulls files one after the other, each over all connections.
-func (p *fetching) big(ctx context.Context, want []*Upload) error {
+// pullBig pulls files one after the other, each over all connections.
+func (p *fetching) pullBig(ctx context.Context, want []*Upload) error {
 	if len(want) == 0 {
 		return nil
 	}
@@ -321,14 +321,14 @@ func (p *fetching) big(ctx context.Context, want []*Upload) error {
 	}
 	defer hangUp()
 	for _, f := range want {
-		if err := p.one(ctx, hosts, f); err != nil {
+		if err := p.pullOne(ctx, hosts, f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *fetching) one(ctx context.Context, hosts []Runner, f *Upload) error {
+func (p *fetching) pullOne(ctx context.Context, hosts []Runner, f *Upload) error {
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
 	before := p.done // the last word of it may come when p.done has moved on
@@ -339,12 +339,12 @@ func (p *fetching) one(ctx context.Context, hosts []Runner, f *Upload) error {
 		w.CloseWithError(err)
 		ended <- err
 	}()
-	err := p.take(f, r)
+	err := p.storeContent(f, r)
 	r.CloseWithError(errUnwanted)
 	switch sent := <-ended; {
 	case err == nil || sent == nil || errors.Is(sent, errUnwanted):
 		return err
-	case tryAgain(sent):
+	case isTransient(sent):
 		return sent // the reader may have taken it for the end; see inside.read
 	case errors.Is(err, sent):
 		// It went, or became shorter or longer, or something worse: the host is asked.
@@ -354,9 +354,9 @@ func (p *fetching) one(ctx context.Context, hosts []Runner, f *Upload) error {
 	return err
 }
 
-// doubt has files hashed again that arrived as something else than they were: one
+// rehash has files hashed again that arrived as something else than they were: one
 // that has changed is lost to this backup, and the others stand against it.
-func (u *uploading) doubt(ctx context.Context, files []*Upload) error {
+func (u *uploading) rehash(ctx context.Context, files []*Upload) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -383,9 +383,9 @@ func (u *uploading) doubt(ctx context.Context, files []*Upload) error {
 	return nil
 }
 
-// settle makes sure that every content the listing names is here, and says how
+// checkStored makes sure that every content the listing names is here, and says how
 // much that is.
-func (u *uploading) settle(sum *Uploads) error {
+func (u *uploading) checkStored(sum *Uploads) error {
 	for k := range u.list {
 		switch f := &u.list[k]; f.Kind {
 		case isFile:

@@ -102,7 +102,7 @@ func (e AddTopLevel) plan(f *File) (change, error) {
 }
 
 func (e AddTopLevel) conflicts(f *File, have, want *value) []Conflict {
-	if e.Body == "" || equalValues(loose(have), loose(want)) {
+	if e.Body == "" || equalValues(normalize(have), normalize(want)) {
 		return nil
 	}
 	c := Conflict{Kind: TopLevelConflict, Key: e.Section + "." + e.Name, Have: have.String(), Want: want.String()}

@@ -15,7 +15,7 @@ func (f *File) Compare(service, body string) ([]Difference, error) {
 		return nil, f.fail(refuse(f.services.Line, NoService, "", "the file has no service %q", service))
 	}
 	var out []Difference
-	compareValues([]string{"services", service}, loose(have), loose(b.value), &out)
+	compareValues([]string{"services", service}, normalize(have), normalize(b.value), &out)
 	return out, nil
 }
 
@@ -36,17 +36,17 @@ func compareValues(path []string, have, want *value, out *[]Difference) {
 	}
 }
 
-// loose returns a value with what may be written in several ways written in
+// normalize returns a value with what may be written in several ways written in
 // one: lists of variables and of names as mappings, the long form of a secret
 // by its source, and scalars as text.
-func loose(v *value) *value {
+func normalize(v *value) *value {
 	switch {
 	case v == nil || v.null():
 		return nullValue()
 	case v.kind == scalarValue:
 		return textValue(v.text)
 	case v.kind == listValue:
-		return looseList(v)
+		return normalizeList(v)
 	}
 	out := mapOf(make(map[string]*value, len(v.fields)))
 	for key, item := range v.fields {
@@ -64,16 +64,16 @@ func loose(v *value) *value {
 		case (key == "networks" || key == "depends_on") && item.kind == mapValue:
 			out.fields[key] = nameSet(item.keys())
 		default:
-			out.fields[key] = loose(item)
+			out.fields[key] = normalize(item)
 		}
 	}
 	return out
 }
 
-func looseList(v *value) *value {
+func normalizeList(v *value) *value {
 	out := listOf()
 	for _, item := range v.items {
-		out.items = append(out.items, loose(item))
+		out.items = append(out.items, normalize(item))
 	}
 	return out
 }

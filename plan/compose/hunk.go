@@ -18,10 +18,10 @@ type Hunk struct {
 // hunks tells splices by line. Splices in one line or in neighbours make one hunk.
 func hunks(before, after text, splices []Splice) []Hunk {
 	var out []Hunk
-	var open *stretch
+	var open *lineChange
 	shift := 0
 	for _, s := range splices {
-		next := &stretch{reasons: []string{s.Reason}}
+		next := &lineChange{reasons: []string{s.Reason}}
 		next.was, next.wasEnd = lineSpan(before, s.Offset, s.end())
 		next.is, next.isEnd = lineSpan(after, s.Offset+shift, s.Offset+shift+len(s.New))
 		shift += len(s.New) - len(s.Old)
@@ -41,22 +41,22 @@ func hunks(before, after text, splices []Splice) []Hunk {
 	return out
 }
 
-// A stretch is the lines a hunk replaces and those it replaces them with, the
+// A lineChange has the lines a hunk replaces and those it replaces them with, the
 // end not included.
-type stretch struct {
+type lineChange struct {
 	was, wasEnd int
 	is, isEnd   int
 	reasons     []string
 }
 
-func (s *stretch) take(next *stretch) {
+func (s *lineChange) take(next *lineChange) {
 	s.wasEnd, s.isEnd = max(s.wasEnd, next.wasEnd), max(s.isEnd, next.isEnd)
 	if !slices.Contains(s.reasons, next.reasons[0]) {
 		s.reasons = append(s.reasons, next.reasons[0])
 	}
 }
 
-func (s *stretch) hunk(before, after text) Hunk {
+func (s *lineChange) hunk(before, after text) Hunk {
 	return Hunk{
 		Line:    s.was,
 		Removed: linesOf(before, s.was, s.wasEnd),

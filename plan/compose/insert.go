@@ -23,7 +23,7 @@ func (f *File) add(k, v *node, column int, a addition) ([]planned, error) {
 	case v.Kind == aliasNode:
 		return f.addBesideAlias(k, v, column, a)
 	case isNull(v):
-		return f.instead(k, v, len(v.Value), column, a)
+		return f.replaceValue(k, v, len(v.Value), column, a)
 	case v.Kind == scalarNode || a.list != (v.Kind == sequenceNode):
 		return nil, refuse(k.Line, WrongForm, "", "%q holds something else than expected", k.Value)
 	case isFlow(v) && len(v.Content) == 0 && a.flow == nil:
@@ -148,9 +148,9 @@ func (f *File) closing(v *node, column, line int) (scalarHeader, bool) {
 	return f.header(s), err == nil && f.lineOf(end) >= line
 }
 
-// instead puts the addition below the key k, and takes away its value, which is
+// replaceValue puts the addition below the key k, and takes away its value, which is
 // so many bytes long.
-func (f *File) instead(k, v *node, length, column int, a addition) ([]planned, error) {
+func (f *File) replaceValue(k, v *node, length, column int, a addition) ([]planned, error) {
 	if err := f.leading(k); err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func (f *File) addForBraces(k, v *node, column int, a addition) ([]planned, erro
 	if v.Anchor != "" || v.Style&taggedStyle != 0 || strings.ContainsAny(string(f.src[at:end]), "#\n") {
 		return nil, refuse(v.Line, FlowStyle, "write it line by line", "%q holds brackets that cannot be replaced", k.Value)
 	}
-	return f.instead(k, v, end-at, column, a)
+	return f.replaceValue(k, v, end-at, column, a)
 }
 
 // dropValue takes away a value of so many bytes and the blanks before it, unless
@@ -202,7 +202,7 @@ func (f *File) addBesideAlias(k, v *node, column int, a addition) ([]planned, er
 	a.lines = func(column int) []string {
 		return append([]string{spaces(column) + "<<: *" + v.Value}, own(column)...)
 	}
-	return f.instead(k, v, len("*")+len(v.Value), column, a)
+	return f.replaceValue(k, v, len("*")+len(v.Value), column, a)
 }
 
 // addInBrackets puts the addition behind the last entry of a flow collection.
@@ -227,7 +227,7 @@ func (f *File) addInBrackets(k, v *node, a addition) ([]planned, error) {
 // leading refuses a key that is not written as `key:` at the beginning of a
 // line: one behind ?, or inside brackets.
 func (f *File) leading(k *node) error {
-	plain := k.Kind == scalarNode && f.leads(f.start(k)) && f.start(k) == f.content(k)
+	plain := k.Kind == scalarNode && f.startsLine(f.start(k)) && f.start(k) == f.content(k)
 	if plain {
 		if _, colon, err := f.behindKey(k, 0); err == nil && colon {
 			return nil

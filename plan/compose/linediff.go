@@ -97,11 +97,11 @@ func (d *differ) anchors(a0, a1, b0, b1 int) [][2]int {
 			pairs = append(pairs, [2]int{i, c.b})
 		}
 	}
-	return rising(pairs)
+	return longestRising(pairs)
 }
 
-// rising returns a longest choice of pairs whose second numbers rise.
-func rising(pairs [][2]int) [][2]int {
+// longestRising returns a longest choice of pairs whose second numbers rise.
+func longestRising(pairs [][2]int) [][2]int {
 	var tails []int // tails[n]: the pair a choice of n+1 ends with
 	before := make([]int, len(pairs))
 	for i, p := range pairs {

@@ -165,8 +165,8 @@ func open(key string) bool {
 	}, key)
 }
 
-// shows reports whether values at a path may be shown.
-func shows(path []string) bool {
+// isShown reports whether values at a path may be shown.
+func isShown(path []string) bool {
 	switch {
 	case len(path) == 1:
 		return path[0] == "name"
@@ -184,7 +184,7 @@ func (d Difference) redacted() (before, after string) {
 		switch {
 		case v == "" || v == "null" || v == "{}":
 			return v
-		case shows(splitPointer(d.Path)):
+		case isShown(splitPointer(d.Path)):
 			return withoutLogins(v)
 		}
 		return hidden

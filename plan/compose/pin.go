@@ -27,7 +27,7 @@ func (e PinImage) plan(f *File) (change, error) {
 	if buildKey != nil && !hasBuild(t.value) {
 		buildKey = nil // `build: !reset null` is what we want
 	}
-	if err := t.shiningBuild(buildKey); err != nil {
+	if err := t.checkInheritedBuild(buildKey); err != nil {
 		return change{}, err
 	}
 	var c change
@@ -56,9 +56,9 @@ func (e PinImage) plan(f *File) (change, error) {
 	return c, err
 }
 
-// shiningBuild refuses a build that stays in force when the service's own is
+// checkInheritedBuild refuses a build that stays in force when the service's own is
 // gone: one that comes by a merge key, or from an extended service.
-func (t *target) shiningBuild(own *node) error {
+func (t *target) checkInheritedBuild(own *node) error {
 	if hasBuild(t.mergedIn()) || own == nil && t.merged("build") && hasBuild(t.value) {
 		return refuse(t.key.Line, FromMerge, "take `build:` out of what is merged",
 			"the build of %q comes by a merge key and would stay in force", t.name)

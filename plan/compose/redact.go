@@ -40,7 +40,7 @@ func (r *redactor) line(line string) string {
 	if strings.TrimSpace(line) == "" {
 		return line
 	}
-	if lead, ok := r.goesOn(line); ok {
+	if lead, ok := r.continues(line); ok {
 		return lead + hidden
 	}
 	r.below, r.remark = -1, -1
@@ -84,9 +84,9 @@ func harmless(value string) bool {
 	return variable.MatchString(strings.TrimSpace(value)) || strings.HasPrefix(value, "#")
 }
 
-// goesOn reports whether a line continues a value that is hidden, and what
+// continues reports whether a line continues a value that is hidden, and what
 // stands before it.
-func (r *redactor) goesOn(line string) (lead string, ok bool) {
+func (r *redactor) continues(line string) (lead string, ok bool) {
 	if lead = leadOf(line); r.below >= 0 && len(lead) > r.below {
 		return lead, true
 	}

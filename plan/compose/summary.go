@@ -11,7 +11,7 @@ import (
 //	chatalot: image registry.example/chatalot:0.24.6, build gone, 4 environment keys, 1 secret; new network inner
 func Summary(diffs []Difference) string {
 	var order []string
-	parts := map[string]*tally{}
+	parts := map[string]*counts{}
 	var rest []string
 	for _, d := range diffs {
 		path := splitPointer(d.Path)
@@ -20,7 +20,7 @@ func Summary(diffs []Difference) string {
 			continue
 		}
 		if parts[path[1]] == nil {
-			parts[path[1]] = &tally{}
+			parts[path[1]] = &counts{}
 			order = append(order, path[1])
 		}
 		parts[path[1]].take(d, path[2:])
@@ -47,8 +47,8 @@ func whole(d Difference, path []string) string {
 	return what + " " + string(d.Change)
 }
 
-// A tally counts what differs in one service.
-type tally struct {
+// A counts counts what differs in one service.
+type counts struct {
 	words  []string
 	counts []count
 }
@@ -73,7 +73,7 @@ func nounOf(key string) noun {
 	return noun{key + " setting", key + " settings"}
 }
 
-func (t *tally) take(d Difference, path []string) {
+func (t *counts) take(d Difference, path []string) {
 	if len(path) == 1 {
 		t.words = append(t.words, word(d, path[0]))
 		return
@@ -107,7 +107,7 @@ func word(d Difference, key string) string {
 	return key + " " + strings.Trim(after, `"`)
 }
 
-func (t *tally) String() string {
+func (t *counts) String() string {
 	out := slices.Clone(t.words)
 	for _, c := range t.counts {
 		s := fmt.Sprintf("%d %s", c.n, c.what.many)

@@ -108,8 +108,8 @@ func (t text) comment(n int) bool {
 	return len(line) > 0 && line[0] == '#'
 }
 
-// leads reports whether nothing but spaces stands before a place on its line.
-func (t text) leads(offset int) bool {
+// startsLine reports whether nothing but spaces stands before a place on its line.
+func (t text) startsLine(offset int) bool {
 	start := t.starts[t.lineOf(offset)-1]
 	return start <= offset && len(bytes.TrimLeft(t.src[start:offset], " ")) == 0
 }

@@ -51,7 +51,7 @@ func Undo(before, ours, now []byte) (UndoResult, error) {
 	case bytes.Equal(before, ours):
 		return undone(now, now, true), nil
 	}
-	m := &undoMerge{before: ended(before), ours: ended(ours), now: ended(now)}
+	m := &undoMerge{before: withLineEnds(before), ours: withLineEnds(ours), now: withLineEnds(now)}
 	back := lineDiff(m.ours, m.before)
 	since := lineDiff(m.ours, m.now)
 	content := m.merge(back, since)
@@ -77,14 +77,14 @@ func lineHunks(a, b []byte, reason string) []Hunk {
 	la, lb := splitLines(a), splitLines(b)
 	var out []Hunk
 	for _, r := range lineDiff(la, lb) {
-		out = append(out, Hunk{Line: r.a0 + 1, Removed: bare(la[r.a0:r.a1]), Added: bare(lb[r.b0:r.b1]), Reason: reason})
+		out = append(out, Hunk{Line: r.a0 + 1, Removed: trimLineEnds(la[r.a0:r.a1]), Added: trimLineEnds(lb[r.b0:r.b1]), Reason: reason})
 	}
 	return out
 }
 
-// ended returns lines with a line end on the last one too, whether or not it
+// withLineEnds returns lines with a line end on the last one too, whether or not it
 // has one, so that a line put below it leaves it alone.
-func ended(src []byte) []string {
+func withLineEnds(src []byte) []string {
 	lines := splitLines(src)
 	if isEnded(src) {
 		return lines
@@ -103,8 +103,8 @@ func bareText(line string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 }
 
-// bare returns lines without their line ends.
-func bare(lines []string) []string {
+// trimLineEnds returns lines without their line ends.
+func trimLineEnds(lines []string) []string {
 	out := make([]string, 0, len(lines))
 	for _, l := range lines {
 		out = append(out, bareText(l))
@@ -188,9 +188,9 @@ func (m *undoMerge) note(a0, a1 int, back, since []region) {
 	n0, n1 := project(since, a0, a1)
 	m.clashes = append(m.clashes, Clash{
 		Line:   n0 + 1,
-		Before: bare(m.before[b0:b1]),
-		Ours:   bare(m.ours[a0:a1]),
-		Now:    bare(m.now[n0:n1]),
+		Before: trimLineEnds(m.before[b0:b1]),
+		Ours:   trimLineEnds(m.ours[a0:a1]),
+		Now:    trimLineEnds(m.now[n0:n1]),
 	})
 }
 

@@ -139,7 +139,7 @@ func (c *container) fields(s *service) fields {
 		for _, b := range at {
 			published = append(published, publication(b.HostIp, b.HostPort))
 		}
-		f.set("ports."+port, set(published))
+		f.set("ports."+port, joinSorted(published))
 	}
 	if h := c.doc.Config.Healthcheck; h != nil {
 		h.fields(f)
@@ -259,7 +259,7 @@ func (c *container) joined(f fields, s *service) {
 				aliases = append(aliases, a)
 			}
 		}
-		f.set(name+".aliases", set(aliases))
+		f.set(name+".aliases", joinSorted(aliases))
 		if e.IPAMConfig != nil {
 			f.set(name+".ipv4_address", e.IPAMConfig.IPv4Address)
 			f.set(name+".ipv6_address", e.IPAMConfig.IPv6Address)
@@ -272,8 +272,8 @@ func (c *container) joined(f fields, s *service) {
 
 func (c *container) security(f fields) {
 	h := c.doc.HostConfig
-	f.set("cap_add", set(each(h.CapAdd, capability)))
-	f.set("cap_drop", set(each(h.CapDrop, capability)))
+	f.set("cap_add", joinSorted(each(h.CapAdd, capability)))
+	f.set("cap_drop", joinSorted(each(h.CapDrop, capability)))
 	for _, opt := range h.SecurityOpt {
 		f.set("security_opt."+securityOption(opt), "set")
 	}
@@ -282,11 +282,11 @@ func (c *container) security(f fields) {
 	}
 	f.set("read_only", truth(h.ReadonlyRootfs))
 	f.set("privileged", truth(h.Privileged))
-	f.set("group_add", set(h.GroupAdd))
+	f.set("group_add", joinSorted(h.GroupAdd))
 	for _, d := range h.Devices {
 		f.set("devices."+d.PathInContainer, d.PathOnHost+" "+cmp.Or(d.CgroupPermissions, "rwm"))
 	}
-	f.set("device_cgroup_rules", set(h.DeviceCgroupRules))
+	f.set("device_cgroup_rules", joinSorted(h.DeviceCgroupRules))
 }
 
 func (c *container) limits(f fields) {

@@ -61,7 +61,7 @@ func Compare(in Input) (Report, error) {
 	runs, makes := c.fields(s), s.fields()
 	var r Report
 	for _, name := range slices.Sorted(maps.Keys(union(runs, makes))) {
-		if d := (Difference{name, runs[name], makes[name]}); d.Runs != d.Makes && !told(name, runs, makes) && !harmless(d, c, s) {
+		if d := (Difference{name, runs[name], makes[name]}); d.Runs != d.Makes && !belongsToMissing(name, runs, makes) && !harmless(d, c, s) {
 			r.Differences = append(r.Differences, d)
 		}
 	}
@@ -69,9 +69,9 @@ func Compare(in Input) (Report, error) {
 	return r, nil
 }
 
-// told reports whether a field belongs to one that one side lacks altogether: the aliases
+// belongsToMissing reports whether a field belongs to one that one side lacks altogether: the aliases
 // in a network that is not joined, the times of a check that is not made.
-func told(name string, runs, makes fields) bool {
+func belongsToMissing(name string, runs, makes fields) bool {
 	kind, rest, _ := strings.Cut(name, ".")
 	whole := ""
 	switch entry, below, deeper := strings.Cut(rest, "."); {

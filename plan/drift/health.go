@@ -14,8 +14,8 @@ type healthcheck struct {
 	Retries                                       int64
 }
 
-// under is a check with what it does not say taken from the image's.
-func (h healthcheck) under(own healthcheck) healthcheck {
+// withDefaults returns a check that takes what it does not set from the image's.
+func (h healthcheck) withDefaults(own healthcheck) healthcheck {
 	if len(own.Test) > 0 {
 		h.Test = own.Test
 	}
@@ -49,7 +49,7 @@ func probe(v any) []string {
 	if one, ok := v.(string); ok && one != "" {
 		return []string{"CMD-SHELL", one}
 	}
-	return words(v)
+	return stringsOf(v)
 }
 
 func nanoseconds(v any) int64 {

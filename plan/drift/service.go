@@ -40,7 +40,7 @@ func newService(in Input, c *container) *service {
 			s.unknown = append(s.unknown, key+" is not compared")
 		}
 	}
-	if len(list(dig(s.v, "deploy", "resources", "reservations")["devices"])) > 0 {
+	if len(list(lookup(s.v, "deploy", "resources", "reservations")["devices"])) > 0 {
 		s.unknown = append(s.unknown, "deploy.resources.reservations.devices is not compared")
 	}
 	return s
@@ -86,11 +86,11 @@ func (s *service) fields() fields {
 func (s *service) process(f fields) {
 	command, entrypoint := s.image.Cmd, s.image.Entrypoint
 	if e, ok := s.v["entrypoint"]; ok {
-		if entrypoint = words(e); len(entrypoint) > 0 {
+		if entrypoint = stringsOf(e); len(entrypoint) > 0 {
 			command = nil
 		}
 	}
-	if c := words(s.v["command"]); len(c) > 0 {
+	if c := stringsOf(s.v["command"]); len(c) > 0 {
 		command = c
 	}
 	f.set("command", sentence(command))
@@ -105,7 +105,7 @@ func (s *service) process(f fields) {
 		f.set(key, truth(s.v[key]))
 	}
 	policy, attempts, _ := strings.Cut(text(s.v["restart"]), ":")
-	if p := dig(s.v, "deploy", "restart_policy"); p != nil {
+	if p := lookup(s.v, "deploy", "restart_policy"); p != nil {
 		policy, attempts = text(p["condition"]), text(p["max_attempts"])
 	}
 	f.set("restart", restart(policy, attempts))
@@ -193,11 +193,11 @@ func (s *service) mount(f fields, o map[string]any) {
 	case kind == "volume" && source == "":
 		f.set(name, nameless)
 	case kind == "volume":
-		f.set(name, mount("volume", cmp.Or(s.in.Model.VolumeID(source), source), text(dig(o, "volume")["subpath"]), readOnly))
+		f.set(name, mount("volume", cmp.Or(s.in.Model.VolumeID(source), source), text(lookup(o, "volume")["subpath"]), readOnly))
 	case kind == "bind":
 		f.set(name, mount("bind", cleaned(source), "", readOnly))
 	case kind == "tmpfs":
-		f.set(name, memory(dig(o, "tmpfs")["size"], dig(o, "tmpfs")["mode"]))
+		f.set(name, memory(lookup(o, "tmpfs")["size"], lookup(o, "tmpfs")["mode"]))
 	default:
 		s.unknown = append(s.unknown, name+" is not compared")
 	}
@@ -236,7 +236,7 @@ func (s *service) networks(f fields) {
 		o := mapping(v)
 		name := "networks." + key
 		f.set(name, "joined")
-		f.set(name+".aliases", set(append(words(o["aliases"]), s.in.Service)))
+		f.set(name+".aliases", joinSorted(append(stringsOf(o["aliases"]), s.in.Service)))
 		f.set(name+".ipv4_address", text(o["ipv4_address"]))
 		f.set(name+".ipv6_address", text(o["ipv6_address"]))
 		f.set(name+".mac_address", strings.ToLower(cmp.Or(text(o["mac_address"]), s.mac())))
@@ -259,7 +259,7 @@ func (s *service) ports(f fields) {
 		published[port] = append(published[port], publication(text(o["host_ip"]), text(o["published"])))
 	}
 	for port, at := range published {
-		f.set("ports."+port, set(at))
+		f.set("ports."+port, joinSorted(at))
 	}
 }
 
@@ -269,7 +269,7 @@ func (s *service) health(f fields) {
 		if v["disable"] == true {
 			h = healthcheck{Test: []string{"NONE"}}
 		} else {
-			h = h.under(healthcheck{
+			h = h.withDefaults(healthcheck{
 				Test: probe(v["test"]), Interval: nanoseconds(v["interval"]), Timeout: nanoseconds(v["timeout"]),
 				StartPeriod: nanoseconds(v["start_period"]), StartInterval: nanoseconds(v["start_interval"]), Retries: whole(v["retries"]),
 			})
@@ -280,23 +280,23 @@ func (s *service) health(f fields) {
 
 func (s *service) security(f fields) {
 	for _, key := range []string{"cap_add", "cap_drop"} {
-		f.set(key, set(each(words(s.v[key]), capability)))
+		f.set(key, joinSorted(each(stringsOf(s.v[key]), capability)))
 	}
-	for _, opt := range words(s.v["security_opt"]) {
+	for _, opt := range stringsOf(s.v["security_opt"]) {
 		f.set("security_opt."+securityOption(opt), "set")
 	}
 	f.set("read_only", truth(s.v["read_only"]))
 	f.set("privileged", truth(s.v["privileged"]))
-	f.set("group_add", set(words(s.v["group_add"])))
+	f.set("group_add", joinSorted(stringsOf(s.v["group_add"])))
 	for _, item := range list(s.v["devices"]) {
 		source, target, mode := device(item)
 		f.set("devices."+target, source+" "+mode)
 	}
-	f.set("device_cgroup_rules", set(words(s.v["device_cgroup_rules"])))
+	f.set("device_cgroup_rules", joinSorted(stringsOf(s.v["device_cgroup_rules"])))
 }
 
 func (s *service) limits(f fields) {
-	limits, reserved := dig(s.v, "deploy", "resources", "limits"), dig(s.v, "deploy", "resources", "reservations")
+	limits, reserved := lookup(s.v, "deploy", "resources", "limits"), lookup(s.v, "deploy", "resources", "reservations")
 	f.set("mem_limit", bytes(cmp.Or(text(limits["memory"]), text(s.v["mem_limit"]))))
 	f.set("mem_reservation", bytes(cmp.Or(text(reserved["memory"]), text(s.v["mem_reservation"]))))
 	f.set("memswap_limit", bytes(text(s.v["memswap_limit"])))
@@ -326,7 +326,7 @@ func (s *service) surroundings(f fields) {
 		f.set("extra_hosts."+host, "set")
 	}
 	for _, key := range []string{"dns", "dns_search", "dns_opt"} {
-		f.set(key, sentence(words(s.v[key])))
+		f.set(key, sentence(stringsOf(s.v[key])))
 	}
 	if l := mapping(s.v["logging"]); l != nil {
 		f.set("logging.driver", text(l["driver"]))

@@ -28,9 +28,9 @@ const longest = 160
 func (d Difference) Show(secrets []string) string {
 	runs, makes := d.value(d.Runs, secrets), d.value(d.Makes, secrets)
 	if runs == makes {
-		return fmt.Sprintf("%s: what runs has another value than the files say (not shown: it may be secret)", shown(d.Field))
+		return fmt.Sprintf("%s: what runs has another value than the files say (not shown: it may be secret)", escape(d.Field))
 	}
-	return fmt.Sprintf("%s: what runs has %s, the files say %s", shown(d.Field), runs, makes)
+	return fmt.Sprintf("%s: what runs has %s, the files say %s", escape(d.Field), runs, makes)
 }
 
 const hidden = "***"
@@ -56,7 +56,7 @@ func (d Difference) value(v string, secrets []string) string {
 	if len(v) > longest {
 		v = strings.ToValidUTF8(v[:longest], "") + "…"
 	}
-	return shown(v)
+	return escape(v)
 }
 
 // withoutLogin hides in a value what its name or an address in it marks as secret.
@@ -72,8 +72,8 @@ func withoutLogin(name, v string) string {
 	return hidden
 }
 
-// shown is foreign text without what moves a cursor.
-func shown(v string) string {
+// escape returns foreign text without what moves a cursor.
+func escape(v string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'

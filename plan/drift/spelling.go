@@ -17,7 +17,7 @@ func mapping(v any) map[string]any { m, _ := v.(map[string]any); return m }
 
 func list(v any) []any { l, _ := v.([]any); return l }
 
-func dig(v map[string]any, keys ...string) map[string]any {
+func lookup(v map[string]any, keys ...string) map[string]any {
 	for _, k := range keys {
 		v = mapping(v[k])
 	}
@@ -39,8 +39,8 @@ func text(v any) string {
 	return ""
 }
 
-// words are the strings of a list, or the one that stands in its place.
-func words(v any) []string {
+// stringsOf returns the strings of a list, or the one that stands in its place.
+func stringsOf(v any) []string {
 	if one, ok := v.(string); ok && one != "" {
 		return []string{one}
 	}
@@ -59,8 +59,8 @@ func each(all []string, change func(string) string) []string {
 	return out
 }
 
-// set joins what has no order.
-func set(all []string) string {
+// joinSorted joins what has no order.
+func joinSorted(all []string) string {
 	all = slices.Clone(all)
 	slices.Sort(all)
 	return strings.Join(slices.Compact(all), " ")
@@ -71,11 +71,11 @@ func sentence(all []string) string {
 	if len(all) == 0 || len(all) == 1 && all[0] == "" {
 		return unset
 	}
-	return strings.Join(each(all, word), " ")
+	return strings.Join(each(all, quoteWord), " ")
 }
 
-// word quotes what would not be read back as one word.
-func word(s string) string {
+// quoteWord quotes what would not be read back as one word.
+func quoteWord(s string) string {
 	if s == "" || strings.ContainsAny(s, " \t\r\n\"'\\") {
 		return strconv.Quote(s)
 	}
@@ -182,7 +182,7 @@ func tmpfs(options string) string {
 			out = append(out, o)
 		}
 	}
-	return strings.TrimSpace("tmpfs " + set(out))
+	return strings.TrimSpace("tmpfs " + joinSorted(out))
 }
 
 // publication is where a port is published.
@@ -235,7 +235,7 @@ func device(v any) (source, target, mode string) {
 func hosts(v any) []string {
 	var out []string
 	for name, ip := range mapping(v) {
-		for _, one := range words(ip) {
+		for _, one := range stringsOf(ip) {
 			out = append(out, hostEntry(name+"="+one))
 		}
 	}

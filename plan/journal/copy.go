@@ -47,5 +47,5 @@ func Encode(host string, records []Record) ([]byte, error) {
 // they come from, for the error.
 func Parse(data []byte, host, what string) (Contents, error) {
 	c, err := parse(data, host)
-	return c, at(what, err)
+	return c, withFile(what, err)
 }

@@ -74,7 +74,7 @@ func (j *Journal) open(now time.Time) error {
 		return fmt.Errorf("open journal: %w", err)
 	}
 	c, err := load(j.fsys, j.path, j.host)
-	if missing(err) {
+	if isMissing(err) {
 		if err = j.create(now); err == nil {
 			c, err = load(j.fsys, j.path, j.host)
 		}
@@ -86,7 +86,7 @@ func (j *Journal) open(now time.Time) error {
 	if j.file, err = j.fsys.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		return fmt.Errorf("open journal: %w", err)
 	}
-	if err := j.mend(c); err != nil {
+	if err := j.repairTail(c); err != nil {
 		return errors.Join(&WriteError{Path: j.path, Err: err}, j.file.Close())
 	}
 	if j.size = c.size; !c.whole {
@@ -108,8 +108,8 @@ func (j *Journal) create(now time.Time) error {
 	return j.fsys.SyncDir(filepath.Dir(filepath.Dir(j.path)))
 }
 
-// mend cuts a torn tail and gives a whole last line the newline it lacks.
-func (j *Journal) mend(c Contents) error {
+// repairTail cuts a torn tail and gives a whole last line the newline it lacks.
+func (j *Journal) repairTail(c Contents) error {
 	if c.Cut == 0 && c.whole {
 		return nil
 	}

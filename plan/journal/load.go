@@ -80,11 +80,11 @@ func load(fsys FS, path, host string) (Contents, error) {
 		return Contents{}, fmt.Errorf("read journal: %w", err)
 	}
 	c, err := parse(data, host)
-	return c, at(path, err)
+	return c, withFile(path, err)
 }
 
-// at adds the file's name to the errors of parse.
-func at(path string, err error) error {
+// withFile adds the file's name to the errors of parse.
+func withFile(path string, err error) error {
 	var damaged *DamagedError
 	var newer *NewerError
 	switch {
@@ -195,16 +195,16 @@ func isPrefix(line []byte) bool {
 				return false
 			}
 		default:
-			return !holdsWhole(line)
+			return !isWhole(line)
 		}
 	}
 	return true
 }
 
-// holdsWhole reports whether a whole line ends inside line, before its end.
+// isWhole reports whether a whole line ends inside line, before its end.
 // The hash grows with the search, so a long tail of braces costs no more than
 // any other.
-func holdsWhole(line []byte) bool {
+func isWhole(line []byte) bool {
 	sum := line[len(frameOpen) : len(frameOpen)+sumLen]
 	h := sha256.New()
 	var got [sha256.Size]byte
@@ -221,5 +221,5 @@ func isHex(b byte) bool {
 	return '0' <= b && b <= '9' || 'a' <= b && b <= 'f'
 }
 
-// missing reports whether there is no journal yet.
-func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+// isMissing reports whether there is no journal yet.
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -311,7 +311,7 @@ func TestR9Case17AnImageThatIsNotedByItsManifestIsNotMoved(t *testing.T) {
 		{"its name is gone", "2.26.1", "postgres:17", "", noted{index, ""}, true, false},
 	} {
 		p := parser{facts: &plan.Facts{Compose: tt.compose}, from: map[string]noted{"c": tt.noted}}
-		moved, unsure := p.moved(plan.Container{ID: "c", ImageID: index}, tt.ref, tt.now)
+		moved, unsure := p.isRetagged(plan.Container{ID: "c", ImageID: index}, tt.ref, tt.now)
 		if moved != tt.moved || unsure != tt.unsure {
 			t.Errorf("%s: moved %v, unsure %v", tt.name, moved, unsure)
 		}

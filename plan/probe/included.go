@@ -37,9 +37,9 @@ done
 // maxIncludes bounds how deep files may name files.
 const maxIncludes = 10
 
-// included reads what the project's compose files include and extend, for what those name
+// readIncluded reads what the project's compose files include and extend, for what those name
 // in turn. Most projects have no such files, and cost no command.
-func included(ctx context.Context, host Runner, f *plan.Facts) error {
+func readIncluded(ctx context.Context, host Runner, f *plan.Facts) error {
 	for range maxIncludes {
 		files := plan.FilesOf(f).Unread
 		if len(files) == 0 {

@@ -19,7 +19,7 @@ func TestLookReadsWhatIsIncluded(t *testing.T) {
 	main := h.Path("srv", "compose.yml")
 	f.Project.Files = []string{main}
 	f.Files = []plan.File{{Path: main, Data: []byte("services: {}\n")}}
-	if err := included(t.Context(), nil, f); err != nil || f.Included != nil {
+	if err := readIncluded(t.Context(), nil, f); err != nil || f.Included != nil {
 		t.Fatalf("a command for nothing: %v", err)
 	}
 	h.Write("srv/a b.yml", "include: [c/c.yml]\nservices:\n  a: {env_file: a.env}")
@@ -27,7 +27,7 @@ func TestLookReadsWhatIsIncluded(t *testing.T) {
 	h.Write("srv/large.yml", strings.Repeat("#", 1<<20+1))
 	h.Write("srv/empty.yml", "")
 	f.Files[0].Data = []byte("include: ['a b.yml', large.yml, empty.yml]\nservices: {}\n")
-	if err := included(t.Context(), h, f); err != nil {
+	if err := readIncluded(t.Context(), h, f); err != nil {
 		t.Fatal(err)
 	}
 	got := plan.FilesOf(f)

@@ -30,7 +30,7 @@ func parse(f *plan.Facts, parts []part) error {
 		read func([]byte) error
 	}{
 		{"machine", p.machine}, {"docker", p.docker}, {"info", p.info}, {"imagesroot", p.imagesRoot}, {"compose", p.compose},
-		{"stacks", p.stacks}, {"everyone", p.everyContainer}, {"chosen", p.chosen},
+		{"stacks", p.stacks}, {"everyone", p.everyContainer}, {"chosen", p.chooseProject},
 		{"compose-engine", p.answered}, {"inside", p.insideContainers}, {"host-volumes", p.hostVolumes}, {"listening", p.listening},
 		{"containers", p.containers}, {"networks", p.networks}, {"volumes", p.volumes}, {"images", p.images},
 		{"model", p.model}, {"named", p.named}, {"hashes", p.hashes}, {"files", p.files}, {"folder", p.folder},
@@ -168,7 +168,7 @@ func (p *parser) stacks(out []byte) error {
 	return nil
 }
 
-func (p *parser) chosen(out []byte) error {
+func (p *parser) chooseProject(out []byte) error {
 	pr, err := project(string(out))
 	if err != nil {
 		return err
@@ -192,10 +192,10 @@ func project(line string) (plan.Project, error) {
 	if len(f) != 5 || f[1] == "" || f[2] == "" {
 		return plan.Project{}, fmt.Errorf("labels of a container: %d fields in %q", len(f), line)
 	}
-	return plan.Project{Name: f[1], WorkingDir: f[2], Files: commas(f[3]), EnvFiles: commas(f[4])}, nil
+	return plan.Project{Name: f[1], WorkingDir: f[2], Files: splitCommas(f[3]), EnvFiles: splitCommas(f[4])}, nil
 }
 
-func commas(s string) []string {
+func splitCommas(s string) []string {
 	if s == "" || s == "<no value>" {
 		return nil
 	}
@@ -208,7 +208,7 @@ func (p *parser) folder(out []byte) error {
 			p.facts.Project.Git = true
 		}
 		if to, ok := strings.CutPrefix(l, "secrets="); ok {
-			p.leads(p.facts.Project.WorkingDir+"/secrets", to)
+			p.noteLink(p.facts.Project.WorkingDir+"/secrets", to)
 		}
 		if name, ok := strings.CutPrefix(l, "loose="); ok {
 			p.facts.Project.Loose = append(p.facts.Project.Loose, name)

@@ -260,15 +260,15 @@ func (p *parser) named(out []byte) error {
 		k := &p.facts.Services[i]
 		ref := p.facts.ImageOf(k.Service)
 		if id, asked := now[ref]; asked {
-			k.Retagged, k.Unsure = p.moved(*k, ref, id)
+			k.Retagged, k.Unsure = p.isRetagged(*k, ref, id)
 		}
 	}
 	return nil
 }
 
-// moved tells whether a reference names another image than a container's, and where that
+// isRetagged tells whether a reference names another image than a container's, and where that
 // is not so, whether compose may think it does.
-func (p *parser) moved(k plan.Container, ref, id string) (moved, unsure bool) {
+func (p *parser) isRetagged(k plan.Container, ref, id string) (moved, unsure bool) {
 	from := p.from[k.ID]
 	byManifest := from.manifest != "" && from.manifest != id // the two kinds of notes differ
 	switch {

@@ -38,7 +38,7 @@ func (p *parser) insideContainers(out []byte) error {
 		id, user, _ := strings.Cut(rest, " ")
 		switch {
 		case kind == "real" && tab:
-			p.leads(path, to)
+			p.noteLink(path, to)
 		case kind == "user" && strings.TrimSpace(user) == "":
 		case kind == "user":
 			u, err := userOf(user)
@@ -53,8 +53,8 @@ func (p *parser) insideContainers(out []byte) error {
 	return nil
 }
 
-// leads notes what a path is behind its links.
-func (p *parser) leads(path, to string) {
+// noteLink notes what a path is behind its links.
+func (p *parser) noteLink(path, to string) {
 	if p.facts.Resources.Real == nil {
 		p.facts.Resources.Real = map[string]string{}
 	}

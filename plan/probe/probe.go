@@ -86,7 +86,7 @@ func Gather(ctx context.Context, host Runner, opt Options) (*plan.Facts, error) 
 	if err := parse(facts, parts); err != nil {
 		return facts, err
 	}
-	return facts, included(ctx, host, facts)
+	return facts, readIncluded(ctx, host, facts)
 }
 
 func newMarker() (string, error) {

@@ -46,7 +46,7 @@ func (c *Client) Resolve(ctx context.Context, src Source) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, orElse(c.Timeout, 2*time.Minute))
+	ctx, cancel := context.WithTimeout(ctx, orDefault(c.Timeout, 2*time.Minute))
 	defer cancel()
 	s := c.session(src)
 	defer s.http.CloseIdleConnections()
@@ -80,11 +80,11 @@ func (c *Client) session(src Source) *session {
 	if c.Now != nil {
 		now = c.Now
 	}
-	transport := patient{next: guard{next: next}, pause: orElse(c.Pause, time.Second/2)}
+	transport := retryTransport{next: guard{next: next}, pause: orDefault(c.Pause, time.Second/2)}
 	return &session{src: src, now: now(), http: &http.Client{Transport: transport}}
 }
 
-func orElse(d, otherwise time.Duration) time.Duration {
+func orDefault(d, otherwise time.Duration) time.Duration {
 	if d > 0 {
 		return d
 	}
@@ -108,7 +108,7 @@ func (s *session) key(ctx context.Context) (*key, error) {
 			return nil, err
 		}
 		if p.html {
-			return nil, s.notTheFile("key file")
+			return nil, s.webPageError("key file")
 		}
 		file = p.body
 	}
@@ -119,8 +119,8 @@ func (s *session) hostName() string {
 	return strings.TrimPrefix(s.src.ManifestHost, "https://")
 }
 
-// notTheFile is the answer to a web page in the place of a file.
-func (s *session) notTheFile(what string) error {
+// webPageError is the error where a web page was sent in place of a file.
+func (s *session) webPageError(what string) error {
 	return &UnreachableError{Host: s.hostName(), Reason: fmt.Sprintf(
 		"it answers with a web page and not with the %s: a login page of the network, or another host", what)}
 }
@@ -180,7 +180,7 @@ func (s *session) judge(rel *Release) error {
 		return &TrustError{Subject: "the images", Reason: "two of them are the same image under two names, which no release has"}
 	}
 	for _, i := range rel.images() {
-		if err := s.vouched(rel, i); err != nil {
+		if err := s.checkDigest(rel, i); err != nil {
 			return err
 		}
 	}
@@ -192,10 +192,10 @@ func (s *session) judge(rel *Release) error {
 	return nil
 }
 
-// vouched refuses or warns of an image that no signature vouches for. Of the
+// checkDigest refuses or warns of an image that no signature vouches for. Of the
 // socket proxy, which is somebody else's program, a digest that is known to be
 // good will do.
-func (s *session) vouched(rel *Release, i namedImage) error {
+func (s *session) checkDigest(rel *Release, i namedImage) error {
 	if rel.proof(*i.Image) != Looked {
 		return nil
 	}

@@ -110,7 +110,7 @@ func (r *registry) referringClaims(ctx context.Context, w want, digest v1.Hash) 
 		if err != nil {
 			return nil, err
 		}
-		if artifact, annotations, err := ownTypes(referrer.Manifest); err != nil || !maySign(artifact, annotations) {
+		if artifact, annotations, err := manifestType(referrer.Manifest); err != nil || !maySign(artifact, annotations) {
 			continue
 		}
 		claims, err := r.claims(ctx, ref, referrer)

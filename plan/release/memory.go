@@ -116,7 +116,7 @@ func (m *Memory) Install(r *Release, at time.Time) {
 // note writes down what a tag points to, unless something stronger is known.
 func (m *Memory) note(r *Release, i Image, proof Proof, at time.Time) {
 	known, ok := m.Images[i.TagRef()]
-	if i.Digest == "" || ok && (proof.rank() < known.worth(r.KeySHA256).rank() || proof == known.Proof && i.is(known.Digest)) {
+	if i.Digest == "" || ok && (proof.rank() < known.proofWith(r.KeySHA256).rank() || proof == known.Proof && i.is(known.Digest)) {
 		return
 	}
 	now := KnownImage{Digest: i.Digest, Proof: proof, At: at}
@@ -126,9 +126,9 @@ func (m *Memory) note(r *Release, i Image, proof Proof, at time.Time) {
 	put(&m.Images, i.TagRef(), now)
 }
 
-// worth is what a proof is worth by now: one that rests on another key than the
+// proofWith returns what a proof is worth by now: one that rests on another key than the
 // pinned one counts as something that somebody installed.
-func (k KnownImage) worth(key string) Proof {
+func (k KnownImage) proofWith(key string) Proof {
 	if k.Proof.rank() > Installed.rank() && k.Key != key {
 		return Installed
 	}
@@ -140,7 +140,7 @@ func (k KnownImage) worth(key string) Proof {
 func (m *Memory) Vouch(r *Release) {
 	for _, i := range r.images() {
 		known, ok := m.Images[i.TagRef()]
-		if ok && known.worth(r.KeySHA256).rank() >= Signed.rank() && i.is(known.Digest) {
+		if ok && known.proofWith(r.KeySHA256).rank() >= Signed.rank() && i.is(known.Digest) {
 			i.Signature.State = Verified
 		}
 	}
@@ -179,7 +179,7 @@ func (m *Memory) stillSigned(r *Release, accepts Acceptance) error {
 		if since.IsZero() || i.Signature.State == Verified || accepts.LostSignature || i.Digest == "" {
 			continue
 		}
-		return lost("the "+i.what, i.TagRef()+" has no signature, and images of this name have", since)
+		return lostError("the "+i.what, i.TagRef()+" has no signature, and images of this name have", since)
 	}
 	return nil
 }
@@ -191,10 +191,10 @@ func (m *Memory) stillSignedChannel(r *Release, accepts Acceptance) error {
 	if since.IsZero() || accepts.LostSignature {
 		return nil
 	}
-	return lost(fmt.Sprintf("the manifest of channel %q", r.Channel), "it has no signature, and this channel's have", since)
+	return lostError(fmt.Sprintf("the manifest of channel %q", r.Channel), "it has no signature, and this channel's have", since)
 }
 
-func lost(subject, what string, since time.Time) error {
+func lostError(subject, what string, since time.Time) error {
 	return &TrustError{Subject: subject, Reason: fmt.Sprintf(
 		"%s been signed since %s at the latest: somebody on the way may have taken the signature out; "+
 			"if the vendor says that he signs no more, accept it with allow: [lost-signature]", what, since.Format(time.DateOnly))}
@@ -209,7 +209,7 @@ func (m *Memory) sameRelease(r *Release) error {
 	}
 	for _, known := range marks {
 		if known.Version == r.Version && known.Digest != "" && !r.Server.is(known.Digest) {
-			return changed("the server image", "version "+r.Version, r.Server.Digest, known.Digest)
+			return changedError("the server image", "version "+r.Version, r.Server.Digest, known.Digest)
 		}
 	}
 	return nil
@@ -222,19 +222,19 @@ func (m *Memory) sameImage(r *Release, i namedImage, accepts Acceptance) (warnin
 	if !ok || i.Digest == "" || i.is(known.Digest) {
 		return "", nil
 	}
-	was := known.worth(r.KeySHA256)
+	was := known.proofWith(r.KeySHA256)
 	switch named := i.proxy && i.pinned(accepts.ProxyDigests); {
 	case named, was == Looked, r.proof(*i.Image).rank() > was.rank():
 		return fmt.Sprintf("%s is %s now and was %s on %s", i.TagRef(), i.Digest, known.Digest, known.At.Format(time.DateOnly)), nil
 	}
-	err = changed("the "+i.what, i.TagRef(), i.Digest, known.Digest)
+	err = changedError("the "+i.what, i.TagRef(), i.Digest, known.Digest)
 	if i.proxy {
 		err.(*TrustError).Reason += "; if the vendor says why, name the new digest in proxy_digests"
 	}
 	return "", err
 }
 
-func changed(subject, what, now, before string) error {
+func changedError(subject, what, now, before string) error {
 	return &TrustError{Subject: subject, Reason: fmt.Sprintf("%s is %s now and was %s before: a release does not change", what, now, before)}
 }
 

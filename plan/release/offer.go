@@ -119,7 +119,7 @@ func (s *session) manifestPage(ctx context.Context) (page, error) {
 	case errors.Is(err, errAbsent):
 		return page{}, &NotFoundError{Host: s.hostName(), What: fmt.Sprintf("release on channel %q", s.src.Channel)}
 	case err == nil && p.html:
-		return page{}, s.notTheFile("manifest")
+		return page{}, s.webPageError("manifest")
 	}
 	return p, err
 }
@@ -128,7 +128,7 @@ func (s *session) manifestPage(ctx context.Context) (page, error) {
 // that is there decides; a bad one is not made good by another.
 func (s *session) manifestSignature(ctx context.Context, k *key, manifest []byte) (Signature, error) {
 	for _, suffix := range signatureSuffixes() {
-		p, err := s.beside(ctx, suffix)
+		p, err := s.sibling(ctx, suffix)
 		if errors.Is(err, errAbsent) || err == nil && p.html {
 			continue // a host that answers every path with its front page has no such file
 		}
@@ -146,8 +146,8 @@ func (s *session) manifestSignature(ctx context.Context, k *key, manifest []byte
 	return Signature{State: NotSigned, Detail: "no signature beside it"}, nil
 }
 
-// beside reads a file whose name is the manifest's and a suffix.
-func (s *session) beside(ctx context.Context, suffix string) (page, error) {
+// sibling reads a file whose name is the manifest's and a suffix.
+func (s *session) sibling(ctx context.Context, suffix string) (page, error) {
 	if s.src.ManifestFile != "" {
 		return readPage(s.src.ManifestFile+suffix, maxSignature)
 	}

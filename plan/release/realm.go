@@ -26,8 +26,8 @@ func (e *LoginError) Error() string {
 
 var plainPlace = regexp.MustCompile(`^[A-Za-z0-9._:/\[\]-]{1,200}$`)
 
-// plain is a place in a registry's words, if they are such that can be typed.
-func plain(place string) string {
+// printable returns a place that a registry names, or a description of one that is no plain address.
+func printable(place string) string {
 	if plainPlace.MatchString(place) {
 		return place
 	}
@@ -47,7 +47,7 @@ type loginGuard struct {
 
 func (g loginGuard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if _, _, basic := req.BasicAuth(); basic && !g.allows(req.URL) {
-		return nil, &LoginError{Registry: g.registry, Place: plain(req.URL.Host)}
+		return nil, &LoginError{Registry: g.registry, Place: printable(req.URL.Host)}
 	}
 	resp, err := g.next.RoundTrip(req)
 	if err != nil || !sameHost(req.URL.Host, g.registry) {
@@ -71,11 +71,11 @@ func (g loginGuard) challenged(resp *http.Response) error {
 			u, err := url.Parse(realm)
 			switch {
 			case err != nil || u.Host == "":
-				return &LoginError{Registry: g.registry, Place: plain(""), Insecure: true}
+				return &LoginError{Registry: g.registry, Place: printable(""), Insecure: true}
 			case u.Scheme != "https":
-				return &LoginError{Registry: g.registry, Place: plain(u.Scheme + "://" + u.Host), Insecure: true}
+				return &LoginError{Registry: g.registry, Place: printable(u.Scheme + "://" + u.Host), Insecure: true}
 			case !g.anonymous && !g.allows(u):
-				return &LoginError{Registry: g.registry, Place: plain(u.Host)}
+				return &LoginError{Registry: g.registry, Place: printable(u.Host)}
 			}
 		}
 	}

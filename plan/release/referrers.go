@@ -141,9 +141,9 @@ func maySign(artifact string, annotations map[string]string) bool {
 	return signs(artifact)
 }
 
-// ownTypes is what a manifest says of itself; without a type of its own it has that of
-// its configuration.
-func ownTypes(manifest []byte) (artifact string, annotations map[string]string, err error) {
+// manifestType returns the type and annotations of a manifest; one without a type of its own
+// has that of its configuration.
+func manifestType(manifest []byte) (artifact string, annotations map[string]string, err error) {
 	m, err := v1.ParseManifest(bytes.NewReader(manifest))
 	if err != nil {
 		return "", nil, err

@@ -21,7 +21,7 @@ func (c *Client) Retagged(ctx context.Context, src Source, images ...Image) ([]I
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, orElse(c.Timeout, time.Minute))
+	ctx, cancel := context.WithTimeout(ctx, orDefault(c.Timeout, time.Minute))
 	defer cancel()
 	s := c.session(src)
 	defer s.http.CloseIdleConnections()

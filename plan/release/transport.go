@@ -84,9 +84,9 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A patient transport asks again when a server says that it is busy or that
+// A retryTransport transport asks again when a server says that it is busy or that
 // it has trouble, and not for any other reason.
-type patient struct {
+type retryTransport struct {
 	next  http.RoundTripper
 	pause time.Duration // before the second try; each later one takes twice as long
 }
@@ -96,7 +96,7 @@ const (
 	longestPause = 20 * time.Second
 )
 
-func (p patient) RoundTrip(req *http.Request) (*http.Response, error) {
+func (p retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	for try := 1; ; try++ {
 		resp, err := p.next.RoundTrip(req)
 		if err != nil || try == tries || req.Body != nil || !isTemporary(resp.StatusCode) {
@@ -119,7 +119,7 @@ func isTemporary(status int) bool {
 
 // wait is half the pause for certain and half by chance, so that many clients
 // do not come back together. A server may ask for more, within reason.
-func (p patient) wait(try int, retryAfter string) time.Duration {
+func (p retryTransport) wait(try int, retryAfter string) time.Duration {
 	pause := p.pause << (try - 1)
 	pause = pause/2 + rand.N(pause/2+1)
 	if seconds, err := strconv.Atoi(retryAfter); err == nil && seconds > 0 {

@@ -55,7 +55,7 @@ func TestOnlyPassingTroubleIsTriedAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				asked := 0
-				p := patient{pause: time.Second, next: roundTrip(func(req *http.Request) (*http.Response, error) {
+				p := retryTransport{pause: time.Second, next: roundTrip(func(req *http.Request) (*http.Response, error) {
 					asked++
 					return answer(req, c.status, http.Header{"Retry-After": {c.retryAfter}}, strings.NewReader("")), nil
 				})}
@@ -78,7 +78,7 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		p := patient{pause: time.Hour, next: roundTrip(func(req *http.Request) (*http.Response, error) {
+		p := retryTransport{pause: time.Hour, next: roundTrip(func(req *http.Request) (*http.Response, error) {
 			return answer(req, 503, nil, strings.NewReader("")), nil
 		})}
 		_, err := p.RoundTrip(request(t, "https://registry.example/").WithContext(ctx))
@@ -90,7 +90,7 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 
 func TestAnErrorOfTheNetworkIsNotTriedAgain(t *testing.T) {
 	asked := 0
-	p := patient{pause: time.Nanosecond, next: roundTrip(func(*http.Request) (*http.Response, error) {
+	p := retryTransport{pause: time.Nanosecond, next: roundTrip(func(*http.Request) (*http.Response, error) {
 		asked++
 		return nil, io.EOF
 	})}

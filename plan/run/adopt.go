@@ -29,7 +29,7 @@ func (h *Host) Adopt(ctx context.Context, agree func(r journal.RunState, by appl
 		return run, err
 	}
 	if c == nil {
-		return run, nothing(h.Name, "liftalot check "+h.Name, "there is no run on it that could be taken over")
+		return run, nothingToDo(h.Name, "liftalot check "+h.Name, "there is no run on it that could be taken over")
 	}
 	j, err := h.State.Open("adopt", h.Clock.Now())
 	if err != nil {
@@ -52,22 +52,22 @@ func (h *Host) Adopt(ctx context.Context, agree func(r journal.RunState, by appl
 func (h *Host) adoptable(ctx context.Context, own []Record, run journal.RunState) error {
 	for _, r := range journal.Runs(own) {
 		if r.Run == run.Run && r.Epoch >= run.Epoch {
-			return nothing(h.Name, "liftalot status "+h.Name, "run %s is this machine's already", run.Run)
+			return nothingToDo(h.Name, "liftalot status "+h.Name, "run %s is this machine's already", run.Run)
 		}
 	}
 	last := journal.LastRun(own)
 	if !last.Interrupted() || last.Run == run.Run || last.Run == run.Undoes {
 		return nil
 	}
-	lost, err := h.lost(ctx, own, last)
+	lost, err := h.takenOver(ctx, own, last)
 	if err != nil || lost { // somebody has taken it over, and gone on from there
 		return err
 	}
 	return &StateError{Unfinished, fmt.Errorf("%s: this machine has an unfinished run %s of its own there", h.Name, last.Run), Resume(h.Name, last.Action)}
 }
 
-// lost reports whether an unfinished run of this machine is in other hands by now.
-func (h *Host) lost(ctx context.Context, own []Record, r journal.RunState) (bool, error) {
+// takenOver reports whether an unfinished run of this machine is in other hands by now.
+func (h *Host) takenOver(ctx context.Context, own []Record, r journal.RunState) (bool, error) {
 	p, _, err := h.State.Plan(r.Run)
 	if err != nil {
 		return false, err

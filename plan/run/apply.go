@@ -30,7 +30,7 @@ func (h *Host) nextApply(runs []journal.RunState) (Job, error) {
 	}
 	p, hash, err := h.State.Saved()
 	if errors.Is(err, fs.ErrNotExist) {
-		return Job{}, nothing(h.Name, "liftalot plan "+h.Name, "there is no plan")
+		return Job{}, nothingToDo(h.Name, "liftalot plan "+h.Name, "there is no plan")
 	}
 	if err != nil {
 		return Job{}, err

@@ -34,7 +34,7 @@ func (h *Host) CarryOut(ctx context.Context, job Job) (Result, error) {
 		return none, err
 	}
 	defer j.Close()
-	if err := h.current(job, j.Records()); err != nil {
+	if err := h.recheckState(job, j.Records()); err != nil {
 		return none, err
 	}
 	if err := h.Trusted(job.Plan, j.Records()); err != nil {
@@ -70,7 +70,7 @@ func (h *Host) carryOut(ctx context.Context, job Job, j *journal.Journal, host *
 	var warned []string
 	e := &apply.Engine{
 		Host: host, Watch: h.Client, Plan: job.Plan, Hash: job.Hash, Journal: j, Stop: h.Stop, Pause: h.Retry,
-		Workstation: h.desk(host, job), Handover: apply.HandoverFolder(job.Was),
+		Workstation: h.workstation(host, job), Handover: apply.HandoverFolder(job.Was),
 	}
 	e.Workstation.Verify = func(ctx context.Context, _ plan.Verify) (err error) {
 		warned, res.Found, err = h.verify(ctx, verify.ExpectAfterRun(job.Plan, job.Was, job.Resumes))
@@ -140,15 +140,15 @@ func (h *Host) sign(j *journal.Journal, run string) error {
 	return j.Append(Record{Kind: journal.Note, Run: run, Time: h.Clock.Now().UTC(), Data: who})
 }
 
-// desk is what the engine may ask of this machine, but for the verification.
-func (h *Host) desk(host *lock.Host, job Job) apply.Workstation {
+// workstation returns what the engine may ask of this machine, but for the verification.
+func (h *Host) workstation(host *lock.Host, job Job) apply.Workstation {
 	return apply.Workstation{
 		Look: h.LookAndRedact,
 		Backup: func(ctx context.Context, op plan.Backup) (apply.BackupNote, error) {
 			return h.Backups.Create(ctx, host, op, job.Plan.From)
 		},
 		Send:     func(ctx context.Context, op plan.Send) error { return h.Backups.Send(ctx, host, op) },
-		Original: func(ctx context.Context, path string) ([]byte, error) { return h.original(ctx, job.Was, path) },
+		Original: func(ctx context.Context, path string) ([]byte, error) { return h.originalFile(ctx, job.Was, path) },
 		Credentials: func(ctx context.Context) (string, []byte, error) {
 			if h.Credentials == nil {
 				return "", nil, errors.New("the inventory names none any more")
@@ -161,11 +161,11 @@ func (h *Host) desk(host *lock.Host, job Job) apply.Workstation {
 	}
 }
 
-// original gives a client's file as it was before a run: from the backup on this machine,
+// originalFile gives a client's file as it was before a run: from the backup on this machine,
 // or from its copy on the host where there is none here, as after the run was taken over
 // from another machine, or none that this machine's key opens. The engine holds it against
 // the plan.
-func (h *Host) original(ctx context.Context, was *plan.Plan, path string) ([]byte, error) {
+func (h *Host) originalFile(ctx context.Context, was *plan.Plan, path string) ([]byte, error) {
 	data, err := h.Backups.Read(ctx, was.ID, path)
 	if err == nil {
 		return data, nil

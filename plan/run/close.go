@@ -14,7 +14,7 @@ func (h *Host) Close(ctx context.Context, job Job) error {
 		return err
 	}
 	defer j.Close()
-	if err := h.current(job, j.Records()); err != nil {
+	if err := h.recheckState(job, j.Records()); err != nil {
 		return err
 	}
 	host := h.underLock(j, job.Was, job.Was)

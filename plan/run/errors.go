@@ -27,7 +27,7 @@ type StateError struct {
 func (e *StateError) Error() string { return e.Err.Error() }
 func (e *StateError) Unwrap() error { return e.Err }
 
-func nothing(host, hint, format string, args ...any) error {
+func nothingToDo(host, hint, format string, args ...any) error {
 	return &StateError{Nothing, fmt.Errorf(host+": "+format, args...), hint}
 }
 

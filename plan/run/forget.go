@@ -14,7 +14,7 @@ func (h *Host) Forget(agree func(journal.RunState) error) (journal.RunState, err
 	defer j.Close()
 	last := journal.LastRun(j.Records())
 	if !last.Interrupted() {
-		return last, nothing(h.Name, "liftalot status "+h.Name, "no run of this machine is unfinished there")
+		return last, nothingToDo(h.Name, "liftalot status "+h.Name, "no run of this machine is unfinished there")
 	}
 	if err := agree(last); err != nil {
 		return last, err

@@ -86,7 +86,7 @@ func NeededBackups(state State) (map[string]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			needed[sent(p)] = "a restore that was interrupted needs it"
+			needed[backupOf(p)] = "a restore that was interrupted needs it"
 		}
 		if r.Undoes != "" {
 			needed[r.Undoes] = needed[r.Run]

@@ -34,10 +34,10 @@ func headOf(runs []journal.RunState) string {
 	return fmt.Sprintf("%d %s %s %d", len(runs), last.Run, last.Outcome, last.Epoch)
 }
 
-// current refuses what was decided before somebody else was at work on the host from this
+// recheckState refuses what was decided before somebody else was at work on the host from this
 // machine: between the decision and the journal's lock a person thinks, and other hosts
 // have their turn.
-func (h *Host) current(job Job, records []Record) error {
+func (h *Host) recheckState(job Job, records []Record) error {
 	if headOf(journal.Runs(records)) == job.head {
 		return nil
 	}

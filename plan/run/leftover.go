@@ -24,20 +24,20 @@ func (h *Host) LeftBehind(ctx context.Context, v plan.Variant, stopped bool) ([]
 		return nil, err
 	}
 	var all []plan.Check
-	begun, err := h.foreign(ctx, own)
+	begun, err := h.foreignRun(ctx, own)
 	if begun != nil {
 		all = append(all, *begun)
 	}
 	if v != plan.Unmanaged {
-		all = append(all, h.forgotten(own, stopped)...)
+		all = append(all, h.forgottenRun(own, stopped)...)
 	}
 	return all, err
 }
 
-// foreign looks for a run that another machine began and has not finished. A host may
+// foreignRun looks for a run that another machine began and has not finished. A host may
 // look untouched in the middle of one: a rollback begins with the client's files. Nil
 // says that there is none.
-func (h *Host) foreign(ctx context.Context, own []journal.RunState) (*plan.Check, error) {
+func (h *Host) foreignRun(ctx context.Context, own []journal.RunState) (*plan.Check, error) {
 	c, err := apply.FindHandover(ctx, h.Client, h.Name)
 	var damaged *journal.DamagedError // as after another name in the inventory
 	var newer *journal.NewerError
@@ -63,9 +63,9 @@ func (h *Host) foreign(ctx context.Context, own []journal.RunState) (*plan.Check
 	}, nil
 }
 
-// forgotten names the rollback from an upgrade of this machine that was given up. It stops
+// forgottenRun names the rollback of an upgrade that this machine has given up. It stops
 // nothing by itself: the server may be another one by now, or settled by hand.
-func (h *Host) forgotten(own []journal.RunState, stopped bool) []plan.Check {
+func (h *Host) forgottenRun(own []journal.RunState, stopped bool) []plan.Check {
 	last, ok := LastUpgrade(own)
 	if !ok || last.Outcome != journal.Forgotten || Undone(own, last.Run) {
 		return nil

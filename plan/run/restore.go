@@ -29,7 +29,7 @@ func (h *Host) nextRestore(ctx context.Context, runs []journal.RunState, id stri
 		if err != nil {
 			return Job{}, err
 		}
-		if under := sent(p); id != "" && id != under {
+		if under := backupOf(p); id != "" && id != under {
 			return Job{}, &StateError{
 				Unfinished, fmt.Errorf("%s: the restore of backup %s was interrupted and is not finished, so %s cannot be put back now", h.Name, under, id),
 				Resume(h.Name, journal.Restore),
@@ -69,8 +69,8 @@ func (h *Host) nextRestore(ctx context.Context, runs []journal.RunState, id stri
 	return jobOf(p)
 }
 
-// sent is the backup that a restore puts back.
-func sent(p *plan.Plan) string {
+// backupOf returns the id of the backup that a restore puts back.
+func backupOf(p *plan.Plan) string {
 	op, _ := plan.Find[plan.Send](p.Steps)
 	return op.Backup
 }

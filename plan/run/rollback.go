@@ -39,7 +39,7 @@ func (h *Host) nextRollback(ctx context.Context, runs []journal.RunState, how Ro
 	}
 	upgrade, ok := LastUpgrade(runs)
 	if !ok {
-		return Job{}, nothing(h.Name, fmt.Sprintf("a rollback needs the plan and the journal of the machine that did the upgrade: \"liftalot adopt %s\" fetches them from the host", h.Name),
+		return Job{}, nothingToDo(h.Name, fmt.Sprintf("a rollback needs the plan and the journal of the machine that did the upgrade: \"liftalot adopt %s\" fetches them from the host", h.Name),
 			"this machine knows of no upgrade that could be rolled back")
 	}
 	was, _, err := h.State.Plan(upgrade.Run)

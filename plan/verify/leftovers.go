@@ -46,14 +46,14 @@ func Leftovers(ctx context.Context, host Runner, f *plan.Facts, needed string) [
 	databases, folders := readLeftovers(string(res.Stdout))
 	var checks []plan.Check
 	if len(databases) > 0 {
-		text := "kept by rollbacks and restores: " + tell(databases)
+		text := "kept by rollbacks and restores: " + describe(databases)
 		if plainWord.MatchString(d.Container) && plainWord.MatchString(d.User) {
 			text += fmt.Sprintf("; on the host, \"docker exec %s dropdb -U %s NAME\" removes one for good", d.Container, d.User)
 		}
 		checks = append(checks, plan.Check{Name: "databases left", Level: plan.Pass, Detail: text})
 	}
 	if len(folders) > 0 {
-		text := "backups of runs: " + tell(folders) + "; on the host, \"sudo rm -r FOLDER\" removes one for good"
+		text := "backups of runs: " + describe(folders) + "; on the host, \"sudo rm -r FOLDER\" removes one for good"
 		if needed != "" {
 			text += fmt.Sprintf(", but a rollback of the last upgrade needs %s", plan.BackupDir(needed))
 		}
@@ -81,7 +81,7 @@ func readLeftovers(said string) (databases, folders []leftover) {
 	return databases, folders
 }
 
-func tell(all []leftover) string {
+func describe(all []leftover) string {
 	var words []string
 	for _, l := range all {
 		words = append(words, fmt.Sprintf("%s (%s)", l.name, plan.Bytes(l.bytes)))

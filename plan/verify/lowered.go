@@ -61,9 +61,9 @@ func Below(a, b string) bool {
 	return errA == nil && errB == nil && x.LessThan(y)
 }
 
-// lowered stops a server that runs less than it was seen to run, or a release that an
+// checkLowered stops a server that runs less than it was seen to run, or a release that an
 // unseen later one has migrated the database under.
-func (v *verifier) lowered() {
+func (v *verifier) checkLowered() {
 	h := v.w.Highest
 	if h == nil {
 		return

@@ -8,10 +8,10 @@ import (
 	"liftalot/plan"
 )
 
-// untouched holds the other containers of the project against what they were. While a run
+// checkUntouched holds the other containers of the project against what they were. While a run
 // is under way they must be the very same ones. Later a client may have stopped and started
 // the stack, which makes others: then what they are made of counts, and that they run.
-func (v *verifier) untouched() {
+func (v *verifier) checkUntouched() {
 	for _, was := range v.w.Untouched {
 		now, ok := v.f.Container(was.Service)
 		hint := "if the client changed it, what runs now is taken as right by: liftalot verify --accept " + v.f.Host
@@ -25,7 +25,7 @@ func (v *verifier) untouched() {
 		case now.ImageID != was.ImageID:
 			v.add("untouched", false, hint, "service %s: runs image %s, it was %s", was.Service, short(now.ImageID), short(was.ImageID))
 		default:
-			lost := without(v.mounts(was.Service, was.Mounts), v.mounts(was.Service, v.f.MountsOf(now.ID)))
+			lost := subtract(v.mounts(was.Service, was.Mounts), v.mounts(was.Service, v.f.MountsOf(now.ID)))
 			if was.Mounts == nil || v.f.Everyone == nil {
 				lost = nil // one of them is not known
 			}
@@ -57,8 +57,8 @@ func (v *verifier) mounts(service string, all []string) []string {
 	return list
 }
 
-// without are the strings of one list that another one lacks.
-func without(list, other []string) []string {
+// subtract returns the strings of one list that another one lacks.
+func subtract(list, other []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
 }
 

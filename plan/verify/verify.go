@@ -100,8 +100,8 @@ func Host(ctx context.Context, host Runner, f *plan.Facts, w Expectation) []plan
 	v := &verifier{ctx: ctx, host: host, f: f, w: w}
 	v.server()
 	v.image()
-	v.lowered()
-	v.untouched()
+	v.checkLowered()
+	v.checkUntouched()
 	v.files()
 	for _, service := range w.Running {
 		c, ok := f.Container(service)
@@ -113,7 +113,7 @@ func Host(ctx context.Context, host Runner, f *plan.Facts, w Expectation) []plan
 		v.updater()
 		v.panel()
 	case w.NoUpdater:
-		v.gone()
+		v.missingServer()
 	}
 	return v.out
 }
@@ -143,8 +143,8 @@ func (v *verifier) server() {
 	h := v.f.Health
 	v.add("health", h.OK(), "docker logs "+s.Name, "HTTP %d, status %q, database healthy: %v", h.Code, h.Status, h.DBHealthy)
 	switch {
-	case v.later():
-		v.updated()
+	case v.isNewer():
+		v.updateFinding()
 	case v.w.Version != "":
 		v.add("version", h.Version == v.w.Version, "", "the server says %s, the plan says %s", h.Version, v.w.Version)
 	}
@@ -153,16 +153,16 @@ func (v *verifier) server() {
 	}
 }
 
-// later reports whether a healthy server runs a release above that of the last run: what
+// isNewer reports whether a healthy server runs a release above that of the last run: what
 // the updater is for. That is no fault, and nothing to be rolled back.
-func (v *verifier) later() bool {
+func (v *verifier) isNewer() bool {
 	now, _ := plan.RunningVersion(v.f)
 	return v.w.Base != "" && v.f.Health.OK() && Below(v.w.Base, now)
 }
 
-// updated names the release that was installed since, and what would put the former one
+// updateFinding names the release that was installed since, and what would put the former one
 // back: the compose files are the client's, and an update leaves them alone.
-func (v *verifier) updated() {
+func (v *verifier) updateFinding() {
 	now, _ := plan.RunningVersion(v.f)
 	v.add("version", true, "", "the server runs %s: it was updated from %s since, as from its admin panel", now, v.w.Base)
 	if name := plan.FilesName(v.f); name != "" {
@@ -178,7 +178,7 @@ func (v *verifier) updated() {
 
 func (v *verifier) image() {
 	s, _ := v.f.Server()
-	if v.later() {
+	if v.isNewer() {
 		return
 	}
 	if v.w.ImageID != "" {
@@ -281,7 +281,7 @@ func lastLine(b []byte) string {
 	return line[:min(300, len(line))]
 }
 
-func (v *verifier) gone() {
+func (v *verifier) missingServer() {
 	var left []string
 	for _, service := range []string{plan.UpdaterService, plan.ProxyService} {
 		if _, ok := v.f.Container(service); ok {

@@ -98,7 +98,7 @@ func Wait(ctx context.Context, r Runner, dir string, every time.Duration, onLog 
 		st, err := Look(ctx, r, dir, offset)
 		switch {
 		case err != nil && (!remote.Transient(err) || ctx.Err() != nil):
-			return Status{}, unseen(dir, err)
+			return Status{}, unseenError(dir, err)
 		case err != nil:
 			pause = min(2*pause, maxPause)
 		default:
@@ -116,12 +116,12 @@ func Wait(ctx context.Context, r Runner, dir string, every time.Duration, onLog 
 			}
 		}
 		if err := remote.Sleep(ctx, pause); err != nil {
-			return Status{}, unseen(dir, err)
+			return Status{}, unseenError(dir, err)
 		}
 	}
 }
 
-// unseen is the error for a job whose end was not seen.
-func unseen(dir string, cause error) error {
+// unseenError is the error for a job whose end was not seen.
+func unseenError(dir string, cause error) error {
 	return fmt.Errorf("wait for job in %s: %w: %w", dir, remote.ErrUnknownOutcome, cause)
 }

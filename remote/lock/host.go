@@ -62,12 +62,12 @@ func (h *Host) Hold(ctx context.Context) (*Lock, error) {
 		switch {
 		case !errors.As(err, &held):
 			return nil, err
-		case held.Orphan && h.ours(held.Holder.RunID):
+		case held.Orphan && h.isOwnRun(held.Holder.RunID):
 			h.tell("a command of an earlier start is still under way on the host; waiting for it")
 			if err := hangUp(ctx, h.Client, h.File); err != nil {
 				return nil, err
 			}
-		case held.Orphan || !h.self(held.Holder) || time.Now().After(giveUp):
+		case held.Orphan || !h.isOwn(held.Holder) || time.Now().After(giveUp):
 			return nil, err
 		case held.Holder.Silent < silence:
 			h.tell("the host still holds our lock for a connection that is gone; waiting until it has been silent long enough")
@@ -98,9 +98,9 @@ func hangUp(ctx context.Context, r Runner, file string) error {
 	return err
 }
 
-// self reports whether a lock is our own: of this run, in these hands, on this
+// isOwn reports whether a lock is our own: of this run, in these hands, on this
 // machine. The journal's lock keeps a second process here from the same run.
-func (h *Host) self(by Holder) bool {
+func (h *Host) isOwn(by Holder) bool {
 	return by.RunID == h.Holder.RunID && by.User == h.Holder.User && by.Machine == h.Holder.Machine
 }
 
@@ -125,9 +125,9 @@ func (h *Host) tell(sentence string) {
 	}
 }
 
-// ours reports whether a command that outlived its connection belongs to this
+// isOwnRun reports whether a command that outlived its connection belongs to this
 // run, or to the one it rolls back.
-func (h *Host) ours(run string) bool {
+func (h *Host) isOwnRun(run string) bool {
 	return runOf(run) == runOf(h.Holder.RunID) || h.Undoes != "" && runOf(run) == h.Undoes
 }
 
@@ -154,7 +154,7 @@ func (h *Host) Run(ctx context.Context, cmd remote.Command) (remote.Result, erro
 		}
 		try := l.Fence(cmd)
 		var again bool
-		try.Stdin, again = fresh(cmd.Stdin)
+		try.Stdin, again = unreadInput(cmd.Stdin)
 		res, err := h.Client.Run(ctx, try)
 		if !Fenced(err) {
 			return res, err
@@ -168,10 +168,10 @@ func (h *Host) Run(ctx context.Context, cmd remote.Command) (remote.Result, erro
 
 const maxFenced = 3
 
-// fresh returns input from its beginning, and whether it can be had again. Each
+// unreadInput returns input from its beginning, and whether it can be had again. Each
 // try reads on its own: what still sends the input of the one before must not
 // take bytes from its successor's.
-func fresh(in io.Reader) (r io.Reader, again bool) {
+func unreadInput(in io.Reader) (r io.Reader, again bool) {
 	if in == nil {
 		return nil, true
 	}

@@ -165,7 +165,7 @@ func Acquire(ctx context.Context, r Runner, file string, h Holder) (*Lock, error
 		l.beat.Go(l.keepBeating)
 		return l, nil
 	case <-l.ended:
-		return nil, refusal(l.result, l.err)
+		return nil, refusalError(l.result, l.err)
 	case <-ctx.Done():
 		inW.Close()
 		cancel()
@@ -185,8 +185,8 @@ func describe(file string, h Holder) (string, error) {
 	return string(b), err
 }
 
-// refusal explains why the holding process has ended before it held anything.
-func refusal(res remote.Result, err error) error {
+// refusalError explains why the holding process has ended before it held anything.
+func refusalError(res remote.Result, err error) error {
 	exit, ok := errors.AsType[*remote.ExitError](err)
 	switch {
 	case ok && (exit.Code == exitHeld || exit.Code == exitOrphan):

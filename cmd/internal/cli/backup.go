@@ -88,7 +88,7 @@ func (s *session) backup(ctx context.Context, o backupOptions) error {
 	if _, err := s.keyring.identity(ctx); err != nil {
 		return err
 	}
-	got := tracked(ctx, s, "look at the host", func(ctx context.Context, t *target, track *ui.Track) (*backedUp, error) {
+	got := collectChanges(ctx, s, "look at the host", func(ctx context.Context, t *target, track *ui.Track) (*backedUp, error) {
 		return t.backup(ctx, o, track)
 	})
 	if s.app.flags.json {
@@ -187,7 +187,7 @@ func (t *target) take(ctx context.Context, o backupOptions, track *ui.Track) (*b
 	track.Begin("back up")
 	m, err := t.takeBackup(ctx, host, p, track)
 	if err != nil {
-		return nil, t.notTaken(ctx, host, p, err)
+		return nil, t.backupError(ctx, host, p, err)
 	}
 	if !o.keep {
 		if err := t.removeOnHost(ctx, host, p); err != nil {
@@ -284,9 +284,9 @@ func (t *target) mustStream(f *plan.Facts) bool {
 	return true
 }
 
-// notTaken says what became of a backup that was not finished: after a break
+// backupError says what became of a backup that was not finished: after a break
 // it can be resumed, anything else leaves nothing behind.
-func (t *target) notTaken(ctx context.Context, host *lock.Host, p *backup.Pending, err error) error {
+func (t *target) backupError(ctx context.Context, host *lock.Host, p *backup.Pending, err error) error {
 	var unproven *backup.UnprovenError
 	if errors.As(err, &unproven) {
 		tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
@@ -298,7 +298,7 @@ func (t *target) notTaken(ctx context.Context, host *lock.Host, p *backup.Pendin
 	}
 	if remote.Transient(err) || ctx.Err() != nil {
 		return &hostError{
-			host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, err),
+			host: t.host.Name, code: exitInterrupted, err: withHost(t.host.Name, err),
 			hint: fmt.Sprintf("liftalot backup %s resumes it; nothing of the server was changed", t.host.Name),
 		}
 	}
@@ -326,11 +326,11 @@ func (t *target) removeOnHost(ctx context.Context, host *lock.Host, p *backup.Pe
 	return err
 }
 
-// tracked does something for every host that changes things there, a few at a
+// collectChanges does something for every host that changes things there, a few at a
 // time, with a live line. Documents come in the order of the inventory.
-func tracked[T any](ctx context.Context, s *session, doing string, do func(context.Context, *target, *ui.Track) (*T, error)) look[T] {
+func collectChanges[T any](ctx context.Context, s *session, doing string, do func(context.Context, *target, *ui.Track) (*T, error)) look[T] {
 	found := make([]*T, len(s.hosts))
-	number := s.numbers()
+	number := s.positions()
 	progress := s.term.progress()
 	defer progress.Close()
 	errs := s.eachOf(ctx, s.hosts, s.changingAtOnce(), func(ctx context.Context, t *target) error {

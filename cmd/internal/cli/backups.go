@@ -74,11 +74,11 @@ func (b *hostBackups) row(e backup.Entry) backupRow {
 
 func (s *session) listBackups(ctx context.Context) error {
 	rows := make([][]backupRow, len(s.hosts))
-	number := s.numbers()
+	number := s.positions()
 	errs := s.eachOf(ctx, s.hosts, s.lookingAtOnce(), func(ctx context.Context, t *target) error {
 		here, err := backup.List(t.backups.dir())
 		there, berr := t.backups.listCopies(ctx)
-		rows[number[t.host.Name]] = t.backups.together(here, there)
+		rows[number[t.host.Name]] = t.backups.merge(here, there)
 		return errors.Join(err, berr)
 	})
 	return s.printBackups(slices.Concat(rows...), gather(s.hosts, errs))
@@ -129,7 +129,7 @@ func (s *session) printBackups(all []backupRow, failed error) error {
 		if b.Files != nil {
 			files = ui.Bytes(b.Files.Bytes)
 		}
-		row := []any{b.Host, b.ID, howOld(s.app.env.Now().Sub(b.Taken)), ui.Bytes(b.Bytes), files, b.Version, b.Migration, by}
+		row := []any{b.Host, b.ID, ageText(s.app.env.Now().Sub(b.Taken)), ui.Bytes(b.Bytes), files, b.Version, b.Migration, by}
 		if s.usesBucket() {
 			row = append(row, b.Where)
 		}
@@ -151,8 +151,8 @@ func (s *session) printBackups(all []backupRow, failed error) error {
 	return failed
 }
 
-// howOld writes how old a backup is, in the largest unit.
-func howOld(d time.Duration) string {
+// ageText writes how old a backup is, in the largest unit.
+func ageText(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
 		return ui.Count(int(d/(24*time.Hour)), "day", "days")

@@ -355,7 +355,7 @@ func (s *session) narrow() error {
 		if was == nil || (!s.app.flags.onlyFailed || !was.Result.isFailure()) && (!s.app.flags.onlyPending || !was.Result.isLeft()) {
 			return true
 		}
-		return takesBack && was.verb != string(plan.Rollback) && !s.leftBy(h, was.Run)
+		return takesBack && was.verb != string(plan.Rollback) && !s.isRevertible(h, was.Run)
 	})
 	if len(s.hosts) == 0 {
 		return &nothingToDoError{what: fmt.Sprintf("the last batch, %s, left no such host", last.name()), hint: `"liftalot status" says where each host stands`}
@@ -371,10 +371,10 @@ func (r *batchRecord) name() string {
 	return fmt.Sprintf("the %s of %s (%s)", r.Verb, shortTime(r.Begun), r.ID)
 }
 
-// leftBy reports whether a run of an upgrade that did not come through is what a rollback
+// isRevertible reports whether a run of an upgrade that did not come through is what a rollback
 // of the host would undo. Else that is an older upgrade, which was well before the
 // batch and is as well after it.
-func (s *session) leftBy(h inventory.Host, id string) bool {
+func (s *session) isRevertible(h inventory.Host, id string) bool {
 	t := s.target(h)
 	defer t.close()
 	runs, err := t.folder.history().Runs()

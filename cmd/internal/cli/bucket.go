@@ -52,7 +52,7 @@ func (b *hostBackups) bucketLogin(ctx context.Context) (login bucket.Login, err 
 	}
 	if err != nil {
 		return login, &hostError{
-			host: b.host.Name, code: exitAuth, err: named(b.host.Name, err),
+			host: b.host.Name, code: exitAuth, err: withHost(b.host.Name, err),
 			hint: `"bucket_login:" beside "bucket:" in the inventory says where ACCESS_KEY_ID:SECRET is`,
 		}
 	}
@@ -101,12 +101,12 @@ func (b *hostBackups) listedCopy(m backup.RemoteBackup) backupRow {
 	return l
 }
 
-// together lists a backup that is in both places once.
-func (b *hostBackups) together(here []backup.Entry, there []backup.RemoteBackup) []backupRow {
+// merge lists a backup that is in both places once.
+func (b *hostBackups) merge(here []backup.Entry, there []backup.RemoteBackup) []backupRow {
 	var all []backupRow
 	for _, e := range here {
 		l := b.row(e)
-		if k := slices.IndexFunc(there, func(m backup.RemoteBackup) bool { return copied(e, m) }); k >= 0 {
+		if k := slices.IndexFunc(there, func(m backup.RemoteBackup) bool { return isCopied(e, m) }); k >= 0 {
 			l.Where, l.Bucket = isBoth, b.address(e.ID)
 			there = slices.Delete(slices.Clone(there), k, k+1)
 		}
@@ -119,8 +119,8 @@ func (b *hostBackups) together(here []backup.Entry, there []backup.RemoteBackup)
 	return all
 }
 
-// copied reports whether a copy is whole, ours, and of that backup.
-func copied(e backup.Entry, m backup.RemoteBackup) bool {
+// isCopied reports whether a copy is whole, ours, and of that backup.
+func isCopied(e backup.Entry, m backup.RemoteBackup) bool {
 	return m.ID == e.ID && m.Sum == e.Sum && m.Err == nil && m.Authenticated
 }
 
@@ -155,7 +155,7 @@ func (s *session) push(ctx context.Context) error {
 	if _, err := s.keyring.opening(ctx); err != nil {
 		return err
 	}
-	got := tracked(ctx, s, "copy to the bucket", func(ctx context.Context, t *target, track *ui.Track) (*[]pushed, error) {
+	got := collectChanges(ctx, s, "copy to the bucket", func(ctx context.Context, t *target, track *ui.Track) (*[]pushed, error) {
 		if !t.backups.hasBucket() {
 			return nil, nil
 		}
@@ -206,7 +206,7 @@ func (b *hostBackups) push(ctx context.Context, track *ui.Track, due func(e back
 		}
 	}
 	for _, e := range here {
-		if e.Err != nil || !due(e, newest) || slices.ContainsFunc(there, func(m backup.RemoteBackup) bool { return copied(e, m) }) {
+		if e.Err != nil || !due(e, newest) || slices.ContainsFunc(there, func(m backup.RemoteBackup) bool { return isCopied(e, m) }) {
 			continue
 		}
 		began := b.now()

@@ -22,7 +22,7 @@ func (c rolloutOptions) order(members []batch.Host) string {
 		if len(first) > 1 {
 			text += fmt.Sprintf("then %s, one of each variant, one after the other; ", nameSome(names(first[1:])))
 		}
-		rest = without(members, first)
+		rest = subtract(members, first)
 	}
 	if len(rest) > 0 {
 		if text != "" {
@@ -54,7 +54,7 @@ func names(hosts []batch.Host) (list []string) {
 	return list
 }
 
-func without(all, some []batch.Host) (rest []batch.Host) {
+func subtract(all, some []batch.Host) (rest []batch.Host) {
 	taken := map[string]bool{}
 	for _, h := range some {
 		taken[h.Name] = true

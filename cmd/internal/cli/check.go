@@ -48,7 +48,7 @@ type checked struct {
 }
 
 func (s *session) check(ctx context.Context) error {
-	all := collect(ctx, s, "look at the host", func(ctx context.Context, t *target) (*checked, error) {
+	all := collectLooks(ctx, s, "look at the host", func(ctx context.Context, t *target) (*checked, error) {
 		c, err := t.check(ctx)
 		if err != nil {
 			return c, err

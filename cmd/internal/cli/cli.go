@@ -46,12 +46,12 @@ type app struct {
 	flags            flags
 	term             *terminal
 	stop             chan struct{} // closed by the first interrupt
-	lookups          *lookups      // what the vendor has said
+	lookups          *releaseCache // what the vendor has said
 	drainOnInterrupt atomic.Bool   // hosts are being changed: the first interrupt waits for a step
 }
 
 func newApp(env Env) *app {
-	a := &app{env: env, lookups: new(lookups), stop: make(chan struct{})}
+	a := &app{env: env, lookups: new(releaseCache), stop: make(chan struct{})}
 	a.term = newTerminal(env, &a.flags)
 	return a
 }

@@ -15,7 +15,7 @@ func downtime(d *apply.Downtime) string {
 	case d == nil:
 		return "-"
 	case !d.Since.IsZero():
-		return downSoFar(d.Since, d.Since.Add(openFor(d)))
+		return downSoFar(d.Since, d.Since.Add(openDowntime(d)))
 	case d.AtLeast:
 		return "at least " + ui.Duration(length(d))
 	}
@@ -32,8 +32,8 @@ func downWords(d *apply.Downtime) string {
 
 func length(d *apply.Downtime) time.Duration { return time.Duration(d.Millis) * time.Millisecond }
 
-// openFor is how long the server had not answered when the run ended.
-func openFor(d *apply.Downtime) time.Duration {
+// openDowntime is how long the server had not answered when the run ended.
+func openDowntime(d *apply.Downtime) time.Duration {
 	left := length(d)
 	for _, g := range d.Gaps {
 		if !g.Until.IsZero() {

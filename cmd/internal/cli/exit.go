@@ -136,9 +136,9 @@ func ofRun(host string, action journal.Action, res apply.Result, err error) (int
 			return code, hint
 		}
 		if action == journal.Restore {
-			return exitPerson, stuck(host, run.Resume(host, action))
+			return exitPerson, lastResort(host, run.Resume(host, action))
 		}
-		return exitPerson, stuck(host, fmt.Sprintf(`"liftalot rollback %s" tries what is left again`, host))
+		return exitPerson, lastResort(host, fmt.Sprintf(`"liftalot rollback %s" tries what is left again`, host))
 	}
 	if code == exitStale && action != journal.Apply { // nothing was changed, and a fresh look decides anew
 		return code, fmt.Sprintf("look again: liftalot %s %s", action, host)
@@ -167,24 +167,24 @@ func ofInterrupted(host string, action journal.Action, err error, code int, hint
 	case errors.Is(err, apply.ErrStopped):
 		return exitCancelled, run.Resume(host, action)
 	case code == exitAuth, code == exitHostKey:
-		return exitInterrupted, waits(hint, run.Resume(host, action))
+		return exitInterrupted, accessHint(hint, run.Resume(host, action))
 	case stale:
-		return exitInterrupted, stuck(host, fmt.Sprintf(`put back what moved and go on, or "liftalot rollback %s" undoes the run`, host))
+		return exitInterrupted, lastResort(host, fmt.Sprintf(`put back what moved and go on, or "liftalot rollback %s" undoes the run`, host))
 	}
 	return exitInterrupted, run.Resume(host, action)
 }
 
-// waits is the hint for a run whose host lets us in no more: how to get access back,
+// accessHint is the hint for a run whose host lets us in no more: how to get access back,
 // where that is known, and how the run goes on then.
-func waits(access, resume string) string {
+func accessHint(access, resume string) string {
 	if access != "" {
 		access += "; "
 	}
 	return access + "the run waits where it is: once the host lets you in again, " + resume
 }
 
-// named puts the host's name before an error that does not begin with it.
-func named(host string, err error) error {
+// withHost puts the host's name before an error that does not begin with it.
+func withHost(host string, err error) error {
 	if strings.HasPrefix(err.Error(), host+":") {
 		return err
 	}

@@ -85,8 +85,8 @@ func (s *session) eachOf(ctx context.Context, hosts []inventory.Host, atOnce int
 	return errs
 }
 
-// numbers says where a host stands in the list.
-func (s *session) numbers() map[string]int {
+// positions says where a host stands in the list.
+func (s *session) positions() map[string]int {
 	number := map[string]int{}
 	for i, h := range s.hosts {
 		number[h.Name] = i
@@ -100,18 +100,18 @@ type look[T any] struct {
 	errs  []error // of each host
 }
 
-// collect does something for every host that gives a document, with a live line
+// collectLooks does something for every host that gives a document, with a live line
 // where doing says what it is. A document counts also where an error comes with
 // it; they come in the order of the inventory.
-func collect[T any](ctx context.Context, s *session, doing string, do func(context.Context, *target) (*T, error)) look[T] {
+func collectLooks[T any](ctx context.Context, s *session, doing string, do func(context.Context, *target) (*T, error)) look[T] {
 	found := make([]*T, len(s.hosts))
-	number := s.numbers()
+	number := s.positions()
 	progress := s.term.progress()
 	errs := s.eachOf(ctx, s.hosts, s.lookingAtOnce(), func(ctx context.Context, t *target) error {
 		track := progress.Host(t.host.Name)
 		track.Begin(doing)
 		got, err := do(ctx, t)
-		track.End(lookedAt(t.host.Name, got != nil, err), "")
+		track.End(lookOutcome(t.host.Name, got != nil, err), "")
 		found[number[t.host.Name]] = got
 		line := logLine{Host: t.host.Name, Event: "looked"}
 		if err != nil {
@@ -124,8 +124,8 @@ func collect[T any](ctx context.Context, s *session, doing string, do func(conte
 	return look[T]{slices.DeleteFunc(found, func(d *T) bool { return d == nil }), errs}
 }
 
-// lookedAt says how a look went: one that found out what is wrong there went well.
-func lookedAt(host string, found bool, err error) ui.Outcome {
+// lookOutcome says how a look went: one that found out what is wrong there went well.
+func lookOutcome(host string, found bool, err error) ui.Outcome {
 	if err == nil {
 		return ui.Done
 	}
@@ -205,7 +205,7 @@ func gather(hosts []inventory.Host, errs []error) error {
 		var known *hostError
 		if !errors.As(err, &known) {
 			code, hint := classify(hosts[i].Name, err)
-			known = &hostError{host: hosts[i].Name, code: code, err: named(hosts[i].Name, err), hint: hint}
+			known = &hostError{host: hosts[i].Name, code: code, err: withHost(hosts[i].Name, err), hint: hint}
 		}
 		out.hosts = append(out.hosts, known)
 	}

@@ -52,7 +52,7 @@ func (t *target) forget(ctx context.Context) error {
 	return nil
 }
 
-// stuck names the way on of last resort.
-func stuck(host, resume string) string {
+// lastResort names the way on of last resort.
+func lastResort(host, resume string) string {
 	return fmt.Sprintf(`%s; if it is another server by now: "liftalot forget %s"`, resume, host)
 }

@@ -9,8 +9,8 @@ import (
 	"liftalot/plan/journal"
 )
 
-// A complaint is an error with its hint, told once for all hosts it holds for.
-type complaint struct {
+// A groupedError is an error with its hint, told once for all hosts it holds for.
+type groupedError struct {
 	err     error
 	hint    string
 	failure *journal.Failure
@@ -25,7 +25,7 @@ const (
 
 // grouped puts the errors together that say the same of several hosts and have the same
 // hint, but for the host's name. Where a failure has last words these are one host's.
-func grouped(hosts []*hostError) []complaint {
+func grouped(hosts []*hostError) []groupedError {
 	var order []string
 	members := map[string][]*hostError{}
 	for _, h := range hosts {
@@ -38,12 +38,12 @@ func grouped(hosts []*hostError) []complaint {
 		}
 		members[key] = append(members[key], h)
 	}
-	var list []complaint
+	var list []groupedError
 	for _, key := range order {
 		all := members[key]
 		first := all[0]
 		if len(all) == 1 {
-			list = append(list, complaint{first.err, first.hint, first.failure})
+			list = append(list, groupedError{first.err, first.hint, first.failure})
 			continue
 		}
 		var names []string
@@ -51,7 +51,7 @@ func grouped(hosts []*hostError) []complaint {
 			names = append(names, h.host)
 		}
 		fill := strings.NewReplacer(own, strings.Join(names, " "), ownName, strings.Join(names, ", "))
-		list = append(list, complaint{errors.New(strings.Join(names, ", ") + ": " + fill.Replace(sameText(first))), fill.Replace(sameHint(first)), nil})
+		list = append(list, groupedError{errors.New(strings.Join(names, ", ") + ": " + fill.Replace(sameText(first))), fill.Replace(sameHint(first)), nil})
 	}
 	return list
 }

@@ -90,7 +90,7 @@ func (s *session) history(limit int) error {
 		case p.last:
 			away = downSoFar(p.Since, s.app.env.Now())
 		default:
-			away = "down from " + downSince(p.Since, p.Since.Add(openFor(p.down))) // it is another run's to say until when
+			away = "down from " + downSince(p.Since, p.Since.Add(openDowntime(p.down))) // it is another run's to say until when
 		}
 		table.Add(shortTime(p.Begun), p.Host, p.Run, p.Kind, ui.Textf("%s → %s", p.From, p.To), p.Outcome, away, p.By)
 	}

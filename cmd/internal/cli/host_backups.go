@@ -72,7 +72,7 @@ func (b *hostBackups) chosen(ctx context.Context, id string, tell func(backup.Ev
 	if id == "" {
 		return backup.Entry{}, &nothingToDoError{what: b.host.Name + ": say which backup", hint: hint}
 	}
-	e, err := b.found(id)
+	e, err := b.find(id)
 	if err != nil {
 		return backup.Entry{}, err
 	}
@@ -85,7 +85,7 @@ func (b *hostBackups) chosen(ctx context.Context, id string, tell func(backup.Ev
 		if err != nil {
 			return backup.Entry{}, err
 		}
-		if e, err = b.found(id); err != nil {
+		if e, err = b.find(id); err != nil {
 			return backup.Entry{}, err
 		}
 	}
@@ -116,7 +116,7 @@ func (b *hostBackups) newest(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, row := range slices.Backward(b.together(here, there)) {
+	for _, row := range slices.Backward(b.merge(here, there)) {
 		if row.Why == "" || row.Proof == "foreign" && b.trustBucket {
 			return row.ID, nil
 		}
@@ -125,8 +125,8 @@ func (b *hostBackups) newest(ctx context.Context) (string, error) {
 	return "", &nothingToDoError{what: b.host.Name + ": there is no backup that could be put back", hint: "liftalot backups " + b.host.Name}
 }
 
-// found is a backup on this machine, nil without one of that id.
-func (b *hostBackups) found(id string) (*backup.Entry, error) {
+// find returns the backup of that id on this machine, or nil.
+func (b *hostBackups) find(id string) (*backup.Entry, error) {
 	list, err := backup.List(b.dir())
 	if err != nil {
 		return nil, err

@@ -37,7 +37,7 @@ machine is lost. A file that others can read is refused.
 				return wrongUse(cmd, errors.New("--recovery prints a key and --passphrase locks the one that is kept here: one at a time"))
 			}
 			if recovery {
-				if err := keepsSecrets(a.env.Stdout); err != nil {
+				if err := refuseOpenFile(a.env.Stdout); err != nil {
 					return wrongUse(cmd, err)
 				}
 				return a.term.recoveryKey()
@@ -54,8 +54,8 @@ machine is lost. A file that others can read is refused.
 	return cmd
 }
 
-// keepsSecrets refuses to write a private key into a file that others can read.
-func keepsSecrets(w io.Writer) error {
+// refuseOpenFile refuses to write a private key into a file that others can read.
+func refuseOpenFile(w io.Writer) error {
 	file, ok := w.(*os.File)
 	if !ok {
 		return nil

@@ -28,7 +28,7 @@ changed on any host.`,
 }
 
 func (s *session) plan(ctx context.Context) error {
-	all := collect(ctx, s, "plan", func(ctx context.Context, t *target) (*plan.Plan, error) {
+	all := collectLooks(ctx, s, "plan", func(ctx context.Context, t *target) (*plan.Plan, error) {
 		p, err := t.server(nil).Plan(ctx)
 		if err != nil {
 			return nil, err

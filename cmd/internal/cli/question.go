@@ -54,7 +54,7 @@ func (s *session) agree(ctx context.Context, jobs []run.Job, errs []error, order
 func question(jobs []run.Job, left map[string][]plan.Step) string {
 	longest, resumed := time.Duration(0), 0
 	for _, j := range jobs {
-		longest = max(longest, mostDown(left[j.Plan.ID]))
+		longest = max(longest, maxDowntime(left[j.Plan.ID]))
 		if j.Resumes {
 			resumed++
 		}
@@ -83,8 +83,8 @@ func question(jobs []run.Job, left map[string][]plan.Step) string {
 // actions are the runs as they are asked for.
 var actions = map[plan.RunKind]string{plan.Upgrade: "Upgrade", plan.Rollback: "Roll back", plan.Restoration: "Put back the database of"}
 
-// mostDown is how long the steps may keep a server down.
-func mostDown(steps []plan.Step) (most time.Duration) {
+// maxDowntime is how long the steps may keep a server down.
+func maxDowntime(steps []plan.Step) (most time.Duration) {
 	for _, step := range steps {
 		if swap, ok := step.Op.(plan.Swap); ok {
 			most += time.Duration(swap.MaxDowntime) * time.Second

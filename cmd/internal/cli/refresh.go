@@ -21,7 +21,7 @@ type liveStatus struct {
 
 // refresh looks at the hosts and shows the fleet as a table.
 func (s *session) refresh(ctx context.Context) error {
-	all := collect(ctx, s, "look at the host", func(ctx context.Context, t *target) (*hostStatus, error) {
+	all := collectLooks(ctx, s, "look at the host", func(ctx context.Context, t *target) (*hostStatus, error) {
 		st, err := t.currentStatus()
 		if err != nil {
 			return nil, err
@@ -99,7 +99,7 @@ func backupDate(at time.Time) ui.Text {
 // --timeout is over.
 func (s *session) watch(ctx context.Context, every time.Duration, show func(context.Context) error) error {
 	for {
-		s.app.lookups = new(lookups) // the vendor is asked anew as well
+		s.app.lookups = new(releaseCache) // the vendor is asked anew as well
 		if s.term.out.IsTerminal() {
 			s.term.out.Clear()
 		}

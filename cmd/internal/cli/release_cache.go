@@ -9,10 +9,10 @@ import (
 	"liftalot/plan/release"
 )
 
-// lookups are the releases that were asked for in this invocation. A thousand
+// releaseCache holds the releases that were asked for in this invocation. A thousand
 // hosts of one channel ask the vendor once; what is wrong with the answer is wrong
 // for all of them.
-type lookups struct {
+type releaseCache struct {
 	mu    sync.Mutex
 	known map[lookupKey]*lookup
 	tags  map[string]string // what each tag pointed to
@@ -34,7 +34,7 @@ type lookup struct {
 	err     error
 }
 
-func (l *lookups) get(key lookupKey) *lookup {
+func (l *releaseCache) get(key lookupKey) *lookup {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.known == nil {
@@ -79,7 +79,7 @@ func (v vendorRelease) lookUp(ctx context.Context, platform string) (*release.Re
 	if err != nil {
 		return nil, err
 	}
-	if err := v.lookups.same(found); err != nil {
+	if err := v.lookups.checkSame(found); err != nil {
 		return nil, err
 	}
 	return found, v.state.remember(func(m *release.Memory) { m.Learn(found, v.now()) })
@@ -91,8 +91,8 @@ func (v vendorRelease) source() release.Source {
 	return release.Source{ManifestHost: h.ManifestHost, Registry: h.Registry.Address, Credentials: v.credentials(), TokenHost: h.Registry.TokenHost}
 }
 
-// same refuses a tag that points to one image for one host and to another for the next.
-func (l *lookups) same(r *release.Release) error {
+// checkSame refuses a tag that points to one image for one host and to another for the next.
+func (l *releaseCache) checkSame(r *release.Release) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.tags == nil {

@@ -104,7 +104,7 @@ func (m pageMaker) makeAgain() (page report.Page, data []byte, err error) {
 		keep: func(host string, runs []journal.RunState) []journal.RunState {
 			return onlyRuns(runs, recipe.Of(host)...)
 		},
-		until: m.claimed,
+		until: m.lastKnownLine,
 	}
 	if recipe.Batch != "" {
 		if what.batch, _, err = m.state.batchNamed(recipe.Batch); err != nil {
@@ -125,8 +125,8 @@ func (m pageMaker) makeAgain() (page report.Page, data []byte, err error) {
 	return page, data, err
 }
 
-// claimed is the last line of a host's journal that the page knew.
-func (m pageMaker) claimed(host string) (line int, ok bool) {
+// lastKnownLine is the last line of a host's journal that the page knew.
+func (m pageMaker) lastKnownLine(host string) (line int, ok bool) {
 	for _, c := range m.claims {
 		if c.Host == host {
 			return c.Head.Line, true
@@ -142,7 +142,7 @@ func (m pageMaker) happenedSince(anew report.Page) (list []string) {
 		list = append(list, fmt.Sprintf("liftalot %s came, which may write pages otherwise", version()))
 	}
 	for _, r := range anew.Runs {
-		line, _ := m.claimed(r.Host)
+		line, _ := m.lastKnownLine(r.Host)
 		c, err := journal.Load(m.state.host(r.Host), r.Host)
 		if err == nil && slices.ContainsFunc(c.Records[min(line, len(c.Records)):], func(rec journal.Record) bool { return rec.Run == r.ID }) {
 			list = append(list, fmt.Sprintf("run %s of %s was resumed", r.ID, r.Host))

@@ -90,7 +90,7 @@ type drillResult struct {
 }
 
 func (s *session) drill(ctx context.Context, id string) error {
-	got := tracked(ctx, s, "prove the backup", func(ctx context.Context, t *target, track *ui.Track) (*drillResult, error) {
+	got := collectChanges(ctx, s, "prove the backup", func(ctx context.Context, t *target, track *ui.Track) (*drillResult, error) {
 		return t.drill(ctx, id, track)
 	})
 	return present(s, "drills", got, func(d *drillResult) {

@@ -104,7 +104,7 @@ func (t *target) restoreFiles(ctx context.Context, id string, overwrite bool) (*
 	if err := p.Do(ctx, d); err != nil {
 		track.End(ui.Failed, "")
 		return nil, &hostError{
-			host: t.host.Name, code: exitInterrupted, err: named(t.host.Name, err),
+			host: t.host.Name, code: exitInterrupted, err: withHost(t.host.Name, err),
 			hint: fmt.Sprintf("no file is half written; liftalot restore %s %s --files puts back what is still missing", t.host.Name, e.ID),
 		}
 	}

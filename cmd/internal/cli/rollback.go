@@ -44,7 +44,7 @@ since, as from its admin panel, goes back only with --from-later.`,
 
 func (s *session) rollback(ctx context.Context, how run.RollbackDecisions, dry bool, policy rolloutOptions) error {
 	jobs := make([]run.Job, len(s.hosts))
-	number := s.numbers()
+	number := s.positions()
 	errs := s.eachOf(ctx, s.hosts, s.lookingAtOnce(), func(ctx context.Context, t *target) (err error) {
 		jobs[number[t.host.Name]], err = t.server(nil).NextRollback(ctx, how)
 		return err

@@ -122,7 +122,7 @@ func (s *session) runAll(ctx context.Context, jobs []run.Job, errs []error, verb
 		}
 	}
 	if !slices.Contains(errs, nil) {
-		return b.nobody(ctx)
+		return b.endEmpty(ctx)
 	}
 	if len(members) > 0 {
 		s.warnOfFailed(members)
@@ -134,9 +134,9 @@ func (s *session) runAll(ctx context.Context, jobs []run.Job, errs []error, verb
 	return b.run(ctx, verb, members)
 }
 
-// nobody ends a batch that no host can take part in. A program that reads the
+// endEmpty ends a batch that no host can take part in. A program that reads the
 // document gets one all the same.
-func (b *batchRun) nobody(ctx context.Context) error {
+func (b *batchRun) endEmpty(ctx context.Context) error {
 	b.settle(ctx)
 	if b.session.app.flags.json {
 		if err := b.session.term.summary("", b.all()); err != nil {
@@ -167,9 +167,9 @@ func (b *batchRun) run(ctx context.Context, verb string, members []batch.Host) e
 			break
 		}
 		if n > 1 {
-			if why := b.between(ctx, n, wave); why != "" {
+			if why := b.waitForNext(ctx, n, wave); why != "" {
 				b.work.Stop(why)
-				b.hold(wave, why)
+				b.holdBack(wave, why)
 				break
 			}
 		}
@@ -279,8 +279,8 @@ func (b *batchRun) resultOf(host string) batch.Result {
 	return batch.Skipped
 }
 
-// hold gives the hosts of a wave that was announced and not begun their result.
-func (b *batchRun) hold(wave []batch.Host, why string) {
+// holdBack gives the hosts of a wave that was announced and not begun their result.
+func (b *batchRun) holdBack(wave []batch.Host, why string) {
 	for _, h := range wave {
 		b.results[h.Name] = b.heldBack(h.Name, why)
 	}
@@ -303,8 +303,8 @@ func (b *batchRun) interrupted(ctx context.Context) string {
 	}
 }
 
-// between waits before the next wave, or asks, and says why it does not come.
-func (b *batchRun) between(ctx context.Context, number int, wave []batch.Host) string {
+// waitForNext waits before the next wave, or asks, and returns why the wave does not begin.
+func (b *batchRun) waitForNext(ctx context.Context, number int, wave []batch.Host) string {
 	if !b.session.app.flags.quiet {
 		b.session.term.err.Printf("%s\n", ui.Note(fmt.Sprintf("wave %d: %s", number, ui.Count(len(wave), "host", "hosts"))))
 	}

@@ -72,7 +72,7 @@ func (t *target) carryOut(ctx context.Context, todo run.Job, track *ui.Track) (h
 	}
 	if err != nil {
 		code, hint := ofRun(t.host.Name, res.Action, res.Result, err)
-		err = &hostError{host: t.host.Name, code: code, err: named(t.host.Name, err), hint: hint, failure: res.Failure}
+		err = &hostError{host: t.host.Name, code: code, err: withHost(t.host.Name, err), hint: hint, failure: res.Failure}
 		done = done.failed(t.host.Name, err)
 	}
 	kerr := t.folder.keepResult(done, t.term.secret.String)

@@ -210,5 +210,5 @@ func (m *trustDialog) stranger(at remote.Config, shown remote.HostKey) error {
 		hint = fmt.Sprintf("%s is the jump host on the way: compare its fingerprint too, then: liftalot trust %s --fingerprint %s --fingerprint %s",
 			at.Name, m.target.host.Name, shown.Fingerprint, strings.Join(m.given, " --fingerprint "))
 	}
-	return &hostError{host: m.target.host.Name, code: exitHostKey, err: named(m.target.host.Name, fmt.Errorf("%w, which was not given", err)), hint: hint}
+	return &hostError{host: m.target.host.Name, code: exitHostKey, err: withHost(m.target.host.Name, fmt.Errorf("%w, which was not given", err)), hint: hint}
 }

@@ -16,7 +16,7 @@ type vendorRelease struct {
 	host     inventory.Host
 	manifest string // a file to read the release from, "" to ask
 	vendor   *release.Client
-	lookups  *lookups
+	lookups  *releaseCache
 	state    stateFolder
 	dialog   *dialog
 	now      func() time.Time

@@ -82,7 +82,7 @@ func (d *desk) ends(err error) (code int, said string) {
 func (d *desk) ask(t *testing.T) (plan.Release, error) {
 	facts := &plan.Facts{}
 	facts.Docker.Arch = "amd64"
-	d.session.app.lookups = new(lookups) // another invocation
+	d.session.app.lookups = new(releaseCache) // another invocation
 	d.change(func(*inventory.Host) {})
 	return d.release.Resolve(t.Context(), facts)
 }

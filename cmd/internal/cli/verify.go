@@ -34,7 +34,7 @@ this machine, nothing is written on the host.`,
 }
 
 func (s *session) verify(ctx context.Context, accept bool) error {
-	all := collect(ctx, s, "look again", func(ctx context.Context, t *target) (*checked, error) {
+	all := collectLooks(ctx, s, "look again", func(ctx context.Context, t *target) (*checked, error) {
 		c, err := t.verify(ctx, accept)
 		if err != nil {
 			return nil, err
@@ -59,7 +59,7 @@ func (t *target) verify(ctx context.Context, accept bool) (*checked, error) {
 			return nil, err
 		}
 	}
-	want, err := t.wantNow(f, was, last, back)
+	want, err := t.expectation(f, was, last, back)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +74,8 @@ func (t *target) verify(ctx context.Context, accept bool) (*checked, error) {
 	return c, t.folder.addSeen(f)
 }
 
-// wantNow is what should run on the host now, as far as this machine knows.
-func (t *target) wantNow(f *plan.Facts, was *plan.Plan, run journal.RunState, back bool) (verify.Expectation, error) {
+// expectation is what should run on the host now, as far as this machine knows.
+func (t *target) expectation(f *plan.Facts, was *plan.Plan, run journal.RunState, back bool) (verify.Expectation, error) {
 	want := verify.ExpectUnknown(f)
 	switch {
 	case was != nil && back:

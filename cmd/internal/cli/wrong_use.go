@@ -30,7 +30,7 @@ func marksWrongUse(parent *cobra.Command) {
 				if args(cmd, given) == nil {
 					return nil
 				}
-				return wrongUse(cmd, miscounted(cmd, given))
+				return wrongUse(cmd, argumentHint(cmd, given))
 			}
 		}
 		if c.HasSubCommands() {
@@ -100,9 +100,9 @@ func wrongValue(flag *pflag.Flag, given string) error {
 	return fmt.Errorf("--%s: %q is no %s", flag.Name, given, wanted)
 }
 
-// miscounted says which argument is missing, or is one too many, as the command's use
+// argumentHint says which argument is missing, or is one too many, as the command's use
 // names them: "restore HOST [BACKUP]".
-func miscounted(cmd *cobra.Command, given []string) error {
+func argumentHint(cmd *cobra.Command, given []string) error {
 	words := strings.Fields(cmd.Use)[1:]
 	for i, word := range words {
 		if i >= len(given) && !strings.HasPrefix(word, "[") {

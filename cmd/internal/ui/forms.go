@@ -28,9 +28,9 @@ func forms(secret string) []string {
 		secret,
 		Escape(secret),
 		EscapeLines(secret),
-		inner(strconv.Quote(secret)),
-		inner(jsonText(secret, true)),
-		inner(jsonText(secret, false)),
+		unquoted(strconv.Quote(secret)),
+		unquoted(jsonText(secret, true)),
+		unquoted(jsonText(secret, false)),
 		html.EscapeString(secret),
 		url.QueryEscape(secret),
 		url.PathEscape(secret),
@@ -57,7 +57,7 @@ func forms(secret string) []string {
 	return slices.DeleteFunc(slices.Compact(list), func(f string) bool { return len(f) < minSecret })
 }
 
-func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
+func unquoted(quoted string) string { return quoted[1 : len(quoted)-1] }
 
 func jsonText(s string, escapeHTML bool) string {
 	var b strings.Builder
