@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"liftalot/units"
 )
 
 func (c *checker) database() {
@@ -26,7 +28,7 @@ func (c *checker) database() {
 		fail, _ := c.failureOf("dbfacts")
 		c.add("database", Stop, "", "database %s in %s did not answer: %s", d.Name, d.Container, fail.Detail)
 	default:
-		c.add("database", Pass, "", "%s in container %s, PostgreSQL %d, %s", d.Name, d.Container, d.Version/10000, Bytes(d.Bytes))
+		c.add("database", Pass, "", "%s in container %s, PostgreSQL %d, %s", d.Name, d.Container, d.Version/10000, units.Bytes(d.Bytes))
 	}
 	if d.LacksCreateDB {
 		c.add("database login", Warn, d.unconfine(),
@@ -215,7 +217,7 @@ func (c *checker) space() {
 			return
 		}
 		if d.Free < bytes {
-			bad = append(bad, fmt.Sprintf("%s (%s) has %s free, %s need %s", path, d.Mount, Bytes(d.Free), what, Bytes(bytes)))
+			bad = append(bad, fmt.Sprintf("%s (%s) has %s free, %s need %s", path, d.Mount, units.Bytes(d.Free), what, units.Bytes(bytes)))
 		}
 		if d.Inodes >= 0 && d.Inodes < 1000 {
 			bad = append(bad, fmt.Sprintf("%s (%s) has %d inodes free", path, d.Mount, d.Inodes))

@@ -3,6 +3,8 @@ package plan
 import (
 	"fmt"
 	"time"
+
+	"liftalot/units"
 )
 
 // dumpRate is how many bytes of a database a small host dumps in a second, and
@@ -31,7 +33,7 @@ func downtime(f *Facts, s Settings) []Check {
 	return []Check{{
 		Name: "downtime", Level: Warn,
 		Detail: fmt.Sprintf("the server's stop and the final dump of %s may take %d seconds; of the %d that it may be away they get %d, and the dump is given up then",
-			Bytes(f.Database.Bytes), takes, limit, may),
+			units.Bytes(f.Database.Bytes), takes, limit, may),
 		Hint: fmt.Sprintf("set max_downtime: %dm, or skip that dump: allow: [%s]", max(1, enough/time.Minute), AllowNoFinalDump),
 	}}
 }

@@ -309,11 +309,3 @@ func TestCompareVersions(t *testing.T) {
 		}
 	}
 }
-
-func TestSize(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 4096: "4.0 KiB", 4446: "4.3 KiB", 1 << 40: "1.0 TiB", 3 << 20: "3.0 MiB", 5 << 29: "2.5 GiB"} {
-		if got := Bytes(n); got != want {
-			t.Errorf("Bytes(%d) = %q; want %q", n, got, want)
-		}
-	}
-}

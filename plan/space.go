@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"liftalot/units"
 )
 
 // A spaceNeed is room that a database which is put back takes on a host's disks.
@@ -100,7 +102,7 @@ func checkSpace(f *Facts, all []spaceNeed) (warnings []string, err error) {
 	for _, n := range all {
 		d, ok := f.DiskFor(n.folder)
 		if !ok {
-			unknown = append(unknown, fmt.Sprintf("%s (%s)", n.what, Bytes(n.bytes)))
+			unknown = append(unknown, fmt.Sprintf("%s (%s)", n.what, units.Bytes(n.bytes)))
 			continue
 		}
 		m := mounts[d.Mount]
@@ -109,7 +111,7 @@ func checkSpace(f *Facts, all []spaceNeed) (warnings []string, err error) {
 			mounts[d.Mount], order = m, append(order, d.Mount)
 		}
 		m.bytes += n.bytes
-		m.whats = append(m.whats, fmt.Sprintf("%s (%s)", n.what, Bytes(n.bytes)))
+		m.whats = append(m.whats, fmt.Sprintf("%s (%s)", n.what, units.Bytes(n.bytes)))
 		if !slices.Contains(m.places, n.folder) {
 			m.places = append(m.places, n.folder)
 		}
@@ -118,7 +120,7 @@ func checkSpace(f *Facts, all []spaceNeed) (warnings []string, err error) {
 	for _, name := range order {
 		if m := mounts[name]; m.free < m.bytes+spareRoom {
 			bad = append(bad, fmt.Sprintf("%s (%s) has %s free, but %s is needed: %s, and %s to spare",
-				strings.Join(m.places, " and "), name, Bytes(m.free), Bytes(m.bytes+spareRoom), strings.Join(m.whats, ", "), Bytes(spareRoom)))
+				strings.Join(m.places, " and "), name, units.Bytes(m.free), units.Bytes(m.bytes+spareRoom), strings.Join(m.whats, ", "), units.Bytes(spareRoom)))
 		}
 	}
 	if len(bad) > 0 {

@@ -15,6 +15,7 @@ import (
 	"liftalot/plan/backup/pgarchive"
 	"liftalot/plan/journal"
 	"liftalot/remote"
+	"liftalot/units"
 )
 
 // pull brings the host's files here, encrypted while they arrive.
@@ -80,7 +81,7 @@ func requireSpace(host, dir string, need int64) error {
 		return &UnprovenError{Host: host, What: "ask for the free space of " + dir, Err: err}
 	}
 	if free < need+slack {
-		return &UnprovenError{Host: host, What: fmt.Sprintf("it needs %s on this machine, and %s has %s free", plan.Bytes(need+slack), dir, plan.Bytes(free))}
+		return &UnprovenError{Host: host, What: fmt.Sprintf("it needs %s on this machine, and %s has %s free", units.Bytes(need+slack), dir, units.Bytes(free))}
 	}
 	return nil
 }

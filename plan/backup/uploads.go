@@ -16,8 +16,8 @@ import (
 
 	"filippo.io/age"
 
-	"liftalot/plan"
 	"liftalot/remote"
+	"liftalot/units"
 )
 
 //go:embed uploads_list.sh
@@ -160,7 +160,7 @@ func (u *uploading) matchFormer(ctx context.Context) error {
 		total += f.Size
 	}
 	if len(todo) > 0 {
-		u.tell(Event{Stage: fmt.Sprintf("hash %d uploaded files, %s", len(todo), plan.Bytes(total))})
+		u.tell(Event{Stage: fmt.Sprintf("hash %d uploaded files, %s", len(todo), units.Bytes(total))})
 		var done int64
 		if err := u.hash(ctx, todo, func(more int64) { done += more; u.tell(Event{Done: done, Total: total}) }); err != nil {
 			return err
@@ -227,7 +227,7 @@ func (u *uploading) fetch(ctx context.Context, dir string, m *Manifest) error {
 		return err
 	}
 	if len(want) > 0 {
-		u.tell(Event{Stage: fmt.Sprintf("pull %d new contents of uploaded files, %s", len(want), plan.Bytes(total))})
+		u.tell(Event{Stage: fmt.Sprintf("pull %d new contents of uploaded files, %s", len(want), units.Bytes(total))})
 	}
 	p := &fetching{uploading: u, total: total}
 	small, big := split(want)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"liftalot/plan"
+	"liftalot/units"
 )
 
 //go:embed page.html
@@ -30,7 +31,7 @@ func Render(w io.Writer, p Page) error {
 		"tone":     tone,
 		"side":     side,
 		"like":     p.like,
-		"bytes":    plan.Bytes,
+		"bytes":    units.Bytes,
 		"still":    func(since time.Time) string { return span(p.Made.Sub(since)) },
 	})
 }

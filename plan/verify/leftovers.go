@@ -11,6 +11,7 @@ import (
 
 	"liftalot/plan"
 	"liftalot/remote"
+	"liftalot/units"
 )
 
 //go:embed leftovers.sh
@@ -84,7 +85,7 @@ func readLeftovers(said string) (databases, folders []leftover) {
 func describe(all []leftover) string {
 	var words []string
 	for _, l := range all {
-		words = append(words, fmt.Sprintf("%s (%s)", l.name, plan.Bytes(l.bytes)))
+		words = append(words, fmt.Sprintf("%s (%s)", l.name, units.Bytes(l.bytes)))
 	}
 	return strings.Join(words, ", ")
 }

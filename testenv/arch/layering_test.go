@@ -17,6 +17,7 @@ type layer struct {
 // anything, and only tests and its own programs import it.
 func layers() []layer {
 	return []layer{
+		{"units", nil},
 		{"inventory", nil},
 
 		// One host over SSH. Nothing here knows what runs on it.
@@ -33,7 +34,7 @@ func layers() []layer {
 		{"plan/release", nil},
 		{"plan/batch", nil},
 		{"plan/drift", []string{"plan/compose"}},
-		{"plan", []string{"inventory", "plan/compose", "plan/drift"}},
+		{"plan", []string{"inventory", "plan/compose", "plan/drift", "units"}},
 		{"plan/journal", []string{"plan", "remote/filelock"}},
 
 		// A reader of PostgreSQL's archives, that knows no product either.
@@ -48,10 +49,10 @@ func layers() []layer {
 		// Whoever touches a host. backup writes its files the way the journal
 		// does, so that a crash leaves none half written.
 		{"plan/probe", []string{"plan", "plan/compose", "remote"}},
-		{"plan/backup", []string{"plan", "plan/backup/pgarchive", "plan/journal", "plan/postgres", "remote", "remote/job"}},
+		{"plan/backup", []string{"plan", "plan/backup/pgarchive", "plan/journal", "plan/postgres", "remote", "remote/job", "units"}},
 		{"plan/apply", []string{"plan", "plan/compose", "plan/container", "plan/journal", "plan/postgres", "remote", "remote/job"}},
-		{"plan/verify", []string{"plan", "remote"}},
-		{"plan/report", []string{"plan", "plan/journal"}},
+		{"plan/verify", []string{"plan", "remote", "units"}},
+		{"plan/report", []string{"plan", "plan/journal", "units"}},
 
 		// Where a connection meets an engine, and nowhere else: what comes next for a host,
 		// and how it is carried out.
@@ -59,10 +60,10 @@ func layers() []layer {
 		{"plan/internal/shimhost", []string{"remote"}},
 
 		// Where a person meets it.
-		{"cmd/internal/ui", nil},
+		{"cmd/internal/ui", []string{"units"}},
 		{"cmd/internal/cli", []string{
 			"cmd/internal/ui", "inventory", "plan", "plan/apply", "plan/backup", "plan/backup/bucket", "plan/batch", "plan/compose", "plan/journal",
-			"plan/probe", "plan/release", "plan/report", "plan/run", "plan/verify", "remote", "remote/filelock", "remote/job", "remote/lock",
+			"plan/probe", "plan/release", "plan/report", "plan/run", "plan/verify", "remote", "remote/filelock", "remote/job", "remote/lock", "units",
 		}},
 		{"cmd/liftalot", []string{"cmd/internal/cli"}},
 	}

@@ -18,6 +18,7 @@ import (
 	"liftalot/plan/run"
 	"liftalot/remote"
 	"liftalot/remote/lock"
+	"liftalot/units"
 )
 
 // backupOptions are what a person may ask of a backup.
@@ -98,7 +99,7 @@ func (s *session) backup(ctx context.Context, o backupOptions) error {
 		{Title: "HOST"}, {Title: "BACKUP"}, {Title: "SIZE", Right: true}, {Title: "DUMP", Right: true}, {Title: "TABLES", Right: true}, {Title: "TOOK", Right: true},
 	}}
 	for _, b := range got.found {
-		table.Add(b.Host, b.ID, ui.Bytes(b.Bytes), ui.Bytes(b.Dump), b.Tables, ui.Duration(b.Took))
+		table.Add(b.Host, b.ID, units.Bytes(b.Bytes), units.Bytes(b.Dump), b.Tables, ui.Duration(b.Took))
 	}
 	if len(got.found) > 0 {
 		s.term.out.Table(table)
@@ -118,7 +119,7 @@ func (t *terminal) sayFiles(b *backedUp) {
 	if f == nil {
 		return
 	}
-	t.out.Printf("%s  %s of %s, %s of it new", ui.Bold(b.Host), ui.Count(f.Files, "uploaded file", "uploaded files"), ui.Bytes(f.Bytes), ui.Bytes(f.Pulled))
+	t.out.Printf("%s  %s of %s, %s of it new", ui.Bold(b.Host), ui.Count(f.Files, "uploaded file", "uploaded files"), units.Bytes(f.Bytes), units.Bytes(f.Pulled))
 	if f.Others > 0 {
 		t.out.Printf("; links and the like, not followed: %d", f.Others)
 	}
@@ -280,7 +281,7 @@ func (t *target) mustStream(f *plan.Facts) bool {
 		return false
 	}
 	t.term.warnOnce(fmt.Sprintf("%s: a dump may need %s and %s has %s free: it is streamed, over one connection, and a break begins it anew",
-		t.host.Name, ui.Bytes(need), d.Mount, ui.Bytes(d.Free)))
+		t.host.Name, units.Bytes(need), d.Mount, units.Bytes(d.Free)))
 	return true
 }
 

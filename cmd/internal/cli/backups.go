@@ -15,6 +15,7 @@ import (
 	"liftalot/plan/backup"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
+	"liftalot/units"
 )
 
 func backupsCommand(a *app) *cobra.Command {
@@ -127,9 +128,9 @@ func (s *session) printBackups(all []backupRow, failed error) error {
 		}
 		files := "-"
 		if b.Files != nil {
-			files = ui.Bytes(b.Files.Bytes)
+			files = units.Bytes(b.Files.Bytes)
 		}
-		row := []any{b.Host, b.ID, ageText(s.app.env.Now().Sub(b.Taken)), ui.Bytes(b.Bytes), files, b.Version, b.Migration, by}
+		row := []any{b.Host, b.ID, ageText(s.app.env.Now().Sub(b.Taken)), units.Bytes(b.Bytes), files, b.Version, b.Migration, by}
 		if s.usesBucket() {
 			row = append(row, b.Where)
 		}
@@ -300,7 +301,7 @@ func (s *session) prune(ctx context.Context, policy backup.Policy, really bool) 
 	if err := s.term.printPruned(all, really, gather(s.hosts, errs)); err != nil || !really || going == 0 {
 		return errors.Join(err, gather(s.hosts, errs))
 	}
-	if err := s.dialog.confirm(ctx, ui.Textf("\nRemove %s for good, %s?", ui.Count(going, "backup", "backups"), ui.Bytes(freed))); err != nil {
+	if err := s.dialog.confirm(ctx, ui.Textf("\nRemove %s for good, %s?", ui.Count(going, "backup", "backups"), units.Bytes(freed))); err != nil {
 		return err
 	}
 	for i, h := range s.hosts {
@@ -327,11 +328,11 @@ func (t *terminal) printPruned(all []pruned, really bool, failed error) error {
 			what = ui.Warn("goes")
 			going, freed = going+1, freed+p.Bytes
 		}
-		table.Add(p.Host, p.ID, ui.Bytes(p.Bytes), p.Where, what, p.Why)
+		table.Add(p.Host, p.ID, units.Bytes(p.Bytes), p.Where, what, p.Why)
 	}
 	t.out.Table(table)
 	if going > 0 {
-		t.out.Printf("removing %s frees %s, and the uploaded files that no other backup names\n", ui.Count(going, "backup", "backups"), ui.Bytes(freed))
+		t.out.Printf("removing %s frees %s, and the uploaded files that no other backup names\n", ui.Count(going, "backup", "backups"), units.Bytes(freed))
 	}
 	if !really {
 		t.out.Printf("nothing was removed: --delete does it\n")
@@ -375,7 +376,7 @@ func (b *hostBackups) prune(ctx context.Context, policy backup.Policy) error {
 	}
 	b.term.log(logLine{Host: b.host.Name, Event: "step-done", Step: "remove old backups", Text: ui.Count(gone, "backup", "backups") + " removed"})
 	if !b.term.flags.json {
-		b.term.out.Printf("%s  %s removed, %s freed\n", ui.Bold(b.host.Name), ui.Count(gone, "backup", "backups"), ui.Bytes(freed))
+		b.term.out.Printf("%s  %s removed, %s freed\n", ui.Bold(b.host.Name), ui.Count(gone, "backup", "backups"), units.Bytes(freed))
 	}
 	if err := b.sweep(ctx); err != nil {
 		return err
@@ -400,7 +401,7 @@ func (b *hostBackups) sweep(ctx context.Context) error {
 		}
 	}
 	if gone > 0 && !b.term.flags.json {
-		b.term.out.Printf("%s  %s of uploaded files removed, %s\n", ui.Bold(b.host.Name), ui.Count(gone, "content", "contents"), ui.Bytes(freed))
+		b.term.out.Printf("%s  %s of uploaded files removed, %s\n", ui.Bold(b.host.Name), ui.Count(gone, "content", "contents"), units.Bytes(freed))
 	}
 	return nil
 }

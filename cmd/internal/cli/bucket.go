@@ -16,6 +16,7 @@ import (
 	"liftalot/plan/backup/bucket"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
+	"liftalot/units"
 )
 
 // hasBucket reports whether copies of the host's backups go to a bucket.
@@ -177,7 +178,7 @@ func (s *session) push(ctx context.Context) error {
 		s.term.out.Printf("every backup on this machine is in its bucket\n")
 	}
 	return present(s, "pushed", all, func(p *pushed) {
-		s.term.out.Printf("%s  backup %s is in the bucket, %s sent in %s\n", ui.Bold(p.Host), p.ID, ui.Bytes(p.Bytes), ui.Duration(p.Took))
+		s.term.out.Printf("%s  backup %s is in the bucket, %s sent in %s\n", ui.Bold(p.Host), p.ID, units.Bytes(p.Bytes), ui.Duration(p.Took))
 	})
 }
 
@@ -346,7 +347,7 @@ func (b *hostBackups) pruneCopies(ctx context.Context, policy backup.Policy) err
 	contents, freed, err := c.CollectGarbage(ctx, b.now())
 	if !b.term.flags.json && (gone > 0 || contents > 0) {
 		b.term.out.Printf("%s  %s removed from the bucket, and %s of uploaded files, %s\n",
-			ui.Bold(b.host.Name), ui.Count(gone, "backup", "backups"), ui.Count(contents, "content", "contents"), ui.Bytes(freed))
+			ui.Bold(b.host.Name), ui.Count(gone, "backup", "backups"), ui.Count(contents, "content", "contents"), units.Bytes(freed))
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"liftalot/plan/backup"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
+	"liftalot/units"
 )
 
 // uploadRestoreResult is what became of the uploaded files of a host.
@@ -39,7 +40,7 @@ func (s *session) restoreFiles(ctx context.Context, id string, overwrite bool) e
 	})
 	return present(s, "files", got, func(f *uploadRestoreResult) {
 		s.term.out.Printf("%s  %s put back, %s, in %s; %d on the server stay as they are\n",
-			ui.Bold(f.Host), ui.Count(f.Missing+f.Changed, "file", "files"), ui.Bytes(f.Bytes), ui.Duration(f.Took), f.Kept+f.Same)
+			ui.Bold(f.Host), ui.Count(f.Missing+f.Changed, "file", "files"), units.Bytes(f.Bytes), ui.Duration(f.Took), f.Kept+f.Same)
 	})
 }
 
@@ -145,7 +146,7 @@ func (t *target) agreeFiles(ctx context.Context, e backup.Entry, d *backup.Diffe
 	if len(d.Files())+len(d.Folders) == 0 {
 		return nil
 	}
-	return t.dialog.confirm(ctx, ui.Textf("\nPut %s back, %s, and write over %d of them?", ui.Count(len(d.Files()), "file", "files"), ui.Bytes(d.Bytes()), len(d.Changed)))
+	return t.dialog.confirm(ctx, ui.Textf("\nPut %s back, %s, and write over %d of them?", ui.Count(len(d.Files()), "file", "files"), units.Bytes(d.Bytes()), len(d.Changed)))
 }
 
 func (t *terminal) showFiles(what string, files []*backup.Upload) {
@@ -154,6 +155,6 @@ func (t *terminal) showFiles(what string, files []*backup.Upload) {
 			t.out.Printf("  %s  and %d more\n", what, len(files)-k)
 			return
 		}
-		t.out.Printf("  %s  %s  %s  %s\n", what, f.Path, ui.Bytes(f.Size), time.Unix(f.Modified, 0).UTC().Format("2006-01-02 15:04"))
+		t.out.Printf("  %s  %s  %s  %s\n", what, f.Path, units.Bytes(f.Size), time.Unix(f.Modified, 0).UTC().Format("2006-01-02 15:04"))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
 	"liftalot/plan/journal"
+	"liftalot/units"
 )
 
 // failed is the host with what went wrong there.
@@ -161,5 +162,5 @@ func backupText(b *backupSummary) string {
 	if b == nil {
 		return "-"
 	}
-	return ui.Bytes(b.Bytes)
+	return units.Bytes(b.Bytes)
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"liftalot/units"
 )
 
 // An Outcome is how a step or a host ended.
@@ -148,13 +150,13 @@ const barWidth = 20
 func (t *Track) transfer(now time.Time, roomy bool) Text {
 	rate := ""
 	if d := now.Sub(t.moved); d >= time.Second {
-		rate = fmt.Sprintf(", %s/s", Bytes(int64(float64(t.done)/d.Seconds())))
+		rate = fmt.Sprintf(", %s/s", units.Bytes(int64(float64(t.done)/d.Seconds())))
 	}
 	if t.total <= 0 {
-		return Plain(Bytes(t.done) + rate)
+		return Plain(units.Bytes(t.done) + rate)
 	}
 	part := min(float64(t.done)/float64(t.total), 1)
-	text := fmt.Sprintf("%3.0f%% of %s%s", 100*part, Bytes(t.total), rate)
+	text := fmt.Sprintf("%3.0f%% of %s%s", 100*part, units.Bytes(t.total), rate)
 	if roomy {
 		full := int(part * barWidth)
 		text = strings.Repeat("█", full) + strings.Repeat("░", barWidth-full) + " " + text
