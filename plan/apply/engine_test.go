@@ -16,6 +16,7 @@ import (
 
 	"liftalot/plan"
 	"liftalot/plan/journal"
+	"liftalot/plan/statefile"
 	"liftalot/remote"
 )
 
@@ -26,7 +27,7 @@ type bench struct {
 	host *fakeHost
 	plan *plan.Plan
 	dir  string
-	fsys journal.FS
+	fsys statefile.FS
 
 	step    string // under way, for faults
 	done    []string

@@ -14,13 +14,14 @@ import (
 
 	"liftalot/plan"
 	"liftalot/plan/journal"
+	"liftalot/plan/statefile"
 	"liftalot/remote"
 )
 
 // quickDisk is the machine's file system without the waiting for the disk.
-type quickDisk struct{ journal.OS }
+type quickDisk struct{ statefile.OS }
 
-func (d quickDisk) OpenFile(name string, flag int, perm fs.FileMode) (journal.File, error) {
+func (d quickDisk) OpenFile(name string, flag int, perm fs.FileMode) (statefile.File, error) {
 	f, err := d.OS.OpenFile(name, flag, perm)
 	if err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func (d quickDisk) OpenFile(name string, flag int, perm fs.FileMode) (journal.Fi
 
 func (quickDisk) SyncDir(string) error { return nil }
 
-type quickFile struct{ journal.File }
+type quickFile struct{ statefile.File }
 
 func (quickFile) Sync() error { return nil }
 
@@ -41,7 +42,7 @@ type fullDisk struct {
 	left int
 }
 
-func (d *fullDisk) OpenFile(name string, flag int, perm fs.FileMode) (journal.File, error) {
+func (d *fullDisk) OpenFile(name string, flag int, perm fs.FileMode) (statefile.File, error) {
 	f, err := d.quickDisk.OpenFile(name, flag, perm)
 	if err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func (d *fullDisk) OpenFile(name string, flag int, perm fs.FileMode) (journal.Fi
 }
 
 type fullFile struct {
-	journal.File
+	statefile.File
 	disk *fullDisk
 }
 

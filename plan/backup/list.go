@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"liftalot/plan/journal"
+	"liftalot/plan/statefile"
 )
 
 // An Entry is a backup that lies in a host's folder. Err says what is wrong with
@@ -88,7 +88,7 @@ func (p *Pending) Begin() error {
 	if err != nil {
 		return err
 	}
-	return journal.WriteFile(filepath.Join(p.Dir, requestFile), data, 0o600)
+	return statefile.WriteFile(filepath.Join(p.Dir, requestFile), data, 0o600)
 }
 
 // End forgets that the backup was under way.
@@ -132,7 +132,7 @@ func (e Entry) Remove() error {
 	if err := ignoreMissing(os.Remove(filepath.Join(e.Dir, manifestFile))); err != nil {
 		return fmt.Errorf("remove backup %s: %w", e.ID, err)
 	}
-	if err := errors.Join((journal.OS{}).SyncDir(e.Dir), os.RemoveAll(e.Dir)); err != nil {
+	if err := errors.Join((statefile.OS{}).SyncDir(e.Dir), os.RemoveAll(e.Dir)); err != nil {
 		return fmt.Errorf("remove backup %s: %w", e.ID, err)
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"time"
 
-	"liftalot/plan/journal"
+	"liftalot/plan/statefile"
 )
 
 // formatVersion is the manifest's; see the package comment. In format 2 the time at
@@ -130,7 +130,7 @@ func (m *Manifest) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := journal.WriteFile(filepath.Join(dir, manifestFile), data, 0o600); err != nil {
+	if err := statefile.WriteFile(filepath.Join(dir, manifestFile), data, 0o600); err != nil {
 		return &UnprovenError{Host: m.Host, What: "write the manifest", Err: err}
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 
 	"liftalot/plan"
 	"liftalot/plan/backup/pgarchive"
-	"liftalot/plan/journal"
+	"liftalot/plan/statefile"
 	"liftalot/remote"
 	"liftalot/units"
 )
@@ -140,7 +140,7 @@ func (t *Creator) roundTrip(ctx context.Context) (time.Duration, error) {
 // proveAll reads every file back from the disk and holds the dump against the
 // live database.
 func (m *Manifest) proveAll(root *os.Root, keys Keys, op plan.Backup) error {
-	if err := (journal.OS{}).SyncDir(root.Name()); err != nil {
+	if err := (statefile.OS{}).SyncDir(root.Name()); err != nil {
 		return &UnprovenError{Host: m.Host, What: "flush its folder", Err: err}
 	}
 	for _, f := range m.Files {

@@ -11,7 +11,7 @@ import (
 	"filippo.io/age"
 
 	"liftalot/plan/backup/pgarchive"
-	"liftalot/plan/journal"
+	"liftalot/plan/statefile"
 )
 
 // ErrNoCopy reports a backup that a bucket does not have.
@@ -66,7 +66,7 @@ func (c *RemoteStore) Pull(ctx context.Context, id, dir string, trust bool) erro
 	if err := c.pullContents(ctx, m, dir); err != nil {
 		return err
 	}
-	if err := (journal.OS{}).SyncDir(dir); err != nil {
+	if err := (statefile.OS{}).SyncDir(dir); err != nil {
 		return c.unproven("flush its folder", err)
 	}
 	return m.save(dir)

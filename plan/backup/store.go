@@ -14,7 +14,7 @@ import (
 
 	"filippo.io/age"
 
-	"liftalot/plan/journal"
+	"liftalot/plan/statefile"
 )
 
 // storeFolder lies beside the backups of a host and holds the contents of its
@@ -132,11 +132,11 @@ func (s *store) adopt(u, was *Upload) bool {
 // sync makes the names of new objects survive a crash.
 func (s *store) sync() error {
 	for dir := range s.dirs {
-		if err := (journal.OS{}).SyncDir(filepath.Join(s.root.Name(), dir)); err != nil {
+		if err := (statefile.OS{}).SyncDir(filepath.Join(s.root.Name(), dir)); err != nil {
 			return err
 		}
 	}
-	return (journal.OS{}).SyncDir(s.root.Name())
+	return (statefile.OS{}).SyncDir(s.root.Name())
 }
 
 // proveObject reads an object as it lies on the disk to its end.

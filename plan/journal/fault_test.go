@@ -11,12 +11,13 @@ import (
 	"testing"
 
 	"liftalot/plan/journal"
+	"liftalot/plan/statefile"
 )
 
 // faultyFS is the machine's file system until its n-th change, which fails.
 // A write that fails has written the first half.
 type faultyFS struct {
-	journal.OS
+	statefile.OS
 	n     int
 	err   error
 	calls []string
@@ -31,7 +32,7 @@ func (f *faultyFS) change(call string) error {
 	return nil
 }
 
-func (f *faultyFS) OpenFile(name string, flag int, perm fs.FileMode) (journal.File, error) {
+func (f *faultyFS) OpenFile(name string, flag int, perm fs.FileMode) (statefile.File, error) {
 	if err := f.change("open"); err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func (f *faultyFS) SyncDir(name string) error {
 }
 
 type faultyFile struct {
-	journal.File
+	statefile.File
 	fs *faultyFS
 }
 
@@ -107,7 +108,7 @@ func TestEveryChangeFailsOnce(t *testing.T) {
 }
 
 // tellStory appends the sample and returns how much of it was acknowledged.
-func tellStory(dir string, fsys journal.FS) (acknowledged int, err error) {
+func tellStory(dir string, fsys statefile.FS) (acknowledged int, err error) {
 	opts := options()
 	opts.FS = fsys
 	j, err := journal.Open(dir, opts)
@@ -160,21 +161,6 @@ func TestMendingCanFail(t *testing.T) {
 	}
 }
 
-func TestWriteFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "plan.json")
-	for _, text := range []string{"one", "a second and longer text", ""} {
-		if err := journal.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := os.ReadFile(path); err != nil || string(got) != text {
-			t.Fatalf("got %q, %v", got, err)
-		}
-	}
-	if err := journal.WriteFile(filepath.Join(filepath.Dir(path), "missing", "x"), nil, 0o600); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("into a folder that is not there: %v", err)
-	}
-}
-
 // Whatever fails while a file is replaced, it holds the old or the new bytes,
 // and nothing is left beside it but on a dead machine.
 func TestWriteFileIsAllOrNothing(t *testing.T) {
@@ -185,7 +171,7 @@ func TestWriteFileIsAllOrNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		fsys := &faultyFS{n: n, err: syscall.EIO}
-		err := journal.WriteFileTo(fsys, path, []byte("new"), 0o600)
+		err := statefile.WriteFileTo(fsys, path, []byte("new"), 0o600)
 		got, rerr := os.ReadFile(path)
 		if rerr != nil {
 			t.Fatal(rerr)
@@ -202,29 +188,6 @@ func TestWriteFileIsAllOrNothing(t *testing.T) {
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
 			t.Errorf("after a failed %s: %v, %v", fsys.calls[n-1], left, err)
-		}
-	}
-}
-
-func TestSweepTakesOnlyWhatWriteFileLeft(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, journal.FileName)
-	left := path + "." + strings.Repeat("A", 26) + ".tmp"
-	kept := []string{path, path + ".tmp", path + ".bak", path + ".short.tmp", filepath.Join(dir, "plan.json."+strings.Repeat("A", 26)+".tmp")}
-	for _, name := range append(kept, left) {
-		if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := journal.Sweep(path); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%s is still there (%v)", left, err)
-	}
-	for _, name := range kept {
-		if _, err := os.Stat(name); err != nil {
-			t.Errorf("%s is gone: %v", name, err)
 		}
 	}
 }

@@ -8,25 +8,27 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"liftalot/plan/statefile"
 )
 
 // Options say how a journal is opened.
 type Options struct {
-	Host    string    // the host that the journal is about; required
-	Purpose string    // told to whoever finds the journal locked, such as "apply"
-	Now     time.Time // when it is opened; required
-	Lock    *Lock     // the folder's lock, when the caller holds it already
-	FS      FS        // the file system; nil is the machine's
+	Host    string       // the host that the journal is about; required
+	Purpose string       // told to whoever finds the journal locked, such as "apply"
+	Now     time.Time    // when it is opened; required
+	Lock    *Lock        // the folder's lock, when the caller holds it already
+	FS      statefile.FS // the file system; nil is the machine's
 }
 
 // A Journal takes records. Its methods may be called from several goroutines.
 type Journal struct {
 	path string
 	host string
-	fsys FS
+	fsys statefile.FS
 
 	mu      sync.Mutex
-	file    File
+	file    statefile.File
 	lock    *Lock // when the journal took it itself
 	records []Record
 	cut     int
@@ -44,7 +46,7 @@ func Open(dir string, opts Options) (*Journal, error) {
 	}
 	j := &Journal{path: filepath.Join(dir, FileName), host: opts.Host, fsys: opts.FS}
 	if j.fsys == nil {
-		j.fsys = OS{}
+		j.fsys = statefile.OS{}
 	}
 	if err := j.fsys.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
@@ -70,7 +72,7 @@ func Open(dir string, opts Options) (*Journal, error) {
 }
 
 func (j *Journal) open(now time.Time) error {
-	if err := Sweep(j.path); err != nil {
+	if err := statefile.Sweep(j.path); err != nil {
 		return fmt.Errorf("open journal: %w", err)
 	}
 	c, err := load(j.fsys, j.path, j.host)
@@ -101,7 +103,7 @@ func (j *Journal) create(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := WriteFileTo(j.fsys, j.path, line, 0o600); err != nil {
+	if err := statefile.WriteFileTo(j.fsys, j.path, line, 0o600); err != nil {
 		return err
 	}
 	// The folder may be new too, and its name is kept by the one above.

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"runtime"
+
+	"liftalot/plan/statefile"
 )
 
 // FileName is the journal's name in the host's folder.
@@ -60,10 +62,10 @@ func (c Contents) Until(seq int) (Contents, bool) {
 // torn tail. It takes no lock, so a run may be writing meanwhile. Without a
 // journal the error is [fs.ErrNotExist].
 func Load(dir, host string) (Contents, error) {
-	return load(OS{}, filepath.Join(dir, FileName), host)
+	return load(statefile.OS{}, filepath.Join(dir, FileName), host)
 }
 
-func load(fsys FS, path, host string) (Contents, error) {
+func load(fsys statefile.FS, path, host string) (Contents, error) {
 	info, err := fsys.Lstat(path)
 	if err != nil {
 		return Contents{}, fmt.Errorf("read journal: %w", err)

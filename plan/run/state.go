@@ -10,6 +10,7 @@ import (
 
 	"liftalot/plan"
 	"liftalot/plan/journal"
+	"liftalot/plan/statefile"
 )
 
 // A Record is a line of a journal.
@@ -37,12 +38,12 @@ type State interface {
 type Folder struct {
 	Host string
 	Dir  string
-	FS   journal.FS // nil is the machine's
+	FS   statefile.FS // nil is the machine's
 }
 
-func (f Folder) fs() journal.FS {
+func (f Folder) fs() statefile.FS {
 	if f.FS == nil {
-		return journal.OS{}
+		return statefile.OS{}
 	}
 	return f.FS
 }
@@ -101,7 +102,7 @@ func (f Folder) KeepPlan(run string, data []byte) error {
 func (f Folder) write(file string, data []byte) error {
 	err := os.MkdirAll(filepath.Dir(file), 0o700)
 	if err == nil {
-		err = journal.WriteFileTo(f.fs(), file, data, 0o600)
+		err = statefile.WriteFileTo(f.fs(), file, data, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)

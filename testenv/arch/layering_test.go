@@ -35,7 +35,8 @@ func layers() []layer {
 		{"plan/batch", nil},
 		{"plan/drift", []string{"plan/compose"}},
 		{"plan", []string{"inventory", "plan/compose", "plan/drift", "units"}},
-		{"plan/journal", []string{"plan", "remote/filelock"}},
+		{"plan/statefile", nil}, // files that a crash leaves whole
+		{"plan/journal", []string{"plan", "plan/statefile", "remote/filelock"}},
 
 		// A reader of PostgreSQL's archives, that knows no product either.
 		{"plan/backup/pgarchive", nil},
@@ -46,24 +47,23 @@ func layers() []layer {
 		// What restore and drill do to a database in the same way: text of shell.
 		{"plan/postgres", nil},
 
-		// Whoever touches a host. backup writes its files the way the journal
-		// does, so that a crash leaves none half written.
+		// Whoever touches a host.
 		{"plan/probe", []string{"plan", "plan/compose", "remote"}},
-		{"plan/backup", []string{"plan", "plan/backup/pgarchive", "plan/journal", "plan/postgres", "remote", "remote/job", "units"}},
+		{"plan/backup", []string{"plan", "plan/backup/pgarchive", "plan/postgres", "plan/statefile", "remote", "remote/job", "units"}},
 		{"plan/apply", []string{"plan", "plan/compose", "plan/container", "plan/journal", "plan/postgres", "remote", "remote/job"}},
 		{"plan/verify", []string{"plan", "remote", "units"}},
 		{"plan/report", []string{"plan", "plan/journal", "units"}},
 
 		// Where a connection meets an engine, and nowhere else: what comes next for a host,
 		// and how it is carried out.
-		{"plan/run", []string{"plan", "plan/apply", "plan/backup", "plan/journal", "plan/probe", "plan/verify", "remote", "remote/lock"}},
+		{"plan/run", []string{"plan", "plan/apply", "plan/backup", "plan/journal", "plan/probe", "plan/statefile", "plan/verify", "remote", "remote/lock"}},
 		{"plan/internal/shimhost", []string{"remote"}},
 
 		// Where a person meets it.
 		{"cmd/internal/ui", []string{"units"}},
 		{"cmd/internal/cli", []string{
 			"cmd/internal/ui", "inventory", "plan", "plan/apply", "plan/backup", "plan/backup/bucket", "plan/batch", "plan/compose", "plan/journal",
-			"plan/probe", "plan/release", "plan/report", "plan/run", "plan/verify", "remote", "remote/filelock", "remote/job", "remote/lock", "units",
+			"plan/probe", "plan/release", "plan/report", "plan/run", "plan/statefile", "plan/verify", "remote", "remote/filelock", "remote/job", "remote/lock", "units",
 		}},
 		{"cmd/liftalot", []string{"cmd/internal/cli"}},
 	}

@@ -18,6 +18,7 @@ import (
 	"liftalot/plan/batch"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
+	"liftalot/plan/statefile"
 	"liftalot/remote/filelock"
 )
 
@@ -149,7 +150,7 @@ func (r *batchRecord) write() error {
 	if err != nil {
 		return fmt.Errorf("write the batch's record: %w", err)
 	}
-	return journal.WriteFile(r.file, append(data, '\n'), 0o600)
+	return statefile.WriteFile(r.file, append(data, '\n'), 0o600)
 }
 
 // begun says on the disk that a host is about to be changed, by which run.

@@ -13,6 +13,7 @@ import (
 	"liftalot/plan/apply"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
+	"liftalot/plan/statefile"
 )
 
 // A hostFolder is what this machine has of a host: its journal, plans and results, and what
@@ -40,7 +41,7 @@ func (f hostFolder) keepResult(done hostResult, redact func(string) string) erro
 	if err != nil {
 		return fmt.Errorf("keep the result of run %s: %w", done.Run, err)
 	}
-	return journal.WriteFile(f.resultFile(done.Run), []byte(redact(string(data))+"\n"), 0o600)
+	return statefile.WriteFile(f.resultFile(done.Run), []byte(redact(string(data))+"\n"), 0o600)
 }
 
 // result reads how a run ended. Nothing is known of one that was killed.

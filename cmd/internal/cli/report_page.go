@@ -17,6 +17,7 @@ import (
 	"liftalot/plan/backup"
 	"liftalot/plan/journal"
 	"liftalot/plan/report"
+	"liftalot/plan/statefile"
 )
 
 // A telling says what a page is to tell of.
@@ -247,7 +248,7 @@ func writePage(s *session, file string, page report.Page) error {
 		_, err := s.app.env.Stdout.Write(data)
 		return err
 	}
-	if err := journal.WriteFile(file, data, 0o600); err != nil {
+	if err := statefile.WriteFile(file, data, 0o600); err != nil {
 		return &usageError{err, "liftalot report"}
 	}
 	return nil
@@ -267,7 +268,7 @@ func (s stateFolder) rememberPage(data []byte, page report.Page) error {
 		err = os.MkdirAll(filepath.Dir(s.pageFile(data)), 0o700)
 	}
 	if err == nil {
-		err = journal.WriteFile(s.pageFile(data), append(text, '\n'), 0o600)
+		err = statefile.WriteFile(s.pageFile(data), append(text, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("write down which page was made: %w", err)

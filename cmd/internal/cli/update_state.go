@@ -4,7 +4,7 @@ import (
 	"errors"
 	"os"
 
-	"liftalot/plan/journal"
+	"liftalot/plan/statefile"
 	"liftalot/remote/filelock"
 )
 
@@ -22,6 +22,6 @@ func updateState(path string, change func(old []byte) ([]byte, error)) error {
 		if err != nil || data == nil {
 			return err
 		}
-		return journal.WriteFile(path, data, 0o600)
+		return statefile.WriteFile(path, data, 0o600)
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"liftalot/plan/backup"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
+	"liftalot/plan/statefile"
 	"liftalot/remote"
 )
 
@@ -33,7 +34,7 @@ type Laptop struct {
 	Moment func(Moment)
 	Pause  func()          // lets time go by between two looks; nil for none
 	Stop   <-chan struct{} // closed by the first interrupt
-	FS     journal.FS      // for the journal and the plans; nil is the machine's
+	FS     statefile.FS    // for the journal and the plans; nil is the machine's
 	Now    func() time.Time
 	Name   string // of the machine; "laptop" when empty
 	// Tell is given the sentences about waiting for the lock.

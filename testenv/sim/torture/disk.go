@@ -5,19 +5,19 @@ import (
 	"io/fs"
 	"syscall"
 
-	"liftalot/plan/journal"
+	"liftalot/plan/statefile"
 )
 
 // A disk is the workstation's, and asks before each change of it.
 type disk struct {
-	journal.OS
+	statefile.OS
 	// ask is told of a change that is about to be made. An error fails it; what a
 	// write gets done before is for torn to say.
 	ask  func() error
 	torn func() bool
 }
 
-func (d *disk) OpenFile(name string, flag int, perm fs.FileMode) (journal.File, error) {
+func (d *disk) OpenFile(name string, flag int, perm fs.FileMode) (statefile.File, error) {
 	if err := d.ask(); err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (d *disk) SyncDir(name string) error {
 }
 
 type diskFile struct {
-	journal.File
+	statefile.File
 	disk *disk
 }
 

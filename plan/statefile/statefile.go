@@ -1,4 +1,6 @@
-package journal
+// Package statefile writes files of this machine so that a crash leaves the old content or
+// the new one, and never a part: the journal, plans, manifests and results.
+package statefile
 
 import (
 	"crypto/rand"

@@ -1,4 +1,4 @@
-package journal
+package statefile
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// FS is what the journal and [WriteFile] need of a file system. [OS] is the
+// FS is what [WriteFile] and the journal need of a file system. [OS] is the
 // real one; a test puts one that fails in its place.
 type FS interface {
 	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
