@@ -91,9 +91,10 @@ var formerNames = map[string]string{
 	"plan": "Rests FileMark ContainerMark SecretMark Input Confined Moved TakenAway Decisions MakeFile UnmakeFile Return Unedit " +
 		"ImageGone DatabaseMoved Full Half Done aim unlike mute said place Settled Back HostPlaces Vouched",
 	"plan/apply": "Desk say do act work tried opens unmoved unseen shutOut giveBack leave FindCopy Copy Owned Unproven Refusal " +
-		"RefusedByHost unedit unsecret",
-	"plan/journal":        "Abandoned GivenUp Summarise Of",
-	"plan/backup":         "Taker Take Copies Copy Vouched PutBack Sender Sweep seal behind inside answer lane usual worthIt Unproven",
+		"RefusedByHost unedit unsecret found touched overBreaks badEnd complaint",
+	"plan/journal": "Abandoned GivenUp Summarise Of",
+	"plan/backup": "Taker Take Copies Copy Vouched PutBack Sender Sweep seal behind inside answer lane usual worthIt Unproven " +
+		"someAtOnce takenAt tallying tryAgain lacking recognise doubt staged",
 	"plan/compose":        "Refusal UndoConflict RedactSaid Without telling meant covered",
 	"plan/probe":          "Look Candidate CandidateError conceal",
 	"plan/verify":         "Want Anything Ended Upgraded RolledBack",
@@ -173,6 +174,24 @@ func TestFilesAndScriptsInTheFieldsWords(t *testing.T) {
 			if slices.Contains(formerFunctions, m[1]) {
 				t.Errorf("%s: the function %s has a better name", path, m[1])
 			}
+		}
+	})
+}
+
+// TestRunsAreRolledBack: a run is rolled back, a step is reverted, a key is revoked. Taking
+// back was all of them.
+func TestRunsAreRolledBack(t *testing.T) {
+	former := regexp.MustCompile(`(?i)\bt(ak(e|es|en|ing)|ook) ((it|them|this|that|itself) )?back\b`)
+	walk(t, root, func(path string) {
+		if !slices.Contains([]string{".go", ".sh", ".md", ".html", ".json", ".txtar"}, filepath.Ext(path)) {
+			return
+		}
+		data, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := former.FindString(string(data)); at != "" {
+			t.Errorf("%s: %q: a run is rolled back, a step is reverted", path, at)
 		}
 	})
 }
