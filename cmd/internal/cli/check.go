@@ -60,7 +60,7 @@ func (s *session) check(ctx context.Context) error {
 	})
 	err := present(s, "hosts", all, s.term.printChecks)
 	if !s.term.flags.json && len(s.hosts) > 1 {
-		s.printReasons(all.found)
+		s.term.printReasons(all)
 	}
 	return err
 }
@@ -111,21 +111,25 @@ func rank(l plan.Level) int {
 }
 
 // printReasons ends a check of several hosts: the reasons, counted.
-func (s *session) printReasons(all []*checked) {
+func (t *terminal) printReasons(all look[checked]) {
 	stopped := 0
-	for _, c := range all {
+	for _, c := range all.found {
 		if len(plan.Stopped(c.Checks)) > 0 {
 			stopped++
 		}
 	}
-	s.term.out.Printf("\n%s checked, %d stopped by a check\n", ui.Count(len(all), "host", "hosts"), stopped)
+	t.out.Printf("\n%s checked, %d stopped by a check", ui.Count(len(all.found), "host", "hosts"), stopped)
+	if missed := len(all.errs) - len(all.found); missed > 0 {
+		t.out.Printf(", %d not looked at", missed)
+	}
+	t.out.Printf("\n")
 	table := &ui.Table{Columns: []ui.Column{{Title: "LEVEL"}, {Title: "CHECK"}, {Title: "COUNT", Right: true}, {Title: "HOSTS", Min: 10}, {Title: "WHAT", Min: 12}}}
-	list := reasons(all)
+	list := reasons(all.found)
 	for _, r := range list {
 		table.Add(mark(r.level), r.name, len(r.hosts), nameSome(r.hosts), cmp.Or(r.detail, "(differs, see above)"))
 	}
 	if len(list) > 0 {
-		s.term.out.Table(table)
+		t.out.Table(table)
 	}
 }
 

@@ -78,3 +78,15 @@ func TestReasonsAreCounted(t *testing.T) {
 		t.Errorf("got %q, want %q", lines, want)
 	}
 }
+
+// A host that could not be looked at is not passed over where the others are counted.
+func TestCheckCountsWhomItDidNotLookAt(t *testing.T) {
+	d := newDesk(t, "")
+	d.session.term.printReasons(look[checked]{
+		found: []*checked{{Host: "acme"}, {Host: "globex", Checks: []plan.Check{{Name: "disk", Level: plan.Stop}}}},
+		errs:  []error{nil, &plan.RefusedError{Host: "globex"}, errors.New("no answer")},
+	})
+	if want := "2 hosts checked, 1 stopped by a check, 1 not looked at\n"; !strings.Contains(d.out.String(), want) {
+		t.Errorf("%q lacks %q", d.out.String(), want)
+	}
+}

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -25,10 +27,15 @@ func (s stateFolder) channelsFile() string { return filepath.Join(string(s), "ch
 func checkState(dir string) error {
 	info, err := os.Stat(dir)
 	if os.IsNotExist(err) {
-		return os.MkdirAll(dir, 0o700)
+		if err = os.MkdirAll(dir, 0o700); err == nil {
+			return nil
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("state folder: %w", err)
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return &nothingToDoError{
+			what: fmt.Sprintf("the state folder %s cannot be made or read: %v", dir, failed.Err),
+			hint: "--state FOLDER names one that you may write to",
+		}
 	}
 	if !info.IsDir() {
 		return &usageError{fmt.Errorf("state folder: %s is not a folder", dir), "liftalot"}
