@@ -86,6 +86,8 @@ type Result struct {
 type Event struct {
 	Step  string
 	Title string
+	Place int // of the step in its plan, from 1; 0: the event is of no step
+	Steps int // of the plan
 	Kind  EventKind
 	Text  string // live output: foreign text
 	Took  time.Duration

@@ -410,6 +410,8 @@ func (e *Engine) write(r journal.Record) error {
 
 func (e *Engine) tell(ev Event) {
 	if e.Workstation.Tell != nil {
+		ev.Place = slices.IndexFunc(e.Plan.Steps, func(s plan.Step) bool { return s.ID == ev.Step }) + 1
+		ev.Steps = len(e.Plan.Steps)
 		e.Workstation.Tell(ev)
 	}
 }

@@ -55,3 +55,18 @@ func TestP5APlanEndsWithASummary(t *testing.T) {
 		}
 	}
 }
+
+// Each line of a run says which of the plan's steps it is, also where it goes back.
+func TestP5StepsAreCounted(t *testing.T) {
+	f := newSimFleet(t, simHost{name: "acme"})
+	f.does(exitDone, "plan")
+	up := f.does(exitDone, "apply", "--yes").stderr
+	back := f.does(exitDone, "rollback", "--yes").stderr
+	for want, text := range map[string]string{
+		"^acme   1/15 back up database": up, "^acme  14/15 replace the server's container …  done": up, "^acme  1/9 revert: edit docker-compose.yml …  done": back,
+	} {
+		if !matches(want, text) {
+			t.Errorf("it does not say %q:\n%s", want, text)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -115,15 +116,16 @@ func publicCheck(ctx context.Context, base string) plan.Check {
 
 // show puts an event of the engine on the screen.
 func show(track *ui.Track, ev apply.Event) {
+	place := fmt.Sprintf("%*d/%d ", len(strconv.Itoa(ev.Steps)), ev.Place, ev.Steps)
 	switch ev.Kind {
 	case apply.StepBegun:
-		track.Begin(ev.Title)
+		track.Begin(place + ev.Title)
 	case apply.UndoBegun:
 		track.Begin("revert: " + ev.Title)
 	case apply.StepDone, apply.UndoDone:
 		track.End(ui.Done, "")
 	case apply.StepSkipped:
-		track.Begin(ev.Title)
+		track.Begin(place + ev.Title)
 		track.End(ui.Skipped, "done before")
 	case apply.StepFailed, apply.UndoFailed:
 		track.End(ui.Failed, ev.Err.Error())
