@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"liftalot/plan/compose"
+	"liftalot/units"
 )
 
 // BuildInput is all that a plan depends on.
@@ -117,7 +118,7 @@ func (b *builder) plan() *Plan {
 	for _, out := range BackupOf(f, b.in.ID, b.backupDir(), 0).Outside {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("backup: it will be without %s: %s", out.Name, out.Why))
 	}
-	if p.Variant == Managed {
+	if p.Variant == Managed && p.From == p.To {
 		p.Variant = Incomplete
 	}
 	b.backup()
@@ -400,7 +401,7 @@ func (b *builder) swap() {
 	back.IsRollback, back.Version, back.ImageRef, back.Dump, back.Files = true, "", "", "", nil
 	b.add(Step{
 		ID: "swap", Title: "replace the server's container", Op: s, Undo: back,
-		Reason: fmt.Sprintf("one job on the host that ends healthy on %s within %s or rolls back by itself, whatever happens to this connection", b.in.Release.Version, time.Duration(limit)*time.Second),
+		Reason: fmt.Sprintf("one job on the host that ends healthy on %s within %s or rolls back by itself, whatever happens to this connection", b.in.Release.Version, units.Duration(time.Duration(limit)*time.Second)),
 	})
 }
 

@@ -291,7 +291,11 @@ func (c *checker) health() {
 	hint := fmt.Sprintf("mend the server first, or accept it by name: allow: [%s]", AllowDegraded)
 	switch {
 	case h.OK():
-		c.add("health", Pass, "", "ok, it calls itself %s", h.Version)
+		says := "ok, it calls itself " + h.Version
+		if version, source := RunningVersion(c.f); version != h.Version {
+			says += fmt.Sprintf(", as all public builds up to 0.23.0 do: by its %s it is %s", source, version)
+		}
+		c.add("health", Pass, "", "%s", says)
 	case !h.Asked:
 		fail, _ := c.failureOf("health")
 		c.add("health", level, hint, "the server did not answer inside its container: %s", fail.Detail)

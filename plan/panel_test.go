@@ -56,3 +56,13 @@ func TestP2DoneMeansNothingToDo(t *testing.T) {
 		t.Errorf("with the updater stopped: %s, %d steps", p.Variant, len(p.Steps))
 	}
 }
+
+// P6: a healthy server stays managed when a newer release is out, also in the plan for it.
+func TestP6AHealthyServerIsNotHalfDone(t *testing.T) {
+	in := inputFor(t, recorded(t, "managed"))
+	in.Release.Version, in.Release.Server.Digest = "0.24.8", "sha256:"+strings.Repeat("d", 64)
+	in.Release.Server.Platform = in.Release.Server.Digest
+	if p, _ := build(t, in); p.Empty() || p.Variant != Managed || p.From == p.To {
+		t.Errorf("%s, %s to %s, %d steps", p.Variant, p.From, p.To, len(p.Steps))
+	}
+}

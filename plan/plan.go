@@ -10,8 +10,10 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
+	"time"
 
 	"liftalot/plan/compose"
+	"liftalot/units"
 )
 
 // Format is the version of the plan file this program writes.
@@ -51,6 +53,15 @@ const (
 	Rollback    RunKind = "rollback"
 	Restoration RunKind = "restore"
 )
+
+// Made says when the plan was made, as [units.Time] does.
+func (p *Plan) Made() string {
+	at, err := time.Parse(time.RFC3339, p.Created)
+	if err != nil {
+		return p.Created
+	}
+	return units.Time(at)
+}
 
 // Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Steps) == 0 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"liftalot/units"
 )
 
 // RestoreInput is all that putting a backup's database back depends on.
@@ -85,7 +87,7 @@ func BuildRestore(in RestoreInput) (*Plan, error) {
 			Reason: "the server is stopped for a while, and a watchdog brings it back after a power cut", NoUndo: "the record goes with the run's folder",
 		},
 		{
-			ID: "fill", Title: "fill a fresh database from the backup of " + b.Taken.UTC().Format("2006-01-02 15:04 UTC"),
+			ID: "fill", Title: "fill a fresh database from the backup of " + units.Time(b.Taken),
 			Op:     Fill{Dump: dump, Fallback: dump, Container: d.Container, User: d.User, Database: d.Name, Fresh: freshName(keep)},
 			Reason: "in one transaction, beside the present one, while the server goes on", NoUndo: "the present database is not touched",
 		},

@@ -80,7 +80,7 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 		return nil, &LaterRunsError{Host: was.Host, Running: p.From, Installed: was.To, To: was.From, Database: moved}
 	}
 	if moved && !in.WithDB {
-		return nil, &DatabaseMovedError{Host: was.Host, From: was.Baseline.Migration, To: in.Facts.Database.Latest(), Since: was.Created}
+		return nil, &DatabaseMovedError{Host: was.Host, From: was.Baseline.Migration, To: in.Facts.Database.Latest(), Since: was.Made()}
 	}
 	if moved && in.Facts.Database.LacksCreateDB {
 		return nil, checkCreateDB(in.Facts)
@@ -104,9 +104,9 @@ func BuildRollback(in RollbackInput) (*Plan, error) {
 			p.Steps = append(p.Steps, fill)
 			back.Keep, back.Fresh = keptName(in), fill.Op.(Fill).Fresh
 			back.Database = Login{Container: in.Facts.Database.Container, User: in.Facts.Database.User, Database: in.Facts.Database.Name}
-			p.Warnings = append(p.Warnings, fmt.Sprintf("the database goes back to the dump of %s; what was written since stays only in the database kept aside", was.Created), orphans(was.Host))
+			p.Warnings = append(p.Warnings, "the database goes back to what it was before the upgrade; what was written since stays only in the database kept aside", orphans(was.Host))
 		}
-		title, reason := "revert: "+s.Title, "fixed in the plan of run "+was.ID
+		title, reason := "revert: "+s.Title, s.Undo.Describe().AsUndo
 		if swap {
 			op = p.serveDependents(back, in.Facts)
 		}

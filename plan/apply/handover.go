@@ -15,6 +15,7 @@ import (
 	"liftalot/plan"
 	"liftalot/plan/journal"
 	"liftalot/remote"
+	"liftalot/units"
 )
 
 // What another machine needs to take a run over lies on the host, in the folder
@@ -58,7 +59,7 @@ type AdoptedError struct {
 
 func (e *AdoptedError) Error() string {
 	return fmt.Sprintf("%s: run %s was taken over by %q on %q at %s: it is not this machine's any more",
-		e.Host, e.Run, e.By.User, e.By.Machine, e.At.UTC().Format(time.RFC3339))
+		e.Host, e.Run, e.By.User, e.By.Machine, units.Time(e.At))
 }
 
 // Unwrap returns ErrNotStarted: nothing was changed.

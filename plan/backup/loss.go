@@ -11,6 +11,7 @@ import (
 
 	"liftalot/plan"
 	"liftalot/remote"
+	"liftalot/units"
 )
 
 // rowsScript counts the rows of every table exactly, and those newer than a time
@@ -74,7 +75,6 @@ func readCounts(out []byte) (map[string]Count, error) {
 // Loss says in sentences what a return to the backup loses, as the live database
 // counts it: the window first, then each table that differs.
 func (m *Manifest) Loss(now time.Time, live map[string]Count) []string {
-	window := now.Sub(m.Taken).Round(time.Minute)
 	var tables []string
 	var newer int64
 	for _, name := range slices.Sorted(maps.Keys(live)) {
@@ -90,7 +90,7 @@ func (m *Manifest) Loss(now time.Time, live map[string]Count) []string {
 			tables = append(tables, fmt.Sprintf("table %s: %d rows now, %d in the backup", name, c.Rows, was))
 		}
 	}
-	head := fmt.Sprintf("everything written after %s is lost from the live database (%s), and stays only in the database that is kept aside; rows newer than the backup: %d",
-		m.Taken.UTC().Format("2006-01-02 15:04:05Z"), window, newer)
+	head := fmt.Sprintf("everything written after %s, in the last %s, is lost from the live database and stays only in the database that is kept aside; rows newer than the backup: %d",
+		units.Time(m.Taken), units.Duration(now.Sub(m.Taken)), newer)
 	return append([]string{head}, tables...)
 }

@@ -118,7 +118,7 @@ func TestLossIsToldInNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := strings.Join(m.Loss(at.Add(90*time.Minute), live), "\n")
-	for _, want := range []string{"2026-11-23 02:30:00Z", "1h30m", "newer than the backup: 1", "table users: newer than the backup and lost: 1", "table messages: 498 rows now, 500", "table newer: 7 rows"} {
+	for _, want := range []string{"2026-11-23 02:30 UTC, in the last 1h30m,", "newer than the backup: 1", "table users: newer than the backup and lost: 1", "table messages: 498 rows now, 500", "table newer: 7 rows"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}

@@ -54,5 +54,5 @@ func (e *LockedError) Error() string {
 		return fmt.Sprintf("lock %s: another liftalot on this machine holds it", e.Path)
 	}
 	return fmt.Sprintf("lock %s: held by process %d (%q) since %s",
-		e.Path, e.Holder.PID, e.Holder.Purpose, e.Holder.Since.UTC().Format("2006-01-02 15:04:05Z"))
+		e.Path, e.Holder.PID, e.Holder.Purpose, e.Holder.Since.UTC().Format("2006-01-02 15:04 UTC"))
 }

@@ -127,7 +127,7 @@ func TestErrorTexts(t *testing.T) {
 		`write journal j: the last record may be missing, nothing more is recorded: disk on fire`: &journal.WriteError{
 			Path: "j", Err: errors.New("disk on fire")},
 		`lock l: another liftalot on this machine holds it`: &journal.LockedError{Path: "l"},
-		`lock l: held by process 7 ("apply") since 2026-11-23 21:05:00Z`: &journal.LockedError{
+		`lock l: held by process 7 ("apply") since 2026-11-23 21:05 UTC`: &journal.LockedError{
 			Path: "l", Holder: journal.Holder{PID: 7, Purpose: "apply", Since: when(5)}},
 	} {
 		if err.Error() != want {

@@ -11,6 +11,7 @@ import (
 
 	"liftalot/plan"
 	"liftalot/plan/journal"
+	"liftalot/units"
 )
 
 //go:embed client.html
@@ -47,7 +48,7 @@ func renderClient(w io.Writer, p Page) error {
 	if err != nil {
 		return err
 	}
-	c := clientPage{Page: p, Lang: t.lang, MadeOn: t.say("made", "date", date(p.Made)), Labels: map[string]string{}, texts: t}
+	c := clientPage{Page: p, Lang: t.lang, MadeOn: t.say("made", "date", units.Time(p.Made)), Labels: map[string]string{}, texts: t}
 	for _, column := range []string{"server", "result", "when", "version", "downtime"} {
 		c.Labels[column] = t.say("table." + column)
 	}
@@ -104,7 +105,7 @@ func (c *clientPage) row(r Run) clientRow {
 	key, tone := r.clientResult()
 	row := clientRow{Host: r.Host, Result: c.texts.say("result."+key, "from", r.From, "to", r.To), Tone: tone, When: "–", Version: r.From + " → " + r.To, Down: c.down(r.Downtime)}
 	if !r.Begun.IsZero() {
-		row.When = date(r.Begun)
+		row.When = units.Time(r.Begun)
 	}
 	if key != "upgraded" && key != "put-back" && key != "rollback" {
 		row.Version = r.From
@@ -148,7 +149,7 @@ func (c *clientPage) down(d *Downtime) string {
 		return c.texts.say("down.none")
 	}
 	if !d.Since.IsZero() {
-		return c.texts.say("down.since", "time", date(d.Since))
+		return c.texts.say("down.since", "time", units.Time(d.Since))
 	}
 	length := c.texts.duration(time.Duration(min(d.Millis, longest)) * time.Millisecond)
 	if d.AtLeast {
@@ -175,7 +176,7 @@ func (c *clientPage) backups() {
 		if r.Backup == nil {
 			continue
 		}
-		of := c.texts.say("backup.of", "host", r.Host, "date", date(r.Backup.Taken), "tables", fmt.Sprint(r.Backup.Tables))
+		of := c.texts.say("backup.of", "host", r.Host, "date", units.Time(r.Backup.Taken), "tables", fmt.Sprint(r.Backup.Tables))
 		for _, f := range r.Backup.Files {
 			if f.Name == "db.dump" {
 				s.Facts = append(s.Facts, fact{of, f.SHA256})

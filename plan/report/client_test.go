@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"liftalot/plan"
+	"liftalot/units"
 )
 
 // clientOf is a page for the client.
@@ -203,7 +204,7 @@ func TestUnitsForPeople(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		-time.Second: "0s", 0: "0s", 440 * time.Millisecond: "0.4s", 2 * time.Second: "2s", 59949 * time.Millisecond: "59.9s", 121850 * time.Millisecond: "2m02s", 3 * time.Hour: "3h00m",
 	} {
-		if got := span(d); got != want {
+		if got := units.Duration(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
 	}

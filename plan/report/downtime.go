@@ -2,9 +2,9 @@ package report
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
+
+	"liftalot/units"
 )
 
 // Downtime is how long the server did not answer.
@@ -49,7 +49,7 @@ func (d *Downtime) EndedBy(run string, later *Downtime) {
 			d.Millis += max(0, g.Until.Sub(g.From).Milliseconds())
 			d.AtLeast = d.AtLeast || g.AtLeast
 		}
-		d.Words = span(time.Duration(min(d.Millis, longest)) * time.Millisecond)
+		d.Words = units.Duration(time.Duration(min(d.Millis, longest)) * time.Millisecond)
 		if d.AtLeast {
 			d.Words = "at least " + d.Words
 		}
@@ -88,18 +88,3 @@ func (d Downtime) Measured() string {
 
 // longest, in milliseconds, keeps times in their type whatever a host said.
 const longest = 366 * 24 * 3600 * 1000
-
-// span is a duration in units for people: 2.3s, 2m05s, 1h02m.
-func span(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0s"
-	case d < 59950*time.Millisecond:
-		return strings.TrimSuffix(strconv.FormatFloat(d.Seconds(), 'f', 1, 64), ".0") + "s"
-	case d < time.Hour-500*time.Millisecond:
-		s := int(d.Round(time.Second).Seconds())
-		return fmt.Sprintf("%dm%02ds", s/60, s%60)
-	}
-	m := int(d.Round(time.Minute).Minutes())
-	return fmt.Sprintf("%dh%02dm", m/60, m%60)
-}

@@ -32,17 +32,17 @@ func Render(w io.Writer, p Page) error {
 		"side":     side,
 		"like":     p.like,
 		"bytes":    units.Bytes,
-		"still":    func(since time.Time) string { return span(p.Made.Sub(since)) },
+		"still":    func(since time.Time) string { return units.Duration(p.Made.Sub(since)) },
 	})
 }
 
 func render(w io.Writer, text string, data any, funcs template.FuncMap) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"date":  date,
+		"date":  units.Time,
 		"short": func(host string) bool { return len(host) <= shortName },
 		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"span":  span,
-		"since": func(from, to time.Time) string { return span(to.Sub(from)) },
+		"span":  units.Duration,
+		"since": func(from, to time.Time) string { return units.Duration(to.Sub(from)) },
 	}).Funcs(funcs).Parse(headText + text)
 	if err != nil {
 		return fmt.Errorf("read the page's template: %w", err)
@@ -67,8 +67,6 @@ func (p Page) like(run int, d plan.FileDiff) string {
 	}
 	return ""
 }
-
-func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // tone is the colour of a word; the word says it all without one.
 func tone(word string) string {

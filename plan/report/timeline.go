@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"time"
+
+	"liftalot/units"
 )
 
 // A timeline is a picture of a run: its steps on one line, and beneath it how long
@@ -53,7 +55,7 @@ func draw(id int, r Run) *timeline {
 	at := func(t time.Time) float64 { return width * float64(t.Sub(r.Begun)) / float64(whole) }
 	l := &timeline{
 		ID:    fmt.Sprintf("timeline-%d", id),
-		Text:  fmt.Sprintf("%d steps in %s, beginning at %s.", len(r.Steps), span(ended.Sub(r.Begun)), clock(r.Begun)),
+		Text:  fmt.Sprintf("%d steps in %s, beginning at %s.", len(r.Steps), units.Duration(ended.Sub(r.Begun)), clock(r.Begun)),
 		Marks: []string{clock(r.Begun), clock(end)},
 	}
 	switch {
@@ -94,7 +96,7 @@ func (l *timeline) drawSteps(r Run, ended time.Time, at func(time.Time) float64)
 		if until.IsZero() {
 			until = ended
 		}
-		b := bar{X: at(s.Begun), Width: max(at(until)-at(s.Begun), thinnest), Title: fmt.Sprintf("%s: %s, %s", s.Title, s.Words(), span(until.Sub(s.Begun)))}
+		b := bar{X: at(s.Begun), Width: max(at(until)-at(s.Begun), thinnest), Title: fmt.Sprintf("%s: %s, %s", s.Title, s.Words(), units.Duration(until.Sub(s.Begun)))}
 		switch {
 		case s.Failed || s.State == "failed" || s.State == "unknown" || s.State == "not reverted":
 			b.Class = "failed"

@@ -12,6 +12,7 @@ import (
 	"liftalot/plan"
 	"liftalot/plan/apply"
 	"liftalot/plan/journal"
+	"liftalot/units"
 )
 
 // An Advice says where a host stands after its runs, and names the one command that helps
@@ -58,10 +59,31 @@ func Standing(host string, s State) (a Advice, last journal.RunState, err error)
 	}
 	last = runs[len(runs)-1]
 	a = Advise(host, last)
+	if last.Interrupted() {
+		a.Says += AtStep(s, last)
+	}
 	if waits && !last.Interrupted() && plannedSince(p, runs) {
 		a = Advice{Says: a.Says + "; planned since", Command: []string{"apply", host}}
 	}
 	return a, last, nil
+}
+
+// AtStep says at which step a run is or was, by the step's title, and of one whose work on
+// the host goes on without us that it does; "" where its plan is not here.
+func AtStep(s State, r journal.RunState) string {
+	p, _, err := s.Plan(r.Run)
+	if err != nil {
+		return ""
+	}
+	step, ok := p.Step(r.Last.Step)
+	if !ok {
+		return ""
+	}
+	text := fmt.Sprintf(", at %q", step.Title)
+	if (r.Last.Kind == journal.Intent || r.Last.Kind == journal.Unknown) && plan.Is[plan.Swap](step.Op) {
+		text += ", which ends by itself on the host"
+	}
+	return text
 }
 
 // plannedSince reports whether a saved plan is newer than all that was done, and is not
@@ -76,7 +98,7 @@ func plannedSince(p *plan.Plan, runs []journal.RunState) bool {
 
 // Advise tells a run as the newest of a host.
 func Advise(host string, r journal.RunState) Advice {
-	at := r.Last.Time.UTC().Format(time.DateTime) + " UTC"
+	at := units.Time(r.Last.Time)
 	say := func(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 	switch r.Outcome {
 	case journal.Forgotten:
@@ -130,7 +152,7 @@ func adviseMigrated(host, at string, r journal.RunState) Advice {
 
 func adviseInterrupted(host, at string, r journal.RunState) Advice {
 	a := Advice{
-		Says:    fmt.Sprintf("the %s stopped at %s in step %q", Kind(r.Action), at, r.Last.Step),
+		Says:    fmt.Sprintf("the %s was interrupted at %s", Kind(r.Action), at),
 		Command: []string{string(r.Action), host}, Why: "resumes it",
 	}
 	if r.Action == journal.Apply {
@@ -155,5 +177,3 @@ func Kind(a journal.Action) string {
 	}
 	return string(a)
 }
-
-func shortTime(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }

@@ -26,14 +26,14 @@ func TestAdvise(t *testing.T) {
 		{journal.Apply, journal.NeedsPerson, "", "the server was stopped on purpose", `"liftalot rollback web1 --with-database" puts the database`},
 		{journal.Apply, journal.NeedsPerson, `{"unsure":true}`, "did not say whether it was migrated", `"liftalot rollback web1" asks the database again`},
 		{journal.Apply, journal.Forgotten, "", "the upgrade was given up", "liftalot check web1, or, if it is still the same server"},
-		{journal.Apply, "", "", "the upgrade stopped at", `"liftalot apply web1" resumes it, "liftalot rollback web1" undoes it`},
+		{journal.Apply, "", "", "the upgrade was interrupted at", `"liftalot apply web1" resumes it, "liftalot rollback web1" undoes it`},
 		{journal.Rollback, journal.Completed, "", "rolled back at", "liftalot plan web1"},
 		{journal.Rollback, journal.NeedsPerson, `{}`, "the rollback failed", `"liftalot rollback web1 --with-database"`},
-		{journal.Rollback, "", "", "the rollback stopped at", `"liftalot rollback web1" resumes it`},
+		{journal.Rollback, "", "", "the rollback was interrupted at", `"liftalot rollback web1" resumes it`},
 		{journal.Restore, journal.Completed, "", "its database was put back", "liftalot verify web1"},
 		{journal.Restore, journal.RolledBack, "", "a restore failed", "liftalot check web1"},
 		{journal.Restore, journal.Aborted, "", "a restore stopped", "liftalot backups web1"},
-		{journal.Restore, "", "", "the restore stopped", `"liftalot restore web1" resumes it`},
+		{journal.Restore, "", "", "the restore was interrupted", `"liftalot restore web1" resumes it`},
 	} {
 		r := journal.RunState{Run: "x", Action: tt.action, Outcome: tt.outcome, Last: journal.Record{Time: time.Unix(0, 0), Data: json.RawMessage(tt.data)}}
 		a := Advise("web1", r)

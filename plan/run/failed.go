@@ -6,6 +6,7 @@ import (
 
 	"liftalot/plan"
 	"liftalot/plan/journal"
+	"liftalot/units"
 )
 
 // A FailedRelease is the release of the last upgrade, where that failed.
@@ -47,7 +48,7 @@ func LastFailed(state State) (*FailedRelease, error) {
 
 // Words say which release failed, when and why.
 func (f *FailedRelease) Words() string {
-	text := fmt.Sprintf("%s failed here at %s, at %q", f.Release.Version, shortTime(f.At), f.Step)
+	text := fmt.Sprintf("%s failed here at %s, at %q", f.Release.Version, units.Time(f.At), f.Step)
 	if f.Failure != nil {
 		text += ": " + f.Failure.Reason
 	}

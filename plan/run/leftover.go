@@ -9,6 +9,7 @@ import (
 	"liftalot/plan"
 	"liftalot/plan/apply"
 	"liftalot/plan/journal"
+	"liftalot/units"
 )
 
 // LeftBehind are the checks of what runs may have left on a host. They come before what
@@ -58,7 +59,7 @@ func (h *Host) foreignRun(ctx context.Context, own []journal.RunState) (*plan.Ch
 	by, since := apply.LastOwner(c.Records, theirs.Run)
 	return &plan.Check{
 		Name: "unfinished run", Level: plan.Stop,
-		Detail: fmt.Sprintf("%s %s, by %s on %s since %s, is not finished", Kind(theirs.Action), theirs.Run, by.User, by.Machine, shortTime(since)),
+		Detail: fmt.Sprintf("%s %s, by %s on %s since %s, is not finished", Kind(theirs.Action), theirs.Run, by.User, by.Machine, units.Time(since)),
 		Hint:   fmt.Sprintf("let it be finished there, or take it over: liftalot adopt %s", h.Name),
 	}, nil
 }
@@ -71,7 +72,7 @@ func (h *Host) forgottenRun(own []journal.RunState, stopped bool) []plan.Check {
 		return nil
 	}
 	c := plan.Check{
-		Name: "given up", Level: plan.Warn, Detail: fmt.Sprintf("upgrade %s was given up at %s, and may be what is seen here", last.Run, shortTime(last.Ended)),
+		Name: "given up", Level: plan.Warn, Detail: fmt.Sprintf("upgrade %s was given up at %s, and may be what is seen here", last.Run, units.Time(last.Ended)),
 		Hint: fmt.Sprintf(`if it is still the same server, "liftalot rollback %s" undoes what it left`, h.Name),
 	}
 	if stopped {

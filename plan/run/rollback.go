@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"liftalot/plan"
 	"liftalot/plan/apply"
 	"liftalot/plan/journal"
+	"liftalot/units"
 )
 
 // RollbackDecisions are those of a rollback that a person takes by name.
@@ -47,7 +47,7 @@ func (h *Host) nextRollback(ctx context.Context, runs []journal.RunState, how Ro
 		return Job{}, err
 	}
 	if Undone(runs, upgrade.Run) || upgrade.Outcome == journal.RolledBack {
-		return Job{Plan: was, Was: was, Nothing: fmt.Sprintf("the upgrade of %s was rolled back already", upgrade.Begun.Format(time.DateOnly))}, nil
+		return Job{Plan: was, Was: was, Nothing: fmt.Sprintf("the upgrade of %s was rolled back already", units.Time(upgrade.Begun))}, nil
 	}
 	p, err := h.planRollback(ctx, runs, upgrade, was, how)
 	if err != nil {
@@ -92,7 +92,7 @@ func (h *Host) planRollback(ctx context.Context, runs []journal.RunState, upgrad
 		p.Warnings = append(p.Warnings, h.rollbackLoss(ctx, facts, was, upgrade, step)...)
 	}
 	if upgrade.Outcome == journal.Forgotten {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("the upgrade that it rolls back was given up at %s: go on only if this is still the same server, and nobody has settled by hand what was left", shortTime(upgrade.Ended)))
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the upgrade that it rolls back was given up at %s: go on only if this is still the same server, and nobody has settled by hand what was left", units.Time(upgrade.Ended)))
 	}
 	return p, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"liftalot/plan"
+	"liftalot/units"
 )
 
 // Highest is the highest release that a host was seen to run, well, and what belonged to
@@ -82,11 +83,11 @@ func (v *verifier) checkLowered() {
 	switch top := v.f.Database.Latest(); {
 	case Below(runs, h.Version):
 		v.add("lowered", false, again+onPurpose, "the server runs %s, and it ran %s at %s: it was lowered, as by \"docker compose up -d\" after an update from its panel",
-			runs, h.Version, h.At.UTC().Format("2006-01-02 15:04 UTC"))
+			runs, h.Version, units.Time(h.At))
 	case runs == h.Version && h.Migration > 0 && top > h.Migration && v.sameImage(h.Image):
 		v.add("lowered", false, fmt.Sprintf("install the release again that was there between, from the admin panel or by the image line of service %s%s", v.f.Project.Service, onPurpose),
 			"the database is at migration %d, and %s had it at %d at %s: a later release ran meanwhile, and the server was lowered, as by \"docker compose up -d\" after an update from its panel",
-			top, runs, h.Migration, h.At.UTC().Format("2006-01-02 15:04 UTC"))
+			top, runs, h.Migration, units.Time(h.At))
 	}
 }
 

@@ -50,13 +50,13 @@ func layers() []layer {
 		// Whoever touches a host.
 		{"plan/probe", []string{"plan", "plan/compose", "remote"}},
 		{"plan/backup", []string{"plan", "plan/backup/pgarchive", "plan/postgres", "plan/statefile", "remote", "remote/job", "units"}},
-		{"plan/apply", []string{"plan", "plan/compose", "plan/container", "plan/journal", "plan/postgres", "remote", "remote/job"}},
+		{"plan/apply", []string{"plan", "plan/compose", "plan/container", "plan/journal", "plan/postgres", "remote", "remote/job", "units"}},
 		{"plan/verify", []string{"plan", "remote", "units"}},
 		{"plan/report", []string{"plan", "plan/journal", "units"}},
 
 		// Where a connection meets an engine, and nowhere else: what comes next for a host,
 		// and how it is carried out.
-		{"plan/run", []string{"plan", "plan/apply", "plan/backup", "plan/journal", "plan/probe", "plan/statefile", "plan/verify", "remote", "remote/lock"}},
+		{"plan/run", []string{"plan", "plan/apply", "plan/backup", "plan/journal", "plan/probe", "plan/statefile", "plan/verify", "remote", "remote/lock", "units"}},
 		{"plan/internal/shimhost", []string{"remote"}},
 
 		// Where a person meets it.

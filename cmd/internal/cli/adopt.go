@@ -10,6 +10,7 @@ import (
 	"liftalot/plan/apply"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
+	"liftalot/units"
 )
 
 func adoptCommand(a *app) *cobra.Command {
@@ -39,7 +40,7 @@ func (t *target) adopt(ctx context.Context) error {
 	name := t.host.Name
 	taken, err := t.server(nil).Adopt(ctx, func(r journal.RunState, by apply.Operator, since time.Time) error {
 		says := run.Advise(name, r).Says
-		t.term.out.Printf("%s  run %s of %s on %s since %s: %s\n", ui.Bold(name), r.Run, by.User, by.Machine, shortTime(since), says)
+		t.term.out.Printf("%s  run %s of %s on %s since %s: %s\n", ui.Bold(name), r.Run, by.User, by.Machine, units.Time(since), says)
 		return t.dialog.confirm(ctx, ui.Textf("Take it over? The other machine can then not resume it."))
 	})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"liftalot/plan/run"
 	"liftalot/plan/statefile"
 	"liftalot/remote/filelock"
+	"liftalot/units"
 )
 
 // A batch leaves a record in the state folder: batches/ID.json, one object,
@@ -369,7 +370,7 @@ func (s *session) narrow() error {
 }
 
 func (r *batchRecord) name() string {
-	return fmt.Sprintf("the %s of %s (%s)", r.Verb, shortTime(r.Begun), r.ID)
+	return fmt.Sprintf("the %s of %s (%s)", r.Verb, units.Time(r.Begun), r.ID)
 }
 
 // isRevertible reports whether a run of an upgrade that did not come through is what a rollback

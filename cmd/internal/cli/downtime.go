@@ -6,6 +6,7 @@ import (
 
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan/apply"
+	"liftalot/units"
 )
 
 // downtime is a host's downtime in a table: how long the server did not answer, or since
@@ -51,7 +52,7 @@ func downSoFar(since, at time.Time) string {
 // downSince has the date only where it is not that of the moment it is told of.
 func downSince(since, at time.Time) string {
 	if since, at = since.UTC(), at.UTC(); since.Format(time.DateOnly) != at.Format(time.DateOnly) {
-		return since.Format("2006-01-02 15:04 UTC")
+		return units.Time(since)
 	}
 	return since.Format("15:04 UTC")
 }

@@ -111,7 +111,11 @@ func collectLooks[T any](ctx context.Context, s *session, doing string, do func(
 		track := progress.Host(t.host.Name)
 		track.Begin(doing)
 		got, err := do(ctx, t)
-		track.End(lookOutcome(t.host.Name, got != nil, err), "")
+		how := ui.Done // also where it found out what is wrong, there or at the vendor's
+		if err != nil && got == nil {
+			how = ui.Failed
+		}
+		track.End(how, "")
 		found[number[t.host.Name]] = got
 		line := logLine{Host: t.host.Name, Event: "looked"}
 		if err != nil {
@@ -122,17 +126,6 @@ func collectLooks[T any](ctx context.Context, s *session, doing string, do func(
 	})
 	progress.Close()
 	return look[T]{slices.DeleteFunc(found, func(d *T) bool { return d == nil }), errs}
-}
-
-// lookOutcome says how a look went: one that found out what is wrong there went well.
-func lookOutcome(host string, found bool, err error) ui.Outcome {
-	if err == nil {
-		return ui.Done
-	}
-	if code, _ := classify(host, err); found && code == exitCheck {
-		return ui.Done
-	}
-	return ui.Failed
 }
 
 // hostFailure is a host's error in a JSON document.

@@ -14,6 +14,7 @@ import (
 	"liftalot/plan/journal"
 	"liftalot/plan/report"
 	"liftalot/plan/run"
+	"liftalot/units"
 )
 
 func historyCommand(a *app) *cobra.Command {
@@ -92,7 +93,7 @@ func (s *session) history(limit int) error {
 		default:
 			away = "down from " + downSince(p.Since, p.Since.Add(openDowntime(p.down))) // it is another run's to say until when
 		}
-		table.Add(shortTime(p.Begun), p.Host, p.Run, p.Kind, ui.Textf("%s → %s", p.From, p.To), p.Outcome, away, p.By)
+		table.Add(units.Time(p.Begun), p.Host, p.Run, p.Kind, ui.Textf("%s → %s", p.From, p.To), p.Outcome, away, p.By)
 	}
 	s.term.out.Table(table)
 	return failed

@@ -23,6 +23,7 @@ type hostSeen struct {
 	Highest  *verify.Highest             `json:"highest,omitempty"`
 	Accepted []plan.ContainerFingerprint `json:"accepted,omitempty"` // the containers beside the server
 	At       time.Time                   `json:"accepted_at,omitzero"`
+	Verified time.Time                   `json:"verified_at,omitzero"` // when verify last found nothing wrong
 }
 
 func (f hostFolder) seenFile() string { return filepath.Join(f.dir, "seen.json") }
@@ -81,6 +82,14 @@ func (f hostFolder) addSeen(facts *plan.Facts) error {
 			return false
 		}
 		seen.Highest = &now
+		return true
+	})
+}
+
+// addVerified keeps that all was found as it should be.
+func (f hostFolder) addVerified() error {
+	return f.changeSeen(func(seen *hostSeen) bool {
+		seen.Verified = f.now().UTC()
 		return true
 	})
 }

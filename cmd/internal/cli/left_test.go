@@ -103,18 +103,18 @@ func TestStatusKnowsARunThatIsUnderWay(t *testing.T) {
 	must(t, j.Append(journal.Record{Kind: journal.RunBegun, Run: "r1", Time: now, Action: journal.Apply, Plan: "h"}))
 	must(t, j.Append(journal.Record{Kind: journal.Intent, Run: "r1", Step: "swap", Time: now}))
 	st, err := d.currentStatus()
-	if err != nil || !strings.HasPrefix(st.Says, `the upgrade is under way since 2026-11-23 21:04:05 UTC, in step "swap" (process `) || st.Next != "" {
+	if err != nil || !strings.HasPrefix(st.Says, `the upgrade is under way since 2026-11-23 21:04 UTC (process `) || st.Next != "" {
 		t.Errorf("%+v, %v", st, err)
 	}
 	j.Close()
-	if st, err := d.currentStatus(); err != nil || !strings.HasPrefix(st.Says, "the upgrade stopped at") || st.Next == "" {
+	if st, err := d.currentStatus(); err != nil || !strings.HasPrefix(st.Says, "the upgrade was interrupted at") || st.Next == "" {
 		t.Errorf("afterwards: %+v, %v", st, err)
 	}
 	// A nightly backup is not the run: that one still waits for somebody.
 	lock, err := journal.TakeLock(d.folder.dir, journal.Holder{PID: 4711, Purpose: "backup", Since: now})
 	must(t, err)
 	defer lock.Release()
-	if st, err := d.currentStatus(); err != nil || !strings.HasPrefix(st.Says, "the upgrade stopped at") || !strings.HasSuffix(st.Says, "; at work on it now: backup (process 4711)") || st.Next == "" {
+	if st, err := d.currentStatus(); err != nil || !strings.HasPrefix(st.Says, "the upgrade was interrupted at") || !strings.HasSuffix(st.Says, "; at work on it now: backup (process 4711)") || st.Next == "" {
 		t.Errorf("beside a backup: %+v, %v", st, err)
 	}
 }

@@ -87,7 +87,7 @@ func (t *terminal) printPlan(p *plan.Plan) {
 		t.out.Printf("  nothing to do: it runs %s with managed updates\n", p.To)
 		return
 	}
-	if p.Kind != plan.Restoration {
+	if p.Kind == plan.Upgrade {
 		t.out.Printf("  %s\n", ui.Dim(p.Release.DescribeVerification()))
 	}
 	for i, step := range p.Steps {
@@ -95,7 +95,7 @@ func (t *terminal) printPlan(p *plan.Plan) {
 		switch {
 		case step.Undo != nil:
 			t.out.Printf("      %s\n", ui.Dim("undo: "+step.Undo.Describe().AsUndo))
-		case step.NoUndo != "":
+		case step.NoUndo != "" && p.Kind == plan.Upgrade:
 			t.out.Printf("      %s\n", ui.Dim("no undo: "+step.NoUndo))
 		}
 	}

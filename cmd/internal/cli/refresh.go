@@ -8,6 +8,7 @@ import (
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
 	"liftalot/remote"
+	"liftalot/units"
 )
 
 // liveStatus is what a fresh look adds to what is known of a host.
@@ -88,11 +89,11 @@ func (t *target) lookNow(ctx context.Context) (*liveStatus, error) {
 	return now, nil
 }
 
-func backupDate(at time.Time) ui.Text {
+func backupDate(at time.Time) string {
 	if at.IsZero() {
-		return ui.Plain("none here")
+		return "none here"
 	}
-	return shortTime(at)
+	return units.Time(at)
 }
 
 // watch shows the status again and again until it is interrupted, or until
@@ -103,7 +104,7 @@ func (s *session) watch(ctx context.Context, every time.Duration, show func(cont
 		if s.term.out.IsTerminal() {
 			s.term.out.Clear()
 		}
-		s.term.out.Printf("%s\n", ui.Dim(s.app.env.Now().UTC().Format(time.DateTime)+" UTC"))
+		s.term.out.Printf("%s\n", ui.Dim(units.Time(s.app.env.Now())))
 		if err := show(ctx); err != nil && ctx.Err() == nil {
 			s.term.explain(err) // and look again: a host that is away may come back
 		}

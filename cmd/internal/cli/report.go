@@ -13,6 +13,7 @@ import (
 	"liftalot/cmd/internal/ui"
 	"liftalot/inventory"
 	"liftalot/plan/report"
+	"liftalot/units"
 )
 
 func reportCommand(a *app) *cobra.Command {
@@ -147,7 +148,7 @@ func (t *terminal) printReport(page report.Page) {
 	for _, r := range page.Runs {
 		t.out.Printf("\n%s  %s %s, %s → %s: %s\n", ui.Bold(r.Host), r.Kind, ui.Dim(r.ID), r.From, r.To, ui.Bold(r.Result()))
 		if !r.Begun.IsZero() {
-			t.out.Printf("  %s", shortTime(r.Begun))
+			t.out.Printf("  %s", units.Time(r.Begun))
 			for _, by := range r.By {
 				t.out.Printf(", by %s on %s", by.User, by.Machine)
 			}
@@ -167,7 +168,7 @@ func (t *terminal) printReport(page report.Page) {
 			t.out.Printf("  backup: %s\n", r.Backup.Dir)
 		}
 		for _, l := range r.Later {
-			t.out.Printf("  then: %s %s, %s: %s\n", l.Kind, ui.Dim(l.Run), shortTime(l.Begun), l.Result())
+			t.out.Printf("  then: %s %s, %s: %s\n", l.Kind, ui.Dim(l.Run), units.Time(l.Begun), l.Result())
 		}
 		table := &ui.Table{Columns: []ui.Column{{}, {Min: 20}, {Right: true}}}
 		for _, step := range r.Steps {

@@ -155,6 +155,6 @@ func (t *terminal) showFiles(what string, files []*backup.Upload) {
 			t.out.Printf("  %s  and %d more\n", what, len(files)-k)
 			return
 		}
-		t.out.Printf("  %s  %s  %s  %s\n", what, f.Path, units.Bytes(f.Size), time.Unix(f.Modified, 0).UTC().Format("2006-01-02 15:04"))
+		t.out.Printf("  %s  %s  %s  %s\n", what, f.Path, units.Bytes(f.Size), units.Time(time.Unix(f.Modified, 0)))
 	}
 }

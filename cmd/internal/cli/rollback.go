@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -70,6 +69,3 @@ func showRollbacks(s *session, jobs []run.Job, errs []error) error {
 	}
 	return present(s, "plans", all, s.term.printPlan)
 }
-
-// shortTime writes a time for a person.
-func shortTime(at time.Time) ui.Text { return ui.Plain(at.UTC().Format("2006-01-02 15:04 UTC")) }

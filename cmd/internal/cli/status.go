@@ -12,6 +12,7 @@ import (
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
+	"liftalot/units"
 )
 
 func statusCommand(a *app) *cobra.Command {
@@ -129,6 +130,16 @@ func (t *target) currentStatus() (hostStatus, error) {
 	if err := t.folder.addFailed(&st); err != nil {
 		return st, err
 	}
+	if slices.Equal(a.Command, []string{"verify", name}) {
+		seen, err := t.folder.seenBefore()
+		if err != nil {
+			return st, err
+		}
+		if seen.Verified.After(last.Last.Time) {
+			a = run.Advice{}
+			st.Says += ", and verified at " + units.Time(seen.Verified)
+		}
+	}
 	if last.Run != "" {
 		down, err := t.folder.downAfter(last, "")
 		if err != nil {
@@ -140,7 +151,7 @@ func (t *target) currentStatus() (hostStatus, error) {
 	}
 	if holder, held := journal.Held(t.folder.dir); held && last.Interrupted() {
 		if holder.Purpose == run.Kind(last.Action) { // as the run itself says, see carryOut
-			st.Says, a = fmt.Sprintf("the %s is under way since %s UTC, in step %q (process %d)", run.Kind(last.Action), last.Begun.UTC().Format(time.DateTime), last.Last.Step, holder.PID), run.Advice{}
+			st.Says, a = fmt.Sprintf("the %s is under way since %s%s (process %d)", run.Kind(last.Action), units.Time(last.Begun), run.AtStep(t.folder.history(), last), holder.PID), run.Advice{}
 		} else {
 			st.Says += fmt.Sprintf("; at work on it now: %s (process %d)", holder.Purpose, holder.PID)
 		}

@@ -11,6 +11,7 @@ import (
 	"liftalot/plan/journal"
 	"liftalot/plan/run"
 	"liftalot/remote/lock"
+	"liftalot/units"
 )
 
 func unlockCommand(a *app) *cobra.Command {
@@ -44,7 +45,7 @@ func (t *target) unlock(ctx context.Context) error {
 		return nil
 	}
 	t.term.out.Printf("%s  locked by %s on %s since %s, last heard of %s ago: run %s, %s\n",
-		ui.Bold(t.host.Name), h.User, h.Machine, shortTime(h.Since), ui.Duration(h.Silent), h.RunID, h.Reason)
+		ui.Bold(t.host.Name), h.User, h.Machine, units.Time(h.Since), ui.Duration(h.Silent), h.RunID, h.Reason)
 	if err := t.dialog.confirm(ctx, ui.Textf("Free it? A run that is still alive takes it again, unless somebody is faster.")); err != nil {
 		return err
 	}

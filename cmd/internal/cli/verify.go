@@ -71,7 +71,10 @@ func (t *target) verify(ctx context.Context, accept bool) (*checked, error) {
 	}
 	c.Checks = append(h.Compare(ctx, f, want), verify.Leftovers(ctx, t.client, f, needed)...)
 	h.Hints(c.Checks)
-	return c, t.folder.addSeen(f)
+	if err := t.folder.addSeen(f); err != nil || verify.Failed(t.host.Name, c.Checks) != nil {
+		return c, err
+	}
+	return c, t.folder.addVerified()
 }
 
 // expectation is what should run on the host now, as far as this machine knows.
