@@ -140,7 +140,7 @@ func (t *terminal) printEdited(name string, res *compose.Result) {
 	for _, l := range differenceOf(name, res) {
 		lines = append(lines, l.String())
 	}
-	t.out.Print(ui.Diff(lines))
+	t.out.PrintUnwrapped(ui.Diff(lines))
 }
 
 // writeNew writes a file that is not there yet: whose file would be replaced is

@@ -107,7 +107,8 @@ func (t *terminal) printPlan(p *plan.Plan) {
 		for _, l := range d.Lines {
 			lines = append(lines, l.String())
 		}
-		t.out.Printf("\n%s", ui.Diff(lines))
+		t.out.Printf("\n")
+		t.out.PrintUnwrapped(ui.Diff(lines))
 	}
 	for _, d := range p.Deviations {
 		t.out.Printf("  %s %s\n", ui.Note("differs from the runbook:"), d)

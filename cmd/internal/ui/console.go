@@ -113,8 +113,17 @@ func (c *Console) Println(args ...any) {
 	c.Print(Text{Join(list, " ").s + "\n"})
 }
 
-// Print prints text as it is.
+// Print prints text, on a terminal with its lines wrapped between words.
 func (c *Console) Print(t Text) {
+	if width := c.Width(); width > 0 {
+		t = c.cell(t).wrap(width)
+	}
+	c.PrintUnwrapped(t)
+}
+
+// PrintUnwrapped prints text whose lines are to stay what they are, such as those of a
+// file: the terminal breaks them where it ends.
+func (c *Console) PrintUnwrapped(t Text) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.emit(t.render(c.colour))
@@ -223,6 +232,6 @@ func (c *Console) flush() {
 	}
 }
 
-// cell redacts a text that is about to be cut, since half a secret would not be
+// cell redacts a text that is about to be cut or wrapped, since half a secret would not be
 // known for one later.
 func (c *Console) cell(t Text) Text { return Text{c.redact.String(t.s)} }

@@ -10,7 +10,7 @@ type Column struct {
 }
 
 // A Table is rows under titles. Where the terminal is too narrow, the columns
-// that have a Min give way, the widest first.
+// that have a Min give way, the widest first; where that is not enough, rows are wrapped.
 type Table struct {
 	Columns []Column
 	rows    [][]Text

@@ -179,6 +179,38 @@ func (t Text) Cut(n int) Text {
 	return Text{b.String()}
 }
 
+// wrap returns the text with its lines broken between words where they are longer than n
+// columns. What goes over is set further in than its line begins.
+func (t Text) wrap(n int) Text {
+	lines := strings.Split(t.s, "\n")
+	for i, line := range lines {
+		if (Text{line}).Width() > n {
+			lines[i] = wrapLine(line, n)
+		}
+	}
+	return Text{strings.Join(lines, "\n")}
+}
+
+func wrapLine(line string, n int) string {
+	plain := strings.TrimLeftFunc(line, func(r rune) bool { return isMark(r) || r == ' ' })
+	in := Text{line}.Width() - Text{plain}.Width() + len(columnGap)
+	text, column, broken := "", 0, false
+	for i, word := range strings.Split(line, " ") {
+		width := Text{word}.Width()
+		if column > in && width > 0 && column+1+width > n {
+			text = strings.TrimRight(text, " ") + "\n" + spaces(in)
+			column, broken = in, true
+		} else if i > 0 && !broken {
+			text += " "
+			column++
+		}
+		text += word
+		column += width
+		broken = broken && width == 0
+	}
+	return text
+}
+
 // Pad returns the text filled up with spaces to n columns.
 func (t Text) Pad(n int) Text { return Text{t.s + spaces(n-t.Width())} }
 

@@ -75,9 +75,15 @@ a-client-with-…   0.8s  failed and roll…
 東京
 `},
 		{"too narrow", 10, `
-HOST     DOWN  RESULT
-acme    12.3s  done
-a-cli…   0.8s  faile…
+HOST
+  DOWN
+  RESULT
+acme
+  12.3s
+  done
+a-cli…
+  0.8s
+  faile…
 東京
 `},
 	}
@@ -111,6 +117,35 @@ func TestDiff(t *testing.T) {
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A line that is too long is broken between words, and what goes over is set in.
+func TestWrap(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"short", "short"},
+		{"one two three four", "one two\n  three\n  four"},
+		{"  indented words here", "  indented\n    words\n    here"},
+		{"a  pair of  blanks", "a  pair of\n  blanks"},
+		{"averylongwordindeed and", "averylongwordindeed\n  and"},
+		{"x averylongwordindeed", "x averylongwordindeed"},
+		{"first line is it\n\nnext", "first line\n  is it\n\nnext"},
+	} {
+		if got := Plain("").wrap(10).s + (Text{tt.in}).wrap(10).s; got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.in, got, tt.want)
+		}
+	}
+	if got := Textf("%s and %s", Bold("bold words"), "plain").wrap(10).render(true); got != "\x1b[0m\x1b[1mbold words\x1b[0m\n  and\n  plain" {
+		t.Errorf("%q", got)
+	}
+	// A secret is taken out before it could be torn.
+	var b bytes.Buffer
+	secret := new(Redactor)
+	secret.Add([]byte("hunter two three"))
+	c := New(&b, Options{Width: 14, Height: 9, Redactor: secret, LookupEnv: noEnv})
+	c.Println("it says hunter two three there")
+	if err := c.Close(); err != nil || strings.Contains(b.String(), "hunter") {
+		t.Errorf("%q, %v", b.String(), err)
 	}
 }
 
