@@ -13,6 +13,7 @@ import (
 	"liftalot/cmd/internal/ui"
 	"liftalot/plan"
 	"liftalot/plan/probe"
+	"liftalot/units"
 )
 
 func checkCommand(a *app) *cobra.Command {
@@ -169,7 +170,7 @@ func clockCheck(there, here time.Time) plan.Check {
 		way = "behind"
 	}
 	return plan.Check{
-		Name: "clock", Level: plan.Warn, Detail: fmt.Sprintf("the host's clock is %s %s this machine's", ui.Duration(off.Abs()), way),
+		Name: "clock", Level: plan.Warn, Detail: fmt.Sprintf("the host's clock is %s %s this machine's", units.Duration(off.Abs()), way),
 		Hint: "timedatectl on both says which of them is not set by the network",
 	}
 }

@@ -14,8 +14,8 @@ func TestClockCheck(t *testing.T) {
 		{}:                         "",
 		now.Add(4 * time.Minute):   "",
 		now.Add(-4 * time.Minute):  "",
-		now.Add(61 * time.Minute):  "1h1m0s ahead of",
-		now.Add(-10 * time.Minute): "10m0s behind",
+		now.Add(61 * time.Minute):  "1h01m ahead of",
+		now.Add(-10 * time.Minute): "10m00s behind",
 	} {
 		c := clockCheck(there, now)
 		if (c.Level == plan.Warn) != (want != "") || !strings.Contains(c.Detail, want) {
