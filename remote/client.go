@@ -67,10 +67,10 @@ func (c *Client) Close() error {
 		for range cap(c.slots) {
 			c.slots <- struct{}{}
 		}
+		c.tasks.Wait() // they start some of the connections'
 		for _, conn := range conns {
 			conn.tasks.Wait()
 		}
-		c.tasks.Wait()
 	})
 	return nil
 }

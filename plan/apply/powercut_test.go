@@ -155,7 +155,7 @@ END
 		h.t.Errorf("it ends with %q, want the %s one (%s)\n%s", got, c.runs, want, h.sh("docker ps -a; cat "+dir+"/log"))
 	}
 	if c.runs == "old" {
-		h.sh("set -- && " + containerScript + "\nsame " + op.Record + " chatalot-server")
+		h.sh("set -- && " + containerScript + "\nmatches_record " + op.Record + " chatalot-server")
 	}
 	h.unwatched()
 }

@@ -71,7 +71,7 @@ func (i helperContainer) read(ctx context.Context, cmd remote.Command, use func(
 	r.CloseWithError(errUseless)
 	// What the line did can be tried again, but the reader may have taken it for the
 	// end of what the host says: a line that is refused can look like one.
-	if ran := <-ended; err == nil || isTransient(ran) && !errors.Is(ran, errUseless) {
+	if ran := <-ended; err == nil || provesNothing(ran) && !errors.Is(ran, errUseless) {
 		return ran
 	}
 	return err // where the command failed, the reader met its error

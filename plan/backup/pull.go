@@ -58,14 +58,14 @@ func (t *Creator) pullError(name string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case isTransient(err):
+	case provesNothing(err):
 		return fmt.Errorf("pull %s: %w", name, err)
 	}
 	return t.unproven("pull "+name, err)
 }
 
-// isTransient reports whether an error says nothing about what was to be pulled.
-func isTransient(err error) bool {
+// provesNothing reports whether an error says nothing of what was to be pulled.
+func provesNothing(err error) bool {
 	return remote.Unanswered(err) || remote.Denied(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 

@@ -84,7 +84,7 @@ type DumpUploader struct {
 // only where the upload can be resumed.
 func (s *DumpUploader) Send(ctx context.Context, f File, to, copied string) error {
 	err := s.sendWhole(ctx, f, to, copied)
-	if err == nil || ctx.Err() != nil || isTransient(err) {
+	if err == nil || ctx.Err() != nil || provesNothing(err) {
 		return err
 	}
 	tidy, cancel := context.WithTimeout(ctx, tidyTime)

@@ -344,7 +344,7 @@ func (p *fetching) pullOne(ctx context.Context, hosts []Runner, f *Upload) error
 	switch sent := <-ended; {
 	case err == nil || sent == nil || errors.Is(sent, errUnwanted):
 		return err
-	case isTransient(sent):
+	case provesNothing(sent):
 		return sent // the reader may have taken it for the end; see inside.read
 	case errors.Is(err, sent):
 		// It went, or became shorter or longer, or something worse: the host is asked.

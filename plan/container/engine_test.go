@@ -103,7 +103,7 @@ func (w world) on(t *testing.T, m machine) {
 		for file, data := range files {
 			m.put(t, folder+"/record/"+file, data)
 		}
-		if out, err := m.call(t, "same "+folder+"/record "+name+" "+server); err != nil {
+		if out, err := m.call(t, "matches_record "+folder+"/record "+name+" "+server); err != nil {
 			t.Errorf("%s: the container that was recorded differs from its own record: %s", name, out)
 		}
 		if i == 0 {
@@ -139,7 +139,7 @@ func (w world) remake(t *testing.T, m machine, folder string, before map[string]
 			}
 		}
 		m.sh(t, "docker start "+id)
-		differ, err := m.call(t, "same "+folder+"/record "+name+" "+server)
+		differ, err := m.call(t, "matches_record "+folder+"/record "+name+" "+server)
 		if m.socket == "" && (err != nil || differ != "") {
 			t.Errorf("%s differs from its record: %s", name, differ)
 		}

@@ -4,7 +4,7 @@
 #
 # The docker command hands the API through ("docker system dial-stdio", since 18.09).
 # Where SOCKET is set, curl speaks to that socket instead: for a container that has curl
-# and no docker command; "same" needs the command.
+# and no docker command; matches_record needs the command.
 #
 # Everything an engine is asked goes as HTTP/1.0: the answer then ends with the
 # connection and never comes in chunks. Request bodies hold secrets: they are written

@@ -105,8 +105,8 @@ func (s *shell) unary(op, arg string) (ok, valid bool) {
 		return arg != "", true
 	case "-z":
 		return arg == "", true
-	case "-t":
-		return false, true // nothing here has a terminal
+	case "-t", "-S":
+		return false, true // nothing here has a terminal or a socket
 	case "-L", "-h":
 		n, err := s.p.Lstat(arg)
 		return err == nil && n.IsLink(), true
