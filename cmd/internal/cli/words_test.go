@@ -20,7 +20,7 @@ import (
 func words() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"host": bootHost, "inventory": writeInventory, "on": runOn, "state": script("state.sh"), "upgraded": script("upgraded.sh"), "panel": script("panel.sh"),
-		"clean": script("clean.sh"), "properties": script("properties.sh"), "watch": script("watch.sh"), "seen": script("seen.sh"), "healthy": waitHealthy, "fault": breakHost, "release": setRelease, "registry": setRegistry, "vendor": breakVendor,
+		"clean": script("clean.sh"), "properties": script("properties.sh"), "watch": script("watch.sh"), "seen": script("seen.sh"), "healthy": waitHealthy, "outside": askOutside, "fault": breakHost, "release": setRelease, "registry": setRegistry, "vendor": breakVendor,
 		"exits": exits, "await": awaitStep, "killed": killAt, "background": signalBackground, "exited": exited, "secretless": secretless, "locked": lockKey, "corpus": corpus, "install": install, "bucket": useBucket,
 	}
 }

@@ -26,6 +26,7 @@ type world struct {
 	environ []string // of commands
 	secrets []string // that no file of ours may hold
 	struck  func() int
+	outside *outsider
 }
 
 // worldKey is where a script finds its world.
