@@ -20,7 +20,7 @@ import (
 	"liftalot/remote"
 )
 
-// A bench is a host, a journal and a desk around the engine. Each start opens
+// A bench is a host, a journal and a workstation around the engine. Each start opens
 // the journal anew, as another process would.
 type bench struct {
 	t    testing.TB
@@ -61,11 +61,11 @@ func (b *bench) run(ctx context.Context) (Result, error) {
 		b.t.Fatal(err)
 	}
 	defer j.Close()
-	e := &Engine{Host: b.host, Watch: b.host, Plan: b.plan, Hash: "h", Journal: j, Stop: b.stop, Pause: time.Millisecond, Workstation: b.desk(), Handover: b.handOff}
+	e := &Engine{Host: b.host, Watch: b.host, Plan: b.plan, Hash: "h", Journal: j, Stop: b.stop, Pause: time.Millisecond, Workstation: b.workstation(), Handover: b.handOff}
 	return e.Run(ctx)
 }
 
-func (b *bench) desk() Workstation {
+func (b *bench) workstation() Workstation {
 	return Workstation{
 		Look: func(context.Context) (*plan.Facts, error) { return b.look() },
 		Backup: func(context.Context, plan.Backup) (BackupNote, error) {

@@ -254,7 +254,7 @@ func TestErrorsAreSentences(t *testing.T) {
 func TestEditWritesOnlyWhatWasPlanned(t *testing.T) {
 	b := newBench(t)
 	s, _ := b.plan.Step("edit")
-	e := &Engine{Host: b.host, Plan: b.plan, Workstation: b.desk()}
+	e := &Engine{Host: b.host, Plan: b.plan, Workstation: b.workstation()}
 	b.host.world["file "+composePath] += "# theirs\n"
 	var refused *RefusedByHostError
 	if err := e.edit(t.Context(), s.Op.(plan.Edit)); !errors.As(err, &refused) || !strings.Contains(err.Error(), "somebody else") {
@@ -278,7 +278,7 @@ func TestEditWritesOnlyWhatWasPlanned(t *testing.T) {
 func TestUneditNeedsTheProvenOriginal(t *testing.T) {
 	b := newBench(t)
 	s, _ := b.plan.Step("edit")
-	e := &Engine{Host: b.host, Plan: b.plan, Workstation: b.desk()}
+	e := &Engine{Host: b.host, Plan: b.plan, Workstation: b.workstation()}
 	if err := e.edit(t.Context(), s.Op.(plan.Edit)); err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func TestUneditNeedsTheProvenOriginal(t *testing.T) {
 // Trap S3: a file that got content since the plan was made is kept.
 func TestS3ASecretWithContentIsNotReplaced(t *testing.T) {
 	b := newBench(t)
-	e := &Engine{Host: b.host, Plan: b.plan, Workstation: b.desk()}
+	e := &Engine{Host: b.host, Plan: b.plan, Workstation: b.workstation()}
 	const path = "/srv/chatalot/secrets/registry_creds"
 	op := plan.WriteSecret{Path: path, Source: plan.FromCredentials, Mode: 0o644}
 	for _, before := range []string{"staged by hand", "", " \n"} {
@@ -321,10 +321,10 @@ func TestTheEngineKnowsEveryOperation(t *testing.T) {
 	b := newBench(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	desk := b.desk()
-	desk.Send = func(context.Context, plan.Send) error { return nil }
+	workstation := b.workstation()
+	workstation.Send = func(context.Context, plan.Send) error { return nil }
 	for _, op := range plan.Operations() {
-		e := &Engine{Host: b.host, Watch: b.host, Plan: b.plan, Workstation: desk}
+		e := &Engine{Host: b.host, Watch: b.host, Plan: b.plan, Workstation: workstation}
 		if _, err := e.execute(ctx, "x", op); errors.Is(err, errUnknownOp) {
 			t.Errorf("%T: %v", op, err)
 		}

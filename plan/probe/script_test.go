@@ -26,7 +26,7 @@ import (
 // docker answers as the recorded host's did, from files in $SHIM/docker. It
 // writes its arguments to the log, so it must not be the one that is watched
 // for writing.
-const docker = `[ -z "$SHAM_LOG" ] || printf 'docker %s\n' "$*" >>"$SHIM/log"
+const docker = `[ -z "$SHIM_LOG" ] || printf 'docker %s\n' "$*" >>"$SHIM/log"
 cd "$SHIM/docker"
 [ ! -e "fail.$1" ] || { echo "cannot connect to the docker daemon" >&2; exit 1; }
 case $1 in
@@ -243,7 +243,7 @@ func TestTheScriptRunsOnlyWhatIsListed(t *testing.T) {
 	h.Through(strings.Split(programs, ", ")...)
 	h.Alone = true
 	h.Shell = []string{"/bin/sh"}
-	h.Env = []string{"SHAM_LOG=1"}
+	h.Env = []string{"SHIM_LOG=1"}
 	f, err := Gather(t.Context(), h, Options{Host: "web1", DiskPaths: plan.DiskPaths()})
 	if err != nil {
 		t.Fatal(err)

@@ -22,8 +22,8 @@ import (
 // Programs are static binaries for the engine's architecture, as files whose
 // names change with their content.
 type Programs struct {
-	Standin string // plays chatalot's own images
-	Fixture string // plays the vendor's hosts
+	Fakes   string // play chatalot's own images
+	Vendor  string // plays the vendor's hosts
 	Busybox string // /bin/sh for health checks inside the images
 }
 
@@ -38,18 +38,18 @@ const (
 func (b *Builder) compile(ctx context.Context) (Programs, error) {
 	began := time.Now()
 	folder := filepath.Join(b.cache, "programs")
-	standin, newStandin, err := b.goBuild(ctx, folder, fakesPackage)
+	fakes, newFakes, err := b.goBuild(ctx, folder, fakesPackage)
 	if err != nil {
 		return Programs{}, err
 	}
-	fixture, newFixture, err := b.goBuild(ctx, folder, vendorPackage)
+	vendor, newVendor, err := b.goBuild(ctx, folder, vendorPackage)
 	if err != nil {
 		return Programs{}, err
 	}
-	if newStandin || newFixture {
+	if newFakes || newVendor {
 		b.made("programs", began)
 	}
-	return Programs{Standin: standin, Fixture: fixture}, nil
+	return Programs{Fakes: fakes, Vendor: vendor}, nil
 }
 
 // goBuild compiles into a fixed file, which lets the go command see that
@@ -122,7 +122,7 @@ func (b *Builder) busybox(ctx context.Context, vps string) (string, error) {
 // vendorImage packs the programs into the image of the vendor's hosts.
 func (b *Builder) vendorImage(ctx context.Context, p Programs) (string, error) {
 	entries, err := readEntries(map[string]string{
-		"fixture": p.Fixture, "standin": p.Standin, "busybox": p.Busybox,
+		"fixture": p.Vendor, "standin": p.Fakes, "busybox": p.Busybox,
 	})
 	if err != nil {
 		return "", err

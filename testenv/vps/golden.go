@@ -67,7 +67,7 @@ func (e *Env) golden(ctx context.Context, set images.Set, layout scenarios.Layou
 func goldenKey(set images.Set, layout scenarios.Layout, ca []byte) string {
 	sum := sha256.New()
 	for _, part := range []string{
-		set.VPS, set.Postgres, set.Programs.Standin, layout.Release, layout.Server,
+		set.VPS, set.Postgres, set.Programs.Fakes, layout.Release, layout.Server,
 		string(layout.Compose), layout.Install, string(ca), set.Lane.PostgresRef(), installScript, buildFormat,
 	} {
 		fmt.Fprintf(sum, "%d:%s", len(part), part)
@@ -200,7 +200,7 @@ func sourceTree(programs images.Programs, layout scenarios.Layout, ca []byte) ([
 	if err != nil {
 		return nil, err
 	}
-	program, err := os.ReadFile(programs.Standin)
+	program, err := os.ReadFile(programs.Fakes)
 	if err != nil {
 		return nil, fmt.Errorf("read stand-in: %w", err)
 	}
